@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Control: the one that links and publishes. validate -> build -> commit -> publish -> acknowledge.
+// Floor 7.
+//
+// One thread owns the store, the catalogue, the cells and the current world. The functions below may be
+// called from any thread but a worker; they prepare what they can on the caller's thread (parsing a zone of
+// a million records must not hold up a verdict), hand the rest to control's thread and wait. When one
+// returns STEER_OK the change is durable and is answered. When it returns an error nothing has changed,
+// and diag says what, where, and what would be right.
+#ifndef STEERD_CONTROL_CONTROL_H
+#define STEERD_CONTROL_CONTROL_H
+
+#include <jansson.h>
+
+#include "steerd/base/buf.h"
+#include "steerd/probe/probe.h"
+#include "steerd/world/world.h"
+
+struct steer_control;
+
+struct steer_control_options {
+    const char *data_folder;
+    const char *const *geo_files;
+    size_t geo_count;
+    const char *ca_file;     // for https probes; NULL: the system's bundle
+    bool probing;            // false: no probes are made (tests, --check-config)
+};
+
+// Opens the store, loads everything, publishes the first world and starts control's thread and the
+// prober. Answers are as before the last stop at once: stored verdicts hold. Errors with diag: a broken
+// store or geo file.
+enum steer_err steer_control_start(const struct steer_control_options *options,
+                                   struct steer_control **control, struct steer_diag *diag) STEER_MUST_USE;
+// Finishes the changes under way, stops probing, closes the store. The workers must be gone.
+void steer_control_stop(struct steer_control *control);
+// What the workers read.
+struct steer_publisher *steer_control_publisher(struct steer_control *control);
+
+// ---- documents -----------------------------------------------------------------------------------
+struct steer_control_text {
+    const char *name; // of the document (its file's base name) or file
+    const char *data;
+    size_t len;
+};
+struct steer_control_apply {
+    const struct steer_control_text *texts;
+    size_t count;
+    bool take_over; // define objects that another document defined
+    bool prune;     // remove what is in the documents' zones (and was defined by them) and not in them now
+    bool dry_run;   // validate and report; change nothing
+};
+// All documents or none. *summary: {"changed":bool,"created":[..],"replaced":[..],"removed":[..],"unchanged":n,
+// "warnings":[{"file","line","column","message"}],"build_ms":x,"commit_ms":y}; names as "pool eu".
+enum steer_err steer_control_apply(struct steer_control *control, const struct steer_control_apply *apply,
+                                   json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+// [{"name","applied","bytes"}], and one document as it was applied last (STEER_ENOTFOUND).
+enum steer_err steer_control_documents(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_document(struct steer_control *control, const char *name, struct steer_buf *text,
+                                      struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- zones ---------------------------------------------------------------------------------------
+struct steer_control_zone {
+    const char *origin; // text
+    const char *file;   // for messages
+    const char *data;
+    size_t len;
+};
+// Replaces (or creates) one zone's static records whole; its steered records stay. *summary:
+// {"origin","serial","records","rrsets","warnings":[...]}.
+enum steer_err steer_control_import(struct steer_control *control, const struct steer_control_zone *zone,
+                                    json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+// Many at once: one transaction with a savepoint each; rejected ones are listed and the others load.
+// *summary: {"loaded":n,"rejected":[{"origin","error":"file:line: message"}],"records":n,"ms":x}. STEER_OK also when some were rejected.
+enum steer_err steer_control_import_many(struct steer_control *control, const struct steer_control_zone *zones,
+                                         size_t count, json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+// As a master file that imports again to the same zone (steered records stand in comments).
+enum steer_err steer_control_export(struct steer_control *control, const char *origin, struct steer_buf *out,
+                                    struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_delete_zone(struct steer_control *control, const char *origin,
+                                         struct steer_diag *diag) STEER_MUST_USE;
+// [{"origin","serial","names","records","steered"}]
+enum steer_err steer_control_zones(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- overrides -----------------------------------------------------------------------------------
+struct steer_control_override {
+    const char *kind;   // endpoint, pool, site, check
+    const char *target; // must be defined
+    const char *state;  // up, down, drained
+    const char *reason; // required
+    const char *owner;  // who; may be ""
+    uint64_t expires_in_s; // 0: never
+};
+enum steer_err steer_control_override_set(struct steer_control *control, const struct steer_control_override *o,
+                                          struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind, const char *target,
+                                            struct steer_diag *diag) STEER_MUST_USE;
+// [{"kind","target","state","reason","owner","set","expires"}]
+enum steer_err steer_control_overrides(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- looking -------------------------------------------------------------------------------------
+// {"version","started","uptime_s","zones","names","records","steered","classes","cells","table_bytes",
+//  "geo":[{"file","type","built","networks"}],"endpoints":[{"name","site","state":"up|down|drained|unknown","ipv4","ipv6","override":..,
+//  "checks":[{"check","verdict","since","last","reason","streak"}]}],"prober":{...},"store":{"commit_ms":..}}
+enum steer_err steer_control_status(struct steer_control *control, json_t **status, struct steer_diag *diag) STEER_MUST_USE;
+
+struct steer_control_explain {
+    const char *name; // absolute or not, taken as absolute
+    const char *type; // "A", "AAAA", ...
+    struct steer_addr client;
+    uint8_t source;   // prefix length; the family's full length for a packet's source
+};
+// {"name","type","zone","steered":bool,"record","kind","ttl","client","place","source","scope","scope_prefix",
+//  "class","classes","resolution":[...],"decision":{...},"available","served_all","exhausted",
+//  "answers":[{"share":90,"exact":"9/10","ttl","records":["192.0.2.1"],"endpoints":["fra-1"]}],
+//  "rcode","static":[...],"version"}
+enum steer_err steer_control_explain(struct steer_control *control, const struct steer_control_explain *question,
+                                     json_t **answer, struct steer_diag *diag) STEER_MUST_USE;
+
+// Figures for the metrics page.
+struct steer_control_stats {
+    uint64_t world_version, zones, steered, endpoints, endpoints_up, endpoints_down, endpoints_drained;
+    uint64_t cells, cells_served_all, cells_exhausted, table_bytes, classmaps;
+    uint64_t edits, edits_refused, verdict_changes, last_commit_ns, last_build_ns;
+    uint64_t names, records, overrides;
+    struct steer_prober_stats prober;
+};
+void steer_control_stats(struct steer_control *control, struct steer_control_stats *stats);
+// Per endpoint: calls visit with its name and whether it is available now.
+void steer_control_each_endpoint(struct steer_control *control,
+                                 void (*visit)(void *ctx, const char *name, const char *state), void *ctx);
+
+#endif

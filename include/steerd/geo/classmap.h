@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The class table: client address -> (class, scope) in two flat steps for IPv4, few for IPv6. Floor 2.
+//
+// scope(a) is the least L such that all addresses of a/L are in a's class (steering.md, "Client and
+// scope"): the table is made by cutting the space in halves until a half has one class, and each leaf
+// keeps the length at which that was first so. It is 0 only when there is one class in both families, else
+// at least 1. The four areas of IPv6 that embed IPv4 addresses are holes: while IPv4 has more than one class,
+// no scope from outside covers a part of one.
+//
+// Layout: u32 indices, no pointers between parts, equal blocks shared, so that the same memory can be
+// read by a program that cannot follow pointers. Immutable once built; readers on any thread.
+#ifndef STEERD_GEO_CLASSMAP_H
+#define STEERD_GEO_CLASSMAP_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "steerd/base/addr.h"
+#include "steerd/geo/partition.h"
+
+// An entry is a leaf (scope << 16 | class) or, with the top bit set, the index of a block.
+//   IPv4: top[16 bits] -> block of 256 (next 8 bits) -> block of 256 (last 8 bits).
+//   IPv6: top[16 bits] -> blocks of 16 entries (one cache line), 4 bits each.
+#define STEER_CLASSMAP_BLOCK UINT32_C(0x80000000)
+
+struct steer_classmap {
+    uint32_t class_count;
+    uint32_t *top4;   // 65536 entries
+    uint32_t *block4; // 256 entries each
+    uint32_t *top6;   // 65536 entries
+    uint32_t *block6; // 16 entries each
+    uint32_t block4_count, block6_count;
+    uint32_t unknown_class; // of an IPv4-in-IPv6 source that stops before the embedded bits
+    size_t bytes;
+};
+
+// class_of[value] (count entries, each < class_count <= 65535) gives the class of each partition value.
+// unknown_class: see above (the class of location 0 without any network rule).
+struct steer_classmap *steer_classmap_build(const struct steer_partition *p, const uint16_t *class_of,
+                                            size_t count, uint16_t unknown_class);
+void steer_classmap_destroy(struct steer_classmap *map);
+
+struct steer_class {
+    uint16_t class_index;
+    uint8_t scope; // in bits of the family asked
+};
+
+// The rare part of steer_classmap_lookup; false when addr embeds no IPv4 address.
+bool steer_classmap_lookup_embedded(const struct steer_classmap *map, const struct steer_addr *addr,
+                                    uint8_t source, struct steer_class *result);
+
+// The class and scope of a client; source is the ECS source length, or the family's full length for a
+// packet's source address. IPv4 inside IPv6 (mapped ::ffff/96, NAT64 64:ff9b::/96, 6to4 2002::/16,
+// Teredo 2001:0::/32 with its inverted last 32 bits) is looked up as IPv4, and the scope is the offset
+// plus the IPv4 scope. A source that stops at or before the offset gets unknown_class. No lock, no
+// allocation. Takes 1-3 loads for IPv4.
+static inline struct steer_class steer_classmap_lookup(const struct steer_classmap *map,
+                                                       const struct steer_addr *addr, uint8_t source)
+{
+    uint32_t entry;
+    if (addr->family == STEER_V4) {
+        const uint8_t *o = addr->octets;
+        entry = map->top4[(unsigned)o[0] << 8 | o[1]];
+        for (unsigned i = 2; entry & STEER_CLASSMAP_BLOCK; i++)
+            entry = map->block4[(size_t)(entry & ~STEER_CLASSMAP_BLOCK) << 8 | o[i]];
+    } else {
+        uint64_t word;
+        memcpy(&word, addr->octets, sizeof word);
+        word = be64toh(word);
+        bool embedded = word >> 48 == 0x2002 || word >> 32 == 0x20010000 ||
+                        word == UINT64_C(0x0064ff9b00000000) || word == 0;
+        struct steer_class result;
+        if (STEER_UNLIKELY(embedded) &&
+            steer_classmap_lookup_embedded(map, addr, source, &result))
+            return result;
+        entry = map->top6[word >> 48];
+        word <<= 16;
+        for (unsigned used = 16; entry & STEER_CLASSMAP_BLOCK; used += 4) {
+            if (used == 64) {
+                memcpy(&word, addr->octets + 8, sizeof word);
+                word = be64toh(word);
+            }
+            entry = map->block6[(size_t)(entry & ~STEER_CLASSMAP_BLOCK) << 4 | word >> 60];
+            word <<= 4;
+        }
+    }
+    return (struct steer_class){(uint16_t)entry, (uint8_t)(entry >> 16)};
+}
+
+// The IPv4 address embedded in an IPv6 one; offset in bits. false when there is none. Teredo's is at
+// offset 96.
+bool steer_addr_embedded_v4(const struct steer_addr *addr, struct steer_addr *v4, unsigned *offset);
+
+#endif

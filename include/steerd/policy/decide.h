@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The evaluator: a residual tree and a view of health -> a distribution over outcomes. Floor 3. Pure.
+// The one function that cells are filled by, explain traces and tests judge.
+#ifndef STEERD_POLICY_DECIDE_H
+#define STEERD_POLICY_DECIDE_H
+
+#include "steerd/base/buf.h"
+#include "steerd/policy/residual.h"
+
+// What an override (or nothing) says of an object.
+enum steer_forced { STEER_FORCED_NOT, STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_FORCED_DRAINED };
+
+enum steer_availability { STEER_AVAILABLE, STEER_UNAVAILABLE, STEER_DRAINED };
+
+// How the evaluator asks about the present (or a hypothetical) moment.
+struct steer_view {
+    void *ctx;
+    // An endpoint's own state by steering.md "Availability" 1-2: its overrides and its site's, else its
+    // checks. checks_as_up: verdicts of checks read as up; overrides and drains still hold.
+    // why: NULL, or a JSON object that receives the reasons ("checks":[...], "override":{...}).
+    enum steer_availability (*endpoint)(void *ctx, const struct steer_object *endpoint,
+                                        bool checks_as_up, json_t *why);
+    // An override on a pool.
+    enum steer_forced (*pool)(void *ctx, const struct steer_object *pool, json_t *why);
+};
+
+// An exact share num/den in lowest terms, 0 <= share <= 1, den > 0. Arithmetic that would leave 64 bits is
+// rounded to den = 2^62.
+struct steer_share {
+    uint64_t num, den;
+};
+struct steer_share steer_share_multiply(struct steer_share a, struct steer_share b);
+struct steer_share steer_share_add(struct steer_share a, struct steer_share b);
+double steer_share_value(struct steer_share share);
+
+// One RRset that may be given: the endpoints it names (or a fixed answer), and their least TTL cap.
+struct steer_outcome {
+    struct steer_share share;
+    uint32_t ttl_cap_s; // 0: none
+    uint32_t endpoint_count;
+    const struct steer_object **endpoints; // in order of name
+    const struct steer_fixed *fixed;       // for an answer; endpoint_count is 0
+};
+
+enum { STEER_OUTCOMES_MAX = 65535 };
+
+struct steer_distribution {
+    bool available;  // the root was available without serve_all
+    bool served_all; // check verdicts were read as up at the root
+    bool exhausted;  // nothing even then: NODATA and an alarm
+    uint32_t count;  // outcomes of the asked type; 0: NODATA. Shares add up to 1. No two are equal.
+    struct steer_outcome *outcomes;
+    struct steer_arena arena;
+};
+
+// Evaluates for one RR type (A, AAAA, CNAME). trace: NULL, or a JSON object that receives the visited
+// nodes as a tree: {"node":"failover","available":true,"candidates":[{"child":...,"chosen":true,
+// "reason":...}],...}. The distribution is initialised by the call; fini frees it.
+void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
+                  struct steer_distribution *out, json_t *trace);
+void steer_distribution_fini(struct steer_distribution *distribution);
+
+// The objects that a residual's outcome depends on: visit is called for each endpoint and pool in it (maybe
+// more than once). Used for the endpoint -> cell index.
+void steer_residual_visit(const struct steer_residual *root,
+                          void (*visit)(void *ctx, const struct steer_object *object), void *ctx);
+
+// Appends the RRs of an outcome in pre-rendered form: owner as a pointer to offset 12, type, class IN,
+// TTL 0 (patched when given), RDLENGTH, RDATA. Returns the number of RRs.
+uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type,
+                              struct steer_buf *out);
+
+#endif

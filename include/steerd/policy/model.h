@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The objects of the steering model (steering.md, "Objects"), and the catalogue of all of them. Floor 3.
+//
+// Objects are immutable once parsed and reference counted (atomically), so that a candidate catalogue, a
+// slow reader and the published world can hold the same ones. They name each other by text; a
+// catalogue resolves the names. Knows nothing of SQLite, sockets or clocks.
+#ifndef STEERD_POLICY_MODEL_H
+#define STEERD_POLICY_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "steerd/base/addr.h"
+#include "steerd/base/mem.h"
+#include "steerd/geo/place.h"
+#include "steerd/health/verdict.h"
+#include "steerd/wire/name.h"
+
+enum steer_kind {
+    STEER_SITE,
+    STEER_CHECK,
+    STEER_ENDPOINT,
+    STEER_POOL,
+    STEER_POLICY,
+    STEER_STEERED, // a steered record; its name is "OWNER. KIND", e.g. "api.example.com. address"
+    STEER_KINDS
+};
+// "site", "check", ...; in documents the plural is the key.
+const char *steer_kind_text(enum steer_kind kind);
+
+enum { STEER_DEPTH_MAX = 16, STEER_WEIGHT_MAX = 65535, STEER_ALL_MAX = 8 };
+
+// Where something stands in its document; line 0: it came from the store.
+struct steer_where {
+    uint32_t line, column;
+};
+
+// ---- trees ---------------------------------------------------------------------------------------
+
+enum steer_node_kind {
+    STEER_NODE_ENDPOINT,
+    STEER_NODE_POOL,
+    STEER_NODE_ANSWER,
+    STEER_NODE_WEIGHTED,
+    STEER_NODE_FAILOVER,
+    STEER_NODE_GEO,
+    STEER_NODE_USE,
+};
+const char *steer_node_kind_text(enum steer_node_kind kind);
+
+enum steer_when_unavailable {
+    STEER_WHEN_DEFAULT,    // inner node: unavailable to the parent; root: serve_all
+    STEER_WHEN_SERVE_ALL,  // check verdicts read as up
+    STEER_WHEN_SERVE_NONE, // NODATA
+    STEER_WHEN_SUBSTITUTE, // another node
+};
+
+// "min_available: 2" or "50%".
+struct steer_minimum {
+    uint32_t value; // default 1
+    bool percent;
+};
+
+// One RRset of an `answer` node, or one static RRset of a document.
+struct steer_fixed {
+    uint16_t type;
+    uint16_t count;
+    uint16_t *len;         // of each rdata
+    const uint8_t **rdata; // wire form, names uncompressed, sorted, no duplicates
+};
+
+struct steer_node;
+struct steer_child {
+    const struct steer_node *node;
+    uint16_t weight;                  // weighted
+    bool fence;                       // geo
+    bool is_default;                  // geo: no places
+    uint16_t place_count;             // geo
+    const struct steer_place *places; // geo
+    struct steer_where at;
+};
+
+struct steer_node {
+    enum steer_node_kind kind;
+    enum steer_when_unavailable when;
+    struct steer_minimum min_available;
+    const struct steer_node *substitute; // with STEER_WHEN_SUBSTITUTE
+    const char *name;                    // endpoint, pool, use
+    uint32_t trickle_ppm;                // failover: share that may leak to the next, parts per million
+    uint32_t child_count;
+    const struct steer_child *children;
+    uint32_t fixed_count; // answer
+    const struct steer_fixed *fixed;
+    struct steer_where at;
+};
+
+// ---- objects -------------------------------------------------------------------------------------
+
+struct steer_site {
+    bool has_place, has_point;
+    struct steer_place place;
+    double lat, lon;
+};
+
+enum steer_check_kind { STEER_CHECK_HTTP, STEER_CHECK_HTTPS, STEER_CHECK_TCP };
+
+struct steer_check {
+    enum steer_check_kind kind;
+    uint16_t port; // default 80, 443; tcp: must be given
+    uint32_t interval_ms, timeout_ms; // defaults 10 s and 3 s; timeout <= interval
+    struct steer_hysteresis hysteresis; // defaults rise 2, fall 3, initially up
+    const char *path, *host, *method, *expect_body; // NULL: default
+    uint16_t status_min, status_max; // default 200-399
+    bool verify;                     // default true
+    bool prefer_v6;                  // `family: ipv6`: probe the IPv6 address; default IPv4 where there is one
+};
+
+struct steer_label {
+    const char *key, *value;
+};
+
+struct steer_endpoint {
+    bool has_v4, has_v6, has_hostname;
+    struct steer_addr v4, v6;
+    struct steer_name hostname; // target of CNAME answers
+    const char *site;           // NULL: none
+    uint32_t check_count;
+    const char *const *checks;
+    uint32_t checks_needed; // how many must be up: all by default, 1 for `any`
+    uint32_t ttl_cap_s;     // 0: none
+    uint32_t label_count;
+    const struct steer_label *labels;
+};
+
+enum steer_pick { STEER_PICK_ONE, STEER_PICK_N, STEER_PICK_ALL };
+
+struct steer_member {
+    const char *endpoint;
+    uint16_t weight;
+    struct steer_where at;
+};
+
+struct steer_pool {
+    enum steer_pick pick;
+    uint32_t pick_count; // N, or the most of `all` (8)
+    struct steer_minimum min_available;
+    uint32_t member_count;
+    const struct steer_member *members;
+};
+
+enum steer_steered_kind { STEER_STEERED_ADDRESS, STEER_STEERED_CNAME };
+
+struct steer_steered {
+    struct steer_name zone;  // origin, lower case
+    struct steer_name owner; // absolute, lower case; may start with the label "*"
+    enum steer_steered_kind kind;
+    uint32_t ttl_s;
+    bool allow_negative;
+    const struct steer_node *tree;
+};
+
+// The common head. The body's memory lies in the arena and lives as long as the object.
+struct steer_object {
+    enum steer_kind kind;
+    const char *name;
+    const char *document; // which document defined it: its file's base name, or the name given to apply
+    const char *file;     // for messages; "" from the store
+    struct steer_where at;
+    const char *json; // canonical JSON of the definition: parsing it gives an equal object
+    uint64_t hash;    // of kind, name and json: equal hash and json, equal object
+    union {
+        struct steer_site site;
+        struct steer_check check;
+        struct steer_endpoint endpoint;
+        struct steer_pool pool;
+        struct steer_node tree; // policy
+        struct steer_steered steered;
+    };
+    struct steer_arena arena;
+    _Atomic uint32_t refs;
+};
+
+struct steer_object *steer_object_ref(const struct steer_object *object);
+void steer_object_unref(struct steer_object *object);
+
+// Parses the JSON of a stored object (what `json` held). zone is needed for STEER_STEERED only, else
+// NULL. Errors: STEER_EINVAL with diag: the store is damaged.
+enum steer_err steer_object_from_json(enum steer_kind kind, const char *name, const char *document,
+                                      const char *json, const struct steer_name *zone,
+                                      struct steer_object **object,
+                                      struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- catalogue -----------------------------------------------------------------------------------
+
+// All objects of one moment. Mutable while it is built by one thread; shared and read-only once sealed.
+struct steer_catalog;
+
+struct steer_catalog *steer_catalog_create(void);
+// A mutable copy that shares the objects.
+struct steer_catalog *steer_catalog_clone(const struct steer_catalog *catalog);
+struct steer_catalog *steer_catalog_ref(struct steer_catalog *catalog);
+void steer_catalog_unref(struct steer_catalog *catalog);
+
+// Adds or replaces by kind and name; takes a reference of its own.
+void steer_catalog_put(struct steer_catalog *catalog, struct steer_object *object);
+bool steer_catalog_remove(struct steer_catalog *catalog, enum steer_kind kind, const char *name);
+// Borrowed; NULL where there is none.
+const struct steer_object *steer_catalog_get(const struct steer_catalog *catalog,
+                                             enum steer_kind kind, const char *name);
+size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind kind);
+// In order of name. The array is the caller's (free), the objects are borrowed.
+const struct steer_object **steer_catalog_list(const struct steer_catalog *catalog,
+                                               enum steer_kind kind);
+
+// Checks every reference: unknown names (with the nearest known one), loops of policies (with the
+// path), depth, pools without endpoints, endpoints without what they need (an address for a
+// check), sites that do not exist; a geo without default or `serve_none` below it without allow_negative
+// (the error suggests an `answer`). Errors: STEER_EINVAL with the file, line and column of the reference.
+enum steer_err steer_catalog_check(const struct steer_catalog *catalog,
+                                   struct steer_diag *diag) STEER_MUST_USE;
+
+// The names (kind STEER_STEERED) of steered records that hold the object, directly or through others;
+// used to find what an edit must compile again. Calls visit once for each.
+void steer_catalog_dependents(const struct steer_catalog *catalog, enum steer_kind kind,
+                              const char *name,
+                              void (*visit)(void *ctx, const struct steer_object *steered),
+                              void *ctx);
+
+#endif

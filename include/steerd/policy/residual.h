@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Residual trees: what remains of a policy once everything that depends on the client is resolved
+// (steering.md, "From client to class to distribution"). Floor 3.
+//
+// Hash-consed: equal expressions are one node, so two clients are in one class exactly when their
+// residuals are the same pointer. A store of them belongs to one thread (control, or a test).
+#ifndef STEERD_POLICY_RESIDUAL_H
+#define STEERD_POLICY_RESIDUAL_H
+
+#include "steerd/geo/geo.h"
+#include "steerd/policy/model.h"
+
+enum steer_residual_kind {
+    STEER_R_ENDPOINT, // object: the endpoint
+    STEER_R_POOL,     // object: the pool; children: its endpoints with weights
+    STEER_R_ANSWER,   // node: the fixed data
+    STEER_R_WEIGHTED,
+    STEER_R_FAILOVER, // ordered children: the first available one
+    STEER_R_GEO,      // the same, from most to least specific place
+    STEER_R_FENCE,    // one child: terminal for the whole tree
+    STEER_R_NONE,     // nothing matches the client
+};
+
+struct steer_residual {
+    enum steer_residual_kind kind;
+    enum steer_when_unavailable when;
+    struct steer_minimum min_available;
+    uint32_t trickle_ppm;
+    uint32_t child_count;
+    struct steer_residual **children;
+    uint16_t *weights;                     // pool, weighted
+    struct steer_residual *substitute;     // or NULL
+    const struct steer_object *object;     // endpoint, pool (a reference is held)
+    const struct steer_node *node;         // answer; lives in `owner`
+    const struct steer_object *owner;      // the object that `node` lives in (a reference is held)
+    uint64_t hash;
+    uint32_t refs;
+    uint32_t stamp;                        // for the evaluator's memory of one evaluation
+    void *memo;
+};
+
+struct steer_residuals; // the hash-consing store
+struct steer_residuals *steer_residuals_create(void);
+void steer_residuals_destroy(struct steer_residuals *store); // all residuals must have been released
+size_t steer_residuals_count(const struct steer_residuals *store);
+struct steer_residual *steer_residual_ref(struct steer_residual *residual);
+void steer_residual_unref(struct steer_residuals *store, struct steer_residual *residual);
+
+// Resolves a steered record's tree for one client location. The catalogue was checked. trace: NULL, or a JSON
+// array that receives one object per visited client-dependent node and `use`:
+// {"node":"geo","at":"records/api","client":"EU-DE","matched":["EU"],"candidates":[...]}.
+// The caller owns one reference.
+struct steer_residual *steer_residual_resolve(struct steer_residuals *store,
+                                              const struct steer_catalog *catalog,
+                                              const struct steer_object *steered,
+                                              const struct steer_location *client, json_t *trace);
+
+// All classes of a steered record over a geo database.
+struct steer_classes {
+    uint32_t class_count;
+    struct steer_residual **roots; // one per class, a reference each
+    uint32_t location_count;
+    uint16_t *class_of;            // location index -> class
+    uint64_t map_hash;             // of class_of: records with equal maps share a class table
+};
+// Errors: STEER_ELIMIT (more than 65,535 classes), with diag.
+enum steer_err steer_classes_compile(struct steer_residuals *store,
+                                     const struct steer_catalog *catalog,
+                                     const struct steer_object *steered, const struct steer_geo *geo,
+                                     struct steer_classes *classes,
+                                     struct steer_diag *diag) STEER_MUST_USE;
+void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes);
+
+#endif

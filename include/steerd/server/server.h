@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The socket loops: UDP workers and TCP threads around the answer room. Floor 6.
+#ifndef STEERD_SERVER_SERVER_H
+#define STEERD_SERVER_SERVER_H
+
+#include <sys/socket.h>
+
+#include "steerd/answer/answer.h"
+#include "steerd/base/err.h"
+
+struct steer_server;
+
+struct steer_server_options {
+    const struct sockaddr_storage *listen; // UDP and TCP on each; port 0 picks a free one, the same for both
+    const socklen_t *listen_len;
+    size_t listen_count;
+    unsigned workers; // UDP workers per listen address; 0: one per core
+    bool pin;         // workers to cores
+    unsigned tcp_limit, tcp_limit_per_client; // connections; 0: 1,000 and 100
+    uint32_t tcp_idle_ms;                     // 0: 10,000
+    struct steer_answer_settings answers;
+    struct steer_publisher *publisher;
+    uint64_t seed;
+};
+
+// Binds everything, then starts the threads; errors (address in use, ...) name the address, and nothing
+// stays open.
+enum steer_err steer_server_start(const struct steer_server_options *options, struct steer_server **server,
+                                  struct steer_diag *diag) STEER_MUST_USE;
+// Answers what has arrived, closes TCP connections that are idle, gives others up to drain_ms; joins.
+void steer_server_stop(struct steer_server *server, uint32_t drain_ms);
+// The address really bound (its port, where 0 was asked).
+void steer_server_address(const struct steer_server *server, size_t index, struct sockaddr_storage *sa);
+
+// Sums over all threads; monotonic counters.
+struct steer_server_stats {
+    uint64_t udp_queries, tcp_queries, dropped, truncated, steered, with_ecs;
+    uint64_t kinds[STEER_FACT_KINDS];
+    uint64_t rcodes[24];
+    uint64_t tcp_accepted, tcp_refused, tcp_open;
+    unsigned workers;
+};
+void steer_server_stats(const struct steer_server *server, struct steer_server_stats *stats);
+
+#endif

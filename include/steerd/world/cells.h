@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The keeper of the cells: which residual expression each cell stands for, and which cells a change of
+// health touches. Floor 4. Belongs to control's thread; the tables it writes are read by the workers.
+#ifndef STEERD_WORLD_CELLS_H
+#define STEERD_WORLD_CELLS_H
+
+#include "steerd/world/tables.h"
+
+struct steer_cells;
+
+// The caller's numbers for endpoints, stable for the life of the process (drain book-keeping).
+typedef uint32_t steer_endpoint_number(void *ctx, const struct steer_object *endpoint);
+
+// Errors: STEER_EIO (no address space), with diag.
+enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx, struct steer_residuals *residuals,
+                                  struct steer_cells **cells, struct steer_diag *diag) STEER_MUST_USE;
+void steer_cells_destroy(struct steer_cells *cells);
+const struct steer_tables *steer_cells_tables(const struct steer_cells *cells);
+
+// The cell of (residual, type), evaluated now if it is new; counts a use. Errors: STEER_ELIMIT.
+enum steer_err steer_cells_acquire(struct steer_cells *cells, struct steer_residual *residual, uint16_t type,
+                                   const struct steer_view *view, uint32_t *cell) STEER_MUST_USE;
+// Ends a use. The cell of the last use goes at the next reclaim.
+void steer_cells_release(struct steer_cells *cells, uint32_t cell);
+
+// Evaluates again every cell that depends on the object (STEER_ENDPOINT or STEER_POOL, by name) and stores those
+// that changed; returns how many did.
+uint32_t steer_cells_refresh(struct steer_cells *cells, enum steer_kind kind, const char *name,
+                             const struct steer_view *view);
+uint32_t steer_cells_refresh_all(struct steer_cells *cells, const struct steer_view *view);
+
+// Hands what replaced lists, answers and dead cells occupied back for use. Call it only when every reader
+// has passed a quiescent state since the last refresh or release (synchronize_rcu).
+void steer_cells_reclaim(struct steer_cells *cells);
+bool steer_cells_has_garbage(const struct steer_cells *cells);
+
+struct steer_cells_stats {
+    uint64_t cells, lists, answers, bytes, evaluations;
+    uint64_t served_all, exhausted; // cells in that state now
+};
+void steer_cells_stats(const struct steer_cells *cells, struct steer_cells_stats *stats);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The steering tables: cells, outcome lists, pre-rendered answers. Floor 4.
+//
+// Flat arrays, u32 indices, no pointers. A cell is one aligned u32: the index of the list that is current. A
+// health change writes a new list into free lines and then stores the cell; readers load it once per
+// answer. Lists and answers that a cell no longer names are given back after a grace period. One writer
+// (control); readers on any thread that announces quiescent states.
+#ifndef STEERD_WORLD_TABLES_H
+#define STEERD_WORLD_TABLES_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "steerd/base/slab.h"
+#include "steerd/policy/decide.h"
+
+enum { STEER_LINE_BYTES = 64, STEER_LIST_INLINE = 7 };
+
+// One outcome of a list: given when the draw u <= upto and u > the one before.
+struct steer_list_entry {
+    uint32_t upto;   // cumulative share in 2^-32, inclusive; the last one is UINT32_MAX
+    uint32_t answer; // line of the answer
+};
+
+// Seven outcomes and the head fill a cache line; longer lists run on into the following lines.
+struct steer_list {
+    uint32_t count; // 0: NODATA
+    uint32_t flags; // STEER_LIST_*
+    struct steer_list_entry entries[];
+};
+enum { STEER_LIST_SERVED_ALL = 1, STEER_LIST_EXHAUSTED = 2 };
+
+// A pre-rendered RRset: RRs with the owner as a pointer to offset 12 and TTL 0 (patched when given).
+struct steer_answer_slot {
+    uint16_t len;   // octets of rrs
+    uint16_t count; // RRs
+    uint32_t ttl_cap_s; // UINT32_MAX: none
+    uint32_t stride;    // octets of each RR when all are alike, else 0
+    uint32_t endpoint_count; // stable ids follow the RRs, 4-byte aligned, for the drain book-keeping
+    uint8_t rrs[];
+};
+
+struct steer_tables {
+    struct steer_slab cells;
+    struct steer_slab list_lines;
+    struct steer_slab answer_lines;
+};
+
+static inline const struct steer_list *steer_tables_list(const struct steer_tables *t, uint32_t cell)
+{
+    const _Atomic uint32_t *at = (const _Atomic uint32_t *)steer_slab_at(&t->cells, cell);
+    return (const struct steer_list *)steer_slab_at(&t->list_lines,
+                                                    atomic_load_explicit(at, memory_order_acquire));
+}
+
+static inline const struct steer_answer_slot *steer_tables_answer(const struct steer_tables *t, uint32_t line)
+{
+    return (const struct steer_answer_slot *)steer_slab_at(&t->answer_lines, line);
+}
+
+// The outcome of a list for a draw u; the list has one at least.
+static inline uint32_t steer_list_draw(const struct steer_list *list, uint32_t u)
+{
+    const struct steer_list_entry *e = list->entries;
+    uint32_t n = list->count;
+    if (n <= STEER_LIST_INLINE) {
+        while (u > e->upto)
+            e++;
+        return e->answer;
+    }
+    while (n > 1) {
+        uint32_t half = n / 2;
+        if (u > e[half - 1].upto)
+            e += half, n -= half;
+        else
+            n = half;
+    }
+    return e->answer;
+}
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "steerd/answer/answer.h"
+
+#include <string.h>
+
+#include "answer_internal.h"
+
+enum { OPT_FIXED = 11, OPTION_HEAD = 4, EDE_OTHER = 0, EDE_NOT_AUTHORITATIVE = 20 };
+
+static const char nothing_text[] = "no endpoint to give";
+
+// ---- EDNS ----------------------------------------------------------------------------------------
+
+
+static size_t ecs_octets(const struct steer_ecs *ecs)
+{
+    return ((size_t)ecs->source + 7) / 8;
+}
+
+// The most that the OPT record may need, kept free while the sections are written.
+static size_t opt_room(const struct steer_edns *edns, const struct steer_answer_settings *settings)
+{
+    if (!edns->present)
+        return 0;
+    size_t room = OPT_FIXED + OPTION_HEAD + 2 + sizeof nothing_text;
+    if (edns->has_ecs)
+        room += OPTION_HEAD + 4 + ecs_octets(&edns->ecs);
+    if (edns->has_nsid)
+        room += OPTION_HEAD + (size_t)settings->nsid_len;
+    return room;
+}
+
+// RFC 7871 7.2.1: family, source and address as they came. A source of 0 asked for nothing by place.
+static void write_ecs(struct steer_writer *w, const struct steer_ecs *ecs, uint8_t scope)
+{
+    steer_write_u16(w, STEER_EDNS_ECS);
+    steer_write_u16(w, (uint16_t)(4 + ecs_octets(ecs)));
+    steer_write_u16(w, ecs->wire_family);
+    steer_write_u8(w, ecs->source);
+    steer_write_u8(w, ecs->source ? scope : 0);
+    steer_write_bytes(w, ecs->addr.octets, ecs_octets(ecs));
+}
+
+static void write_ede(struct steer_writer *w, uint16_t code, const char *text)
+{
+    size_t len = strlen(text);
+    steer_write_u16(w, STEER_EDNS_EDE);
+    steer_write_u16(w, (uint16_t)(2 + len));
+    steer_write_u16(w, code);
+    steer_write_bytes(w, text, len);
+}
+
+static void write_opt(struct response *r, const struct steer_answer_settings *settings)
+{
+    const struct steer_edns *edns = &r->query->edns;
+    struct steer_writer *w = &r->w;
+    steer_write_u8(w, 0);
+    steer_write_u16(w, STEER_TYPE_OPT);
+    steer_write_u16(w, settings->udp_size);
+    steer_write_u8(w, (uint8_t)(r->rcode >> 4));
+    steer_write_u8(w, 0); // version
+    steer_write_u16(w, edns->dnssec_ok ? 0x8000 : 0);
+    size_t length_at = w->len;
+    steer_write_u16(w, 0);
+    if (edns->has_ecs)
+        write_ecs(w, &edns->ecs, r->scope);
+    if (edns->has_nsid && settings->nsid_len) {
+        steer_write_u16(w, STEER_EDNS_NSID);
+        steer_write_u16(w, settings->nsid_len);
+        steer_write_bytes(w, settings->nsid, settings->nsid_len);
+    }
+    if (r->facts->kind == STEER_FACT_REFUSED)
+        write_ede(w, EDE_NOT_AUTHORITATIVE, "");
+    else if (r->nothing_to_give)
+        write_ede(w, EDE_OTHER, nothing_text);
+    steer_write_u16_at(w, length_at, (uint16_t)(w->len - length_at - 2));
+    r->additional++;
+}
+
+// ---- header --------------------------------------------------------------------------------------
+
+static size_t size_limit(const struct steer_ask *ask, const struct steer_edns *edns,
+                         const struct steer_answer_settings *settings, size_t cap)
+{
+    if (ask->stream)
+        return cap < STEER_MESSAGE_MAX ? cap : STEER_MESSAGE_MAX;
+    size_t limit = STEER_UDP_MIN;
+    if (edns->present) {
+        limit = edns->udp_size < settings->udp_size ? edns->udp_size : settings->udp_size;
+        if (limit < STEER_UDP_MIN) // RFC 6891 6.2.3
+            limit = STEER_UDP_MIN;
+    }
+    return limit < cap ? limit : cap;
+}
+
+static void begin(struct response *r)
+{
+    const struct steer_query *q = r->query;
+    steer_write_u16(&r->w, q->id);
+    for (unsigned i = 0; i < 5; i++)
+        steer_write_u16(&r->w, 0);
+    if (q->has_question)
+        steer_write_bytes(&r->w, q->question, q->question_len);
+}
+
+// Counts, flags, OPT; with TC nothing but the question and the OPT is left (RFC 2181 9).
+static size_t finish(struct response *r, const struct steer_answer_settings *settings, size_t limit)
+{
+    const struct steer_query *q = r->query;
+    struct steer_writer *w = &r->w;
+    if (r->truncated) {
+        struct steer_mark mark = {STEER_HEADER_BYTES + (q->has_question ? q->question_len : 0u), 0};
+        steer_writer_rewind(w, mark);
+        r->answers = r->authority = r->additional = 0;
+        r->flags |= STEER_FLAG_TC;
+        r->facts->truncated = true;
+    }
+    w->cap = limit;
+    if (q->edns.present)
+        write_opt(r, settings);
+    uint16_t copied = q->flags & (STEER_FLAG_RD | STEER_FLAG_CD);
+    uint16_t flags = (uint16_t)(STEER_FLAG_QR | (q->opcode << 11) | r->flags | copied |
+                                (r->rcode & 15));
+    steer_write_u16_at(w, 2, flags);
+    steer_write_u16_at(w, 4, q->has_question);
+    steer_write_u16_at(w, 6, r->answers);
+    steer_write_u16_at(w, 8, r->authority);
+    steer_write_u16_at(w, 10, r->additional);
+    r->facts->rcode = r->rcode;
+    r->facts->scope = r->scope;
+    return w->len;
+}
+
+// ---- the CHAOS class -----------------------------------------------------------------------------
+
+struct chaos_name {
+    uint8_t wire[16];
+    bool is_version;
+};
+
+static bool give_chaos(struct response *r, const struct steer_answer_settings *settings)
+{
+    static const struct chaos_name names[] = {
+        {"\2id\6server", false},
+        {"\10hostname\4bind", false},
+        {"\7version\6server", true},
+        {"\7version\4bind", true},
+    };
+    const struct steer_query *q = r->query;
+    if (q->qtype != STEER_TYPE_TXT && q->qtype != STEER_TYPE_ANY)
+        return false;
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(names); i++) {
+        if (!steer_name_equal(q->qname.octets, names[i].wire))
+            continue;
+        const char *text = names[i].is_version ? settings->version : settings->nsid;
+        size_t len = strlen(text);
+        if (!len)
+            return false;
+        steer_write_u16(&r->w, 0xc000 | OWNER_QNAME);
+        steer_write_u16(&r->w, STEER_TYPE_TXT);
+        steer_write_u16(&r->w, STEER_CLASS_CH);
+        steer_write_u32(&r->w, 0);
+        steer_write_u16(&r->w, (uint16_t)(len + 1));
+        steer_write_u8(&r->w, (uint8_t)len);
+        steer_write_bytes(&r->w, text, len);
+        r->answers = 1;
+        r->flags |= STEER_FLAG_AA;
+        r->facts->kind = STEER_FACT_POSITIVE;
+        return true;
+    }
+    return false;
+}
+
+// ---- the two steps -------------------------------------------------------------------------------
+
+void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
+                          struct steer_prepared *p)
+{
+    p->zone = NULL;
+    p->zone_labels = 0;
+    p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
+    const struct steer_query *q = &p->query;
+    if (p->parsed != STEER_PARSE_OK || !q->has_question || q->qclass != STEER_CLASS_IN)
+        return;
+    unsigned labels = 0;
+    p->zone = steer_world_zone_of(world, &q->qname, &q->hashes, q->qname.labels, &labels);
+    // DS at an apex belongs to the parent, where that is served too (RFC 4035 3.1.4.1).
+    if (p->zone && q->qtype == STEER_TYPE_DS && labels == q->qname.labels && labels > 0) {
+        unsigned parent_labels;
+        const struct steer_zone *parent =
+            steer_world_zone_of(world, &q->qname, &q->hashes, labels - 1, &parent_labels);
+        if (parent) {
+            p->zone = parent;
+            labels = parent_labels;
+        }
+    }
+    p->zone_labels = (uint8_t)labels;
+    if (p->zone)
+        steer_trie_prefetch(&p->zone->names, q->hashes.hash[q->qname.labels]);
+}
+
+static void answer_question(struct response *r, const struct steer_answer_settings *settings,
+                            const struct steer_prepared *p)
+{
+    const struct steer_query *q = &p->query;
+    r->facts->kind = STEER_FACT_REFUSED;
+    r->rcode = STEER_RCODE_REFUSED;
+    if (q->qclass == STEER_CLASS_CH) {
+        if (give_chaos(r, settings))
+            r->rcode = STEER_RCODE_NOERROR;
+        return;
+    }
+    // Transfers are not offered.
+    if (!p->zone || q->qtype == STEER_TYPE_AXFR || q->qtype == STEER_TYPE_IXFR)
+        return;
+    r->rcode = STEER_RCODE_NOERROR;
+    r->facts->kind = STEER_FACT_POSITIVE;
+    resolve(r, p->zone, p->zone_labels);
+}
+
+size_t steer_answer_render(const struct steer_world *world, const struct steer_answer_settings *settings,
+                           const struct steer_ask *ask, const struct steer_prepared *p, uint8_t *out,
+                           size_t cap, struct steer_facts *facts)
+{
+    const struct steer_query *q = &p->query;
+    memset(facts, 0, sizeof *facts);
+    if (p->parsed == STEER_PARSE_DROP)
+        return 0;
+    struct response r;
+    r.world = world;
+    r.ask = ask;
+    r.query = q;
+    r.facts = facts;
+    r.flags = 0;
+    r.rcode = p->parsed == STEER_PARSE_REPLY ? q->rcode : STEER_RCODE_NOERROR;
+    r.answers = r.authority = r.additional = 0;
+    r.knows_question = r.truncated = r.nothing_to_give = false;
+    r.scope = 0;
+    facts->qtype = q->qtype;
+    facts->ecs = q->edns.has_ecs;
+    facts->kind = r.rcode ? STEER_FACT_ERROR : STEER_FACT_NODATA;
+    size_t limit = size_limit(ask, &q->edns, settings, cap);
+    steer_writer_init(&r.w, out, limit - opt_room(&q->edns, settings));
+    begin(&r);
+    if (p->parsed == STEER_PARSE_OK && q->has_question)
+        answer_question(&r, settings, p);
+    return finish(&r, settings, limit);
+}
+
+size_t steer_answer(const struct steer_world *world, const struct steer_answer_settings *settings,
+                    const struct steer_ask *ask, uint8_t *out, size_t cap, struct steer_facts *facts)
+{
+    struct steer_prepared p;
+    steer_answer_prepare(world, ask, &p);
+    return steer_answer_render(world, settings, ask, &p, out, cap, facts);
+}

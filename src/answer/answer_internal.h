@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef STEERD_ANSWER_INTERNAL_H
+#define STEERD_ANSWER_INTERNAL_H
+
+#include "steerd/answer/answer.h"
+
+enum { CHAIN_MAX = 16, OWNER_QNAME = STEER_HEADER_BYTES };
+
+// One response under construction.
+struct response {
+    const struct steer_world *world;
+    const struct steer_ask *ask;
+    const struct steer_query *query;
+    struct steer_facts *facts;
+    struct steer_writer w;
+    uint16_t flags;
+    uint16_t rcode;
+    uint16_t answers, authority, additional;
+    bool knows_question;  // the writer may compress against the question's name
+    bool truncated;
+    bool nothing_to_give; // a steered name had no outcome
+    uint8_t scope;
+};
+
+// Where an RR's owner stands: at offset 12 (the question's name), or a name to be written.
+struct owner {
+    bool is_question;
+    const uint8_t *name;
+};
+
+enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL };
+
+// A static RRset into a section, rotated; false when it did not fit (nothing of it is written then).
+// ttl_s: UINT32_MAX keeps the RRset's own.
+bool emit_static(struct response *r, enum section section, struct owner owner,
+                 const struct steer_zone_node *node, const struct steer_rrset *set, uint32_t ttl_s);
+// A pre-rendered outcome with its TTL.
+bool emit_slot(struct response *r, struct owner owner, const struct steer_answer_slot *slot,
+               uint32_t ttl_s);
+// One RR whose RDATA is a name: a CNAME made from a DNAME.
+bool emit_name_rr(struct response *r, struct owner owner, uint16_t type, uint32_t ttl_s,
+                  const uint8_t *target);
+// The name that an RR's RDATA points at for additional data (MX, SRV, NS, SVCB, HTTPS), or NULL.
+const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len,
+                                 const uint8_t *owner);
+
+// Fills the sections for a question of class IN (resolve.c).
+void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_labels);
+
+#endif

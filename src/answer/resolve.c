@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// RFC 1034 4.3.2 with RFC 2308, 4592, 6604 and 6672, as a ladder: each rung either ends the response or
+// hands the next name (of a CNAME or DNAME) to the top.
+#include <string.h>
+
+#include "answer_internal.h"
+
+enum lookup { LOOKUP_NODE, LOOKUP_CUT, LOOKUP_DNAME, LOOKUP_NXDOMAIN };
+
+// The name under resolution: the question's, then each target of a chain.
+struct subject {
+    const struct steer_name *name;
+    const struct steer_name_hashes *hashes;
+    bool is_question;
+    const struct steer_zone *zone;
+    unsigned zone_labels;
+};
+
+struct chain {
+    struct steer_name names[2]; // the target in use and the one being made
+    struct steer_name_hashes hashes;
+    uint64_t seen[CHAIN_MAX];
+    unsigned length;
+};
+
+static struct owner owner_of(const struct subject *s)
+{
+    return (struct owner){s->is_question, s->name->octets};
+}
+
+static const struct steer_zone_node *node_at(const struct subject *s, unsigned labels)
+{
+    return steer_zone_find(s->zone, s->hashes->hash[labels], s->name->octets + s->hashes->at[labels]);
+}
+
+// The wildcard below the closest encloser (RFC 4592 3.3.1).
+static const struct steer_zone_node *wildcard_of(const struct subject *s,
+                                                 const struct steer_zone_node *closest)
+{
+    static const uint8_t star[] = {1, '*'};
+    struct steer_name name;
+    if (!(closest->flags & STEER_NODE_WILDCARD))
+        return NULL;
+    if (!steer_name_join(star, sizeof star, steer_zone_node_owner(closest), &name))
+        return NULL;
+    return steer_zone_find(s->zone, steer_name_hash_label(closest->hash, star), name.octets);
+}
+
+// From the apex down, so that a delegation or DNAME above the name is seen first.
+static enum lookup walk_down(const struct subject *s, uint16_t qtype,
+                             const struct steer_zone_node **node)
+{
+    unsigned labels = s->name->labels;
+    *node = s->zone->apex;
+    for (unsigned i = s->zone_labels;; i++) {
+        if (i > s->zone_labels) {
+            const struct steer_zone_node *next = node_at(s, i);
+            if (!next)
+                return LOOKUP_NXDOMAIN;
+            *node = next;
+        }
+        // The parent's side of a cut answers for DS (RFC 4035 3.1.4.1).
+        if ((*node)->flags & STEER_NODE_CUT && !(i == labels && qtype == STEER_TYPE_DS))
+            return LOOKUP_CUT;
+        if (i == labels)
+            return LOOKUP_NODE;
+        if ((*node)->flags & STEER_NODE_DNAME)
+            return LOOKUP_DNAME;
+    }
+}
+
+// With neither delegations nor DNAMEs in the zone: the name itself first, then its ancestors.
+static enum lookup walk_up(const struct subject *s, const struct steer_zone_node **node)
+{
+    unsigned labels = s->name->labels;
+    *node = labels == s->zone_labels ? s->zone->apex : node_at(s, labels);
+    if (*node)
+        return LOOKUP_NODE;
+    do
+        labels--;
+    while (labels > s->zone_labels && !(*node = node_at(s, labels)));
+    if (labels == s->zone_labels)
+        *node = s->zone->apex;
+    return LOOKUP_NXDOMAIN;
+}
+
+// LOOKUP_NODE also for a wildcard that covers the name.
+static enum lookup look_up(const struct subject *s, uint16_t qtype, const struct steer_zone_node **node)
+{
+    enum lookup found = s->zone->special_count ? walk_down(s, qtype, node) : walk_up(s, node);
+    if (found != LOOKUP_NXDOMAIN)
+        return found;
+    const struct steer_zone_node *wildcard = wildcard_of(s, *node);
+    if (!wildcard)
+        return LOOKUP_NXDOMAIN;
+    *node = wildcard;
+    return LOOKUP_NODE;
+}
+
+static void truncate(struct response *r)
+{
+    r->truncated = true;
+}
+
+// The SOA for negative answers, with the TTL of RFC 2308 3.
+static void add_soa(struct response *r, const struct steer_zone *zone)
+{
+    const struct steer_rrset *soa = steer_zone_node_rrset(zone->apex, STEER_TYPE_SOA);
+    struct owner owner = {false, zone->origin.octets};
+    if (soa && !emit_static(r, SECTION_AUTHORITY, owner, zone->apex, soa, zone->negative_ttl_s))
+        truncate(r);
+}
+
+static void end_negative(struct response *r, const struct subject *s, uint16_t rcode)
+{
+    r->rcode = rcode;
+    r->facts->kind = rcode == STEER_RCODE_NXDOMAIN ? STEER_FACT_NXDOMAIN : STEER_FACT_NODATA;
+    add_soa(r, s->zone);
+}
+
+// ---- additional data -----------------------------------------------------------------------------
+
+// A and AAAA of a name in the zone, static ones only (RFC 7871 7.3.1). False when something did not fit.
+static bool add_addresses(struct response *r, const struct steer_zone *zone, const uint8_t *target)
+{
+    static const uint16_t types[] = {STEER_TYPE_A, STEER_TYPE_AAAA};
+    struct steer_name name;
+    if (!steer_name_is_below(target, zone->origin.octets) ||
+        !steer_name_from_wire(target, STEER_NAME_MAX, &name))
+        return true;
+    steer_name_lower(&name);
+    const struct steer_zone_node *node = steer_zone_find(zone, steer_name_hash(&name), name.octets);
+    if (!node)
+        return true;
+    bool fits = true;
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(types); i++) {
+        const struct steer_rrset *set = steer_zone_node_rrset(node, types[i]);
+        if (set && !steer_rrset_is_steered(set))
+            fits &= emit_static(r, SECTION_ADDITIONAL, (struct owner){false, target}, node, set,
+                                UINT32_MAX);
+    }
+    return fits;
+}
+
+static bool add_targets(struct response *r, const struct steer_zone *zone,
+                        const struct steer_zone_node *node, const struct steer_rrset *set)
+{
+    struct steer_rr_view rr;
+    size_t at = 0;
+    bool fits = true;
+    while (steer_rrset_next(node, set, &at, &rr)) {
+        const uint8_t *target =
+            additional_target(set->type, rr.rdata, rr.rdata_len, steer_zone_node_owner(node));
+        if (target)
+            fits &= add_addresses(r, zone, target);
+    }
+    return fits;
+}
+
+static bool wants_additional(uint16_t type)
+{
+    return type == STEER_TYPE_NS || type == STEER_TYPE_MX || type == STEER_TYPE_SRV ||
+           type == STEER_TYPE_SVCB || type == STEER_TYPE_HTTPS;
+}
+
+// ---- rungs ---------------------------------------------------------------------------------------
+
+// A delegation: the child's NS and its glue; authoritative only for a chain that led here.
+static void end_referral(struct response *r, const struct subject *s,
+                         const struct steer_zone_node *cut)
+{
+    const struct steer_rrset *ns = steer_zone_node_rrset(cut, STEER_TYPE_NS);
+    struct owner owner = {s->is_question && cut->owner_len == s->name->len,
+                          steer_zone_node_owner(cut)};
+    if (s->is_question)
+        r->flags &= (uint16_t)~STEER_FLAG_AA;
+    r->facts->kind = r->answers ? STEER_FACT_POSITIVE : STEER_FACT_REFERRAL;
+    if (!ns || !emit_static(r, SECTION_AUTHORITY, owner, cut, ns, UINT32_MAX) ||
+        !add_targets(r, s->zone, cut, ns))
+        truncate(r);
+}
+
+static struct steer_class classify(const struct response *r, const struct steer_program *program)
+{
+    const struct steer_edns *edns = &r->query->edns;
+    if (edns->has_ecs && edns->ecs.source > 0)
+        return steer_classmap_lookup(program->map, &edns->ecs.addr, edns->ecs.source);
+    return steer_classmap_lookup(program->map, &r->ask->client,
+                                 (uint8_t)steer_family_bits(r->ask->client.family));
+}
+
+static int type_index(const struct steer_program *program, uint16_t qtype)
+{
+    for (int i = 0; i < program->type_count; i++)
+        if (program->types[i] == qtype)
+            return i;
+    return -1;
+}
+
+// Class, cell, draw, copy. False when there is nothing to give for the type.
+static bool give_steered(struct response *r, const struct subject *s, uint32_t program_id, uint16_t type)
+{
+    const struct steer_program *program = steer_world_program(r->world, program_id);
+    int index = program ? type_index(program, type) : -1;
+    if (index < 0)
+        return false;
+    const struct steer_tables *tables = r->world->tables;
+    struct steer_class class = classify(r, program);
+    uint32_t cell = program->cells[(unsigned)index * program->class_count + class.class_index];
+    const struct steer_list *list = steer_tables_list(tables, cell);
+    r->facts->steered = true;
+    if (list->count == 0) {
+        r->nothing_to_give = true;
+        return false;
+    }
+    uint32_t line = steer_list_draw(list, (uint32_t)r->ask->random);
+    const struct steer_answer_slot *slot = steer_tables_answer(tables, line);
+    uint32_t ttl_s = slot->ttl_cap_s < program->ttl_s ? slot->ttl_cap_s : program->ttl_s;
+    r->scope = class.scope;
+    r->facts->kind = STEER_FACT_POSITIVE;
+    r->facts->answer_line = line;
+    r->facts->ttl_s = ttl_s;
+    if (!emit_slot(r, owner_of(s), slot, ttl_s))
+        truncate(r);
+    return true;
+}
+
+static bool give_static(struct response *r, const struct subject *s,
+                        const struct steer_zone_node *node, const struct steer_rrset *set)
+{
+    r->facts->kind = STEER_FACT_POSITIVE;
+    if (!emit_static(r, SECTION_ANSWER, owner_of(s), node, set, UINT32_MAX)) {
+        truncate(r);
+        return true;
+    }
+    if (wants_additional(set->type))
+        (void)!add_targets(r, s->zone, node, set);
+    return true;
+}
+
+// ANY gets one RRset (RFC 8482 4.1): a static one where there is one, since it needs no client.
+static bool give_any(struct response *r, const struct subject *s, const struct steer_zone_node *node)
+{
+    for (unsigned i = 0; i < node->rrset_count; i++)
+        if (!steer_rrset_is_steered(&node->rrsets[i]))
+            return give_static(r, s, node, &node->rrsets[i]);
+    for (unsigned i = 0; i < node->rrset_count; i++) {
+        const struct steer_rrset *set = &node->rrsets[i];
+        uint16_t type = set->type == STEER_TYPE_ADDRESS ? STEER_TYPE_A : set->type;
+        if (give_steered(r, s, set->at, type))
+            return true;
+    }
+    return false;
+}
+
+static bool give_type(struct response *r, const struct subject *s, const struct steer_zone_node *node,
+                      uint16_t qtype)
+{
+    if (qtype == STEER_TYPE_ANY)
+        return give_any(r, s, node);
+    const struct steer_rrset *set =
+        qtype == STEER_TYPE_ADDRESS ? NULL : steer_zone_node_rrset(node, qtype);
+    if (set && !steer_rrset_is_steered(set))
+        return give_static(r, s, node, set);
+    if (set)
+        return give_steered(r, s, set->at, qtype);
+    if (node->flags & STEER_NODE_STEERED) {
+        set = steer_zone_node_rrset(node, STEER_TYPE_ADDRESS);
+        if (set)
+            return give_steered(r, s, set->at, qtype);
+    }
+    return false;
+}
+
+// The target of a name that was just written; false when the chain has been there or is too long.
+static bool follow(struct response *r, struct chain *chain, struct subject *s,
+                   const struct steer_name *target)
+{
+    struct steer_name *next = &chain->names[chain->length % 2];
+    *next = *target;
+    steer_name_lower(next);
+    steer_name_hash_suffixes(next, &chain->hashes);
+    uint64_t hash = chain->hashes.hash[next->labels];
+    for (unsigned i = 0; i < chain->length; i++)
+        if (chain->seen[i] == hash)
+            return false;
+    if (chain->length == CHAIN_MAX || hash == r->query->hashes.hash[r->query->qname.labels])
+        return false;
+    chain->seen[chain->length++] = hash;
+    s->name = next;
+    s->hashes = &chain->hashes;
+    s->is_question = false;
+    s->zone = steer_world_zone_of(r->world, next, &chain->hashes, next->labels, &s->zone_labels);
+    return s->zone != NULL; // a target outside all zones ends the chain (the resolver goes on)
+}
+
+static bool give_cname(struct response *r, const struct subject *s, const struct steer_zone_node *node,
+                       const struct steer_rrset *set, struct steer_name *target)
+{
+    struct steer_rr_view rr;
+    size_t at = 0;
+    if (!give_static(r, s, node, set) || r->truncated)
+        return false;
+    return steer_rrset_next(node, set, &at, &rr) &&
+           steer_name_from_wire(rr.rdata, rr.rdata_len, target);
+}
+
+// RFC 6672 3.2: the DNAME, and the CNAME made from it.
+static bool give_dname(struct response *r, const struct subject *s, const struct steer_zone_node *node,
+                       struct steer_name *target)
+{
+    const struct steer_rrset *set = steer_zone_node_rrset(node, STEER_TYPE_DNAME);
+    struct steer_rr_view rr;
+    size_t at = 0;
+    struct owner owner = {false, steer_zone_node_owner(node)};
+    r->facts->kind = STEER_FACT_POSITIVE;
+    if (!emit_static(r, SECTION_ANSWER, owner, node, set, UINT32_MAX)) {
+        truncate(r);
+        return false;
+    }
+    if (!steer_rrset_next(node, set, &at, &rr))
+        return false;
+    if (!steer_name_join(s->name->octets, (size_t)(s->name->len - node->owner_len), rr.rdata, target)) {
+        r->rcode = STEER_RCODE_YXDOMAIN;
+        return false;
+    }
+    if (!emit_name_rr(r, owner_of(s), STEER_TYPE_CNAME, set->ttl_s, target->octets)) {
+        truncate(r);
+        return false;
+    }
+    return true;
+}
+
+// One name; true when *target is the next one.
+static bool step(struct response *r, const struct subject *s, struct steer_name *target)
+{
+    const struct steer_zone_node *node;
+    uint16_t qtype = r->query->qtype;
+    switch (look_up(s, qtype, &node)) {
+    case LOOKUP_CUT:
+        end_referral(r, s, node);
+        return false;
+    case LOOKUP_DNAME:
+        return give_dname(r, s, node, target);
+    case LOOKUP_NXDOMAIN:
+        end_negative(r, s, STEER_RCODE_NXDOMAIN);
+        return false;
+    case LOOKUP_NODE:
+        break;
+    }
+    if (node->flags & STEER_NODE_CNAME && qtype != STEER_TYPE_CNAME && qtype != STEER_TYPE_ANY) {
+        const struct steer_rrset *set = steer_zone_node_rrset(node, STEER_TYPE_CNAME);
+        if (!steer_rrset_is_steered(set))
+            return give_cname(r, s, node, set, target);
+        if (!give_steered(r, s, set->at, STEER_TYPE_CNAME)) // given, and never chased
+            end_negative(r, s, STEER_RCODE_NOERROR);
+        return false;
+    }
+    if (!give_type(r, s, node, qtype))
+        end_negative(r, s, STEER_RCODE_NOERROR);
+    return false;
+}
+
+void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_labels)
+{
+    struct subject s = {&r->query->qname, &r->query->hashes, true, zone, zone_labels};
+    struct steer_name target;
+    r->flags |= STEER_FLAG_AA;
+    if (!step(r, &s, &target))
+        return;
+    struct chain chain;
+    chain.length = 0;
+    while (follow(r, &chain, &s, &target) && step(r, &s, &target))
+        ;
+}

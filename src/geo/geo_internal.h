@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the modules of geo share: 128-bit numbers, a map of numbers, and the reading of one .mmdb file.
+#ifndef STEERD_GEO_INTERNAL_H
+#define STEERD_GEO_INTERNAL_H
+
+#include <maxminddb.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "steerd/base/err.h"
+#include "steerd/geo/geo.h"
+#include "steerd/geo/partition.h"
+
+__extension__ typedef unsigned __int128 steer_uint128;
+
+static inline steer_uint128 u128(struct steer_u128 v)
+{
+    return (steer_uint128)v.hi << 64 | v.lo;
+}
+
+static inline struct steer_u128 u128_split(steer_uint128 v)
+{
+    return (struct steer_u128){(uint64_t)(v >> 64), (uint64_t)v};
+}
+
+// The lowest `bits` (0..128) bits set.
+static inline steer_uint128 u128_ones(unsigned bits)
+{
+    return bits ? ~(steer_uint128)0 >> (128 - bits) : 0;
+}
+
+// u64 -> u32, open addressing; zero-initialise to start.
+struct steer_nummap {
+    uint64_t *keys; // plus one, so that 0 is a free slot; the key 2^64-1 is not used
+    uint32_t *values;
+    size_t cap, used;
+};
+void steer_nummap_fini(struct steer_nummap *map);
+bool steer_nummap_get(const struct steer_nummap *map, uint64_t key, uint32_t *value);
+// The key must not be there yet.
+void steer_nummap_add(struct steer_nummap *map, uint64_t key, uint32_t value);
+
+// Distinct locations; index 0 is the unknown one.
+struct steer_locations {
+    struct steer_location *items;
+    size_t count, cap;
+    struct steer_nummap by_hash;
+};
+void steer_locations_init(struct steer_locations *set);
+void steer_locations_fini(struct steer_locations *set);
+uint32_t steer_locations_intern(struct steer_locations *set, const struct steer_location *location);
+
+// A record's fields as the file's keys name them.
+struct steer_record_keys;
+enum steer_err steer_record_keys_create(const struct steer_geo_keys *keys,
+                                        struct steer_record_keys **out, struct steer_diag *diag);
+void steer_record_keys_destroy(struct steer_record_keys *keys);
+// NULL, or what is wrong with the data at that offset of the data section.
+const char *steer_record_read(const struct steer_record_keys *keys, const MMDB_s *mmdb,
+                              uint32_t offset, struct steer_location *out);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the modules of resolving and deciding share among themselves: a map from pointers, the interning
+// of residuals, and the evaluator's working state.
+#ifndef STEER_POLICY_DECIDE_INTERNAL_H
+#define STEER_POLICY_DECIDE_INTERNAL_H
+
+#include "steerd/policy/decide.h"
+
+// ---- a map from non-zero integers or pointers to pointers, small ones without allocation -------------
+
+struct steer_ptrmap_entry {
+    uintptr_t key;
+    void *value;
+};
+enum { STEER_PTRMAP_FIRST = 64 };
+struct steer_ptrmap {
+    struct steer_ptrmap_entry *slots;
+    size_t cap, used;
+    struct steer_ptrmap_entry first[STEER_PTRMAP_FIRST];
+};
+void steer_ptrmap_init(struct steer_ptrmap *map); // the map must not move afterwards
+void steer_ptrmap_fini(struct steer_ptrmap *map);
+// The place of the key's value, NULL in it when the key is new; valid until the next call.
+void **steer_ptrmap_at(struct steer_ptrmap *map, uintptr_t key);
+
+// ---- objects -----------------------------------------------------------------------------------------
+
+enum { STEER_PATH_MAX = 1200 };
+// Where an object stands in its document: "records/api", "pools/eu"; returns out.
+const char *steer_object_path(const struct steer_object *object, char out[STEER_PATH_MAX]);
+// How many of count members must be available: at least 1.
+uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count);
+bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type);
+
+// ---- residuals ---------------------------------------------------------------------------------------
+
+// The one residual that equals `want` (hash and refs are ignored, the arrays are copied). Takes over the
+// references of want's children and substitute; the caller owns one reference to the result.
+struct steer_residual *steer_residual_intern(struct steer_residuals *store,
+                                             const struct steer_residual *want);
+const char *steer_residual_kind_text(enum steer_residual_kind kind);
+
+// Resolves one tree for many clients: whatever doesn't depend on the client is resolved once.
+struct steer_resolver;
+struct steer_resolver *steer_resolver_create(struct steer_residuals *store,
+                                             const struct steer_catalog *catalog,
+                                             const struct steer_object *steered);
+struct steer_residual *steer_resolver_run(struct steer_resolver *resolver,
+                                          const struct steer_location *client, json_t *trace);
+void steer_resolver_destroy(struct steer_resolver *resolver);
+
+// steer_classes_compile over any list of locations.
+enum steer_err steer_classes_over(struct steer_residuals *store, const struct steer_catalog *catalog,
+                                  const struct steer_object *steered,
+                                  const struct steer_location *(*location)(const void *ctx,
+                                                                           uint32_t index),
+                                  const void *ctx, uint32_t count, struct steer_classes *classes,
+                                  struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- evaluation --------------------------------------------------------------------------------------
+
+struct steer_share steer_share_of(uint64_t num, uint64_t den);
+struct steer_share steer_share_divide(struct steer_share a, struct steer_share b); // a <= b, b > 0
+
+// What may be given together. Interned: within one evaluation equal choices are one pointer.
+struct steer_choice {
+    const struct steer_object **endpoints;
+    uint32_t endpoint_count;
+    uint32_t ttl_cap_s;
+    const struct steer_fixed *fixed;
+    uint32_t stamp, at; // the list it was last put into, and its place there
+    struct steer_choice *next;
+};
+
+struct steer_item {
+    struct steer_choice *choice;
+    struct steer_share share;
+};
+
+// A list of different choices that is being made; only one at a time.
+struct steer_list {
+    struct steer_item *items;
+    uint32_t count, cap;
+    uint32_t stamp;
+};
+
+// What a node comes to. available with no items: NODATA (for this type).
+struct steer_result {
+    bool available;
+    bool served_all; // a fence in it read checks as up
+    bool exhausted;  // it is a fence behind which nothing was left even so
+    bool shown;      // in the trace already
+    uint32_t count;
+    const struct steer_item *items;
+    json_t *trace; // or NULL
+};
+
+struct steer_eval {
+    const struct steer_view *view;
+    uint16_t type;
+    const struct steer_residual *root;
+    bool tracing;
+    uint32_t stamp;
+    struct steer_arena *arena;
+    struct steer_ptrmap memo;    // residual (+ 1: checks read as up) -> steer_result
+    struct steer_ptrmap choices; // hash -> chain of steer_choice
+};
+
+struct steer_choice *steer_eval_choice(struct steer_eval *e, const struct steer_object *const *endpoints,
+                                       uint32_t count, const struct steer_fixed *fixed);
+void steer_list_init(struct steer_eval *e, struct steer_list *list);
+void steer_list_add(struct steer_eval *e, struct steer_list *list, struct steer_choice *choice,
+                    struct steer_share share);
+
+// A member that takes part in a draw.
+struct steer_drawn {
+    const struct steer_residual *child;
+    const struct steer_result *result;
+    uint32_t weight;          // 1 for all where only members of weight 0 are left
+    struct steer_share share; // out: how often it is given
+    const char *reason;       // why it is not
+};
+
+// The picking rules of a pool over its members (in order of name, weight > 0, each with the asked type).
+void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool, struct steer_drawn **members,
+                     uint32_t count, struct steer_list *list);
+
+// ---- trace: every function does nothing where node is NULL -----------------------------------------
+
+json_t *steer_trace_node(const struct steer_residual *residual, bool checks_as_up);
+void steer_trace_reason(json_t *node, const char *fmt, ...) STEER_PRINTF(2, 3);
+void steer_trace_text(json_t *node, const char *key, const char *text);
+// Attaches another node's trace under key; a tree that was shown before is only named.
+void steer_trace_attach(json_t *node, const char *key, const struct steer_residual *residual,
+                        struct steer_result *result);
+// One entry of "candidates". result NULL: not reached. weight < 0: none.
+void steer_trace_candidate(json_t *node, const struct steer_residual *child,
+                           struct steer_result *result, int32_t weight, struct steer_share share,
+                           const char *reason);
+void steer_trace_why(json_t *node, const char *state, json_t *why); // steals why
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Exact shares: 90/10 stays 9/10 and 1/10 through any depth of weighted nodes.
+#include "policy/decide_internal.h"
+
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t gcd64(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+static wide gcd(wide a, wide b)
+{
+    while (b > UINT64_MAX || a > UINT64_MAX) {
+        if (!b)
+            return a;
+        wide r = a % b;
+        a = b;
+        b = r;
+    }
+    return gcd64((uint64_t)a, (uint64_t)b);
+}
+
+// num <= den but for rounding.
+static struct steer_share reduce(wide num, wide den)
+{
+    if (num > den)
+        num = den;
+    wide g = gcd(den, num);
+    num /= g;
+    den /= g;
+    if (den <= UINT64_MAX)
+        return (struct steer_share){(uint64_t)num, (uint64_t)den};
+    while (den > UINT64_MAX) {
+        num >>= 1;
+        den >>= 1;
+    }
+    uint64_t scale = UINT64_C(1) << 62;
+    uint64_t rounded = (uint64_t)((num * scale + den / 2) / den);
+    uint64_t common = gcd64(scale, rounded);
+    return (struct steer_share){rounded / common, scale / common};
+}
+
+struct steer_share steer_share_of(uint64_t num, uint64_t den)
+{
+    return reduce(num, den);
+}
+
+struct steer_share steer_share_multiply(struct steer_share a, struct steer_share b)
+{
+    return reduce((wide)a.num * b.num, (wide)a.den * b.den);
+}
+
+struct steer_share steer_share_divide(struct steer_share a, struct steer_share b)
+{
+    return reduce((wide)a.num * b.den, (wide)a.den * b.num);
+}
+
+struct steer_share steer_share_add(struct steer_share a, struct steer_share b)
+{
+    uint64_t g = gcd64(a.den, b.den);
+    wide x = (wide)a.num * (b.den / g);
+    wide y = (wide)b.num * (a.den / g);
+    wide den = (wide)a.den * (b.den / g);
+    wide sum;
+    if (__builtin_add_overflow(x, y, &sum))
+        return reduce((x >> 1) + (y >> 1), den >> 1);
+    return reduce(sum, den);
+}
+
+double steer_share_value(struct steer_share share)
+{
+    return (double)share.num / (double)share.den;
+}
