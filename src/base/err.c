@@ -27,6 +27,7 @@ const char *steer_err_text(enum steer_err err)
     return "unknown error";
 }
 
+STEER_PRINTF(5, 0)
 static void fill(struct steer_diag *diag, const char *file, uint32_t line, uint32_t column,
                  const char *fmt, va_list args)
 {

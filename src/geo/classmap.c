@@ -12,10 +12,10 @@
 enum { HOLE = 1 << 16, TOP_BITS = 16, STEP4_BITS = 8, STEP6_BITS = 4, STEP_ENTRIES_MAX = 1 << 8 };
 
 static const struct steer_prefix_value holes[] = {
-    {{{STEER_V6, {[10] = 0xff, 0xff}}, 96}, 1},             // mapped, RFC 4291 2.5.5.2
-    {{{STEER_V6, {0x00, 0x64, 0xff, 0x9b}}, 96}, 1},        // NAT64, RFC 6052 2.1
-    {{{STEER_V6, {0x20, 0x02}}, 16}, 1},                    // 6to4, RFC 3056 2
-    {{{STEER_V6, {0x20, 0x01, 0x00, 0x00}}, 32}, 1},        // Teredo, RFC 4380 4
+    {{{STEER_V6, {[10] = 0xff, 0xff}}, 96}, 1},      // mapped, RFC 4291 2.5.5.2
+    {{{STEER_V6, {0x00, 0x64, 0xff, 0x9b}}, 96}, 1}, // NAT64, RFC 6052 2.1
+    {{{STEER_V6, {0x20, 0x02}}, 16}, 1},             // 6to4, RFC 3056 2
+    {{{STEER_V6, {0x20, 0x01, 0x00, 0x00}}, 32}, 1}, // Teredo, RFC 4380 4
 };
 
 // The space of one family as runs of one class, left-aligned in 128 bits.
@@ -98,7 +98,8 @@ static void fill(struct build *build, size_t low, size_t high, steer_uint128 fir
     }
     size_t right = b <= high && build->runs.start[b] == middle ? b : a;
     fill(build, low, a, first, len + 1, out, width_bits - 1);
-    fill(build, right, high, middle, len + 1, out + ((size_t)1 << (width_bits - 1)), width_bits - 1);
+    fill(build, right, high, middle, len + 1, out + ((size_t)1 << (width_bits - 1)),
+         width_bits - 1);
 }
 
 static uint32_t *build_family(struct build *build, uint32_t **blocks, uint32_t *block_count)
@@ -171,16 +172,18 @@ static struct runs runs6(const struct steer_partition *p, const struct classes *
     return runs;
 }
 
-struct steer_classmap *steer_classmap_build(const struct steer_partition *p, const uint16_t *class_of,
-                                            size_t count, uint16_t unknown_class)
+struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
+                                            const uint16_t *class_of, size_t count,
+                                            uint16_t unknown_class)
 {
     struct classes classes = {class_of, count, unknown_class};
     struct build v4 = {.runs = runs4(p, &classes), .step_bits = STEP4_BITS};
     uint32_t hole_class = v4.runs.count == 1 ? v4.runs.class_of[0] : HOLE;
-    struct build v6 = {.runs = runs6(p, &classes, hole_class), .step_bits = STEP6_BITS,
+    struct build v6 = {.runs = runs6(p, &classes, hole_class),
+                       .step_bits = STEP6_BITS,
                        .hole_class = unknown_class};
-    bool uniform = v4.runs.count == 1 && v6.runs.count == 1 &&
-                   v4.runs.class_of[0] == v6.runs.class_of[0];
+    bool uniform =
+        v4.runs.count == 1 && v6.runs.count == 1 && v4.runs.class_of[0] == v6.runs.class_of[0];
     v4.scope_min = v6.scope_min = uniform ? 0 : 1;
 
     struct steer_classmap *map = steer_calloc(1, sizeof *map);

@@ -124,8 +124,8 @@ static enum steer_err walk_record(struct walk *walk, uint64_t record, uint8_t ty
         return add_data(walk, depth, first, offset);
     case MMDB_RECORD_TYPE_SEARCH_NODE:
         if (depth == walk->bits)
-            return refuse_at(walk, "the search tree goes deeper than an address has bits", depth,
-                             first);
+            return refuse_at(walk, "the search tree is deeper than an address has bits: it loops",
+                             depth, first);
         if (is_ipv4_alias(walk, record, depth, first)) {
             add(walk, depth, first, 0);
             return STEER_OK;
@@ -140,9 +140,9 @@ static enum steer_err walk_node(struct walk *walk, uint32_t node, unsigned depth
                                 steer_uint128 first)
 {
     MMDB_search_node_s records;
-    // A sound tree is visited once; one that loops, or shares its branches, could take 2^128 steps.
+    // A sound tree visits each node once; one whose branches lead to the same node could take 2^128 steps.
     if (walk->visits_left-- == 0)
-        return refuse(walk, "the search tree loops");
+        return refuse(walk, "the search tree loops or shares branches");
     if (walk->bits == 128 && depth == 96 && first == 0)
         steer_partition_append6(&walk->part, &walk->cap6, u128_split(0), 0);
     int status = MMDB_read_node(&walk->mmdb, node, &records);
@@ -174,8 +174,9 @@ static enum steer_err walk_tree(struct walk *walk)
     if (walk->networks == 0)
         return refuse(walk, "the file holds no networks");
     if (!walk->known)
-        return refuse(walk, "no record has a country, continent, coordinates or AS number under the "
-                            "known keys; name the file's keys in the configuration");
+        return refuse(walk,
+                      "no record has a country, continent, coordinates or AS number under the "
+                      "known keys; name the file's keys in the configuration");
     return STEER_OK;
 }
 
@@ -327,8 +328,9 @@ static void compact(struct steer_geo *geo)
     free(new_index);
 }
 
-enum steer_err steer_geo_open(const char *const *paths, size_t count, const struct steer_geo_keys *keys,
-                              struct steer_geo **out, struct steer_diag *diag)
+enum steer_err steer_geo_open(const char *const *paths, size_t count,
+                              const struct steer_geo_keys *keys, struct steer_geo **out,
+                              struct steer_diag *diag)
 {
     struct steer_record_keys *record_keys;
     enum steer_err err = steer_record_keys_create(keys, &record_keys, diag);

@@ -63,10 +63,11 @@ enum steer_err steer_record_keys_create(const struct steer_geo_keys *keys,
             const char *text = given[f] ? given[f] : known_paths[f][i];
             if (!key_path_set(&result->paths[f][i], text)) {
                 steer_record_keys_destroy(result);
-                return steer_diag_set(diag, STEER_EINVAL,
-                                      "geo key path for %s: '%.128s' is not 1 to %d names with dots "
-                                      "between them, as in country.iso_code",
-                                      field_names[f], text, PARTS_MAX);
+                return steer_diag_set(
+                    diag, STEER_EINVAL,
+                    "geo key path for %s: '%.128s' is not 1 to %d names with dots "
+                    "between them, as in country.iso_code",
+                    field_names[f], text, PARTS_MAX);
             }
             if (given[f])
                 break;
@@ -191,7 +192,8 @@ static enum steer_err field_get(const struct steer_record_keys *keys, enum field
 }
 
 // A code of min to max capitals (small letters are raised) or, with digits, also 0-9; else out stays empty.
-static void code_copy(const MMDB_entry_data_s *value, size_t min, size_t max, bool digits, char *out)
+static void code_copy(const MMDB_entry_data_s *value, size_t min, size_t max, bool digits,
+                      char *out)
 {
     char code[4] = "";
     if (value->type != MMDB_DATA_TYPE_UTF8_STRING || value->data_size < min ||
@@ -240,8 +242,8 @@ static uint32_t asn_of(const MMDB_entry_data_s *value)
     double number;
     if (number_of(value, &number))
         return number >= 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
-    if (value->type != MMDB_DATA_TYPE_UTF8_STRING || value->data_size < 3 || value->data_size > 12 ||
-        memcmp(value->utf8_string, "AS", 2) != 0)
+    if (value->type != MMDB_DATA_TYPE_UTF8_STRING || value->data_size < 3 ||
+        value->data_size > 12 || memcmp(value->utf8_string, "AS", 2) != 0)
         return 0;
     uint64_t asn = 0;
     for (uint32_t i = 2; i < value->data_size; i++) {

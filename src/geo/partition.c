@@ -90,8 +90,8 @@ void steer_partition_append6(struct steer_partition *p, size_t *cap, struct stee
 
 typedef uint32_t pair_fn(void *ctx, uint32_t a, uint32_t b);
 
-static void overlay4(const struct steer_partition *a, const struct steer_partition *b, pair_fn *pair,
-                     void *ctx, struct steer_partition *out)
+static void overlay4(const struct steer_partition *a, const struct steer_partition *b,
+                     pair_fn *pair, void *ctx, struct steer_partition *out)
 {
     size_t i = 0;
     size_t j = 0;
@@ -111,8 +111,8 @@ static void overlay4(const struct steer_partition *a, const struct steer_partiti
     }
 }
 
-static void overlay6(const struct steer_partition *a, const struct steer_partition *b, pair_fn *pair,
-                     void *ctx, struct steer_partition *out)
+static void overlay6(const struct steer_partition *a, const struct steer_partition *b,
+                     pair_fn *pair, void *ctx, struct steer_partition *out)
 {
     size_t i = 0;
     size_t j = 0;

@@ -20,8 +20,8 @@ static const struct country countries[] = {
 #undef COUNTRY
 
 static const char *const continents[] = {"AF", "AN", "AS", "EU", "NA", "OC", "SA"};
-static const char *const continent_names[] = {"Africa",        "Antarctica", "Asia",         "Europe",
-                                              "North America", "Oceania",    "South America"};
+static const char *const continent_names[] = {
+    "Africa", "Antarctica", "Asia", "Europe", "North America", "Oceania", "South America"};
 
 // What people write for a country that ISO 3166 calls otherwise.
 static const struct {
@@ -129,8 +129,8 @@ static enum steer_err bad_continent(const char *text, const struct parts *parts,
             return steer_diag_set(diag, STEER_EINVAL, "'%s': %s is written %s", text,
                                   continent_names[i], continents[i]);
     return steer_diag_set(diag, STEER_EINVAL,
-                          "'%s': unknown continent '%s'; known are AF, AN, AS, EU, NA, OC, SA", text,
-                          parts->given[0]);
+                          "'%s': unknown continent '%s'; known are AF, AN, AS, EU, NA, OC, SA",
+                          text, parts->given[0]);
 }
 
 // The country that was most likely meant: a common habit, its name, a code near on that continent.
@@ -163,8 +163,9 @@ static enum steer_err bad_country(const char *text, const struct parts *parts,
     if (!meant)
         return steer_diag_set(diag, STEER_EINVAL, "'%s': unknown country '%s'", text,
                               parts->given[1]);
-    return steer_diag_set(diag, STEER_EINVAL, "'%s': unknown country '%s'; did you mean %s-%s (%s)?",
-                          text, parts->given[1], meant->continent, meant->code, meant->name);
+    return steer_diag_set(diag, STEER_EINVAL,
+                          "'%s': unknown country '%s'; did you mean %s-%s (%s)?", text,
+                          parts->given[1], meant->continent, meant->code, meant->name);
 }
 
 static bool subdivision_valid(const char *code)
@@ -189,8 +190,8 @@ enum steer_err steer_place_parse(const char *text, struct steer_place *place,
         if (!country)
             return bad_country(text, &parts, diag);
         if (strcmp(country->continent, parts.given[0]) != 0)
-            return steer_diag_set(diag, STEER_EINVAL, "'%s': %s (%s) lies in %s; write %s-%s%s%s", text,
-                                  country->code, country->name, country->continent,
+            return steer_diag_set(diag, STEER_EINVAL, "'%s': %s (%s) lies in %s; write %s-%s%s%s",
+                                  text, country->code, country->name, country->continent,
                                   country->continent, country->code, parts.count > 2 ? "-" : "",
                                   parts.given[2]);
         memcpy(result.country, parts.given[1], sizeof result.country);

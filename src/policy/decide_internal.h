@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the modules of resolving and deciding share among themselves: a map from pointers, the interning
-// of residuals, and the evaluator's working state.
-#ifndef STEER_POLICY_DECIDE_INTERNAL_H
-#define STEER_POLICY_DECIDE_INTERNAL_H
+// What the modules of resolving and deciding share among themselves: a map from pointers, the
+// interning of residuals, and the evaluator's working state.
+#ifndef STEERD_POLICY_DECIDE_INTERNAL_H
+#define STEERD_POLICY_DECIDE_INTERNAL_H
 
 #include "steerd/policy/decide.h"
 
@@ -28,14 +28,23 @@ void **steer_ptrmap_at(struct steer_ptrmap *map, uintptr_t key);
 enum { STEER_PATH_MAX = 1200 };
 // Where an object stands in its document: "records/api", "pools/eu"; returns out.
 const char *steer_object_path(const struct steer_object *object, char out[STEER_PATH_MAX]);
+// The objects of a kind in no order, and an object's place among them.
+struct steer_object *const *steer_catalog_items(const struct steer_catalog *catalog,
+                                                enum steer_kind kind, size_t *count);
+bool steer_catalog_index(const struct steer_catalog *catalog, enum steer_kind kind,
+                         const char *name, uint32_t *index);
 // How many of count members must be available: at least 1.
 uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count);
+// Equal RRsets, wherever they stand.
+bool steer_fixed_equal(const struct steer_fixed *a, const struct steer_fixed *b);
+uint64_t steer_fixed_hash(const struct steer_fixed *fixed);
 bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type);
 
 // ---- residuals ---------------------------------------------------------------------------------------
 
-// The one residual that equals `want` (hash and refs are ignored, the arrays are copied). Takes over the
-// references of want's children and substitute; the caller owns one reference to the result.
+// The one residual that equals `want` (hash and refs are ignored, the arrays are copied). Takes
+// over the references of want's children and substitute; the caller owns one reference to the
+// result.
 struct steer_residual *steer_residual_intern(struct steer_residuals *store,
                                              const struct steer_residual *want);
 const char *steer_residual_kind_text(enum steer_residual_kind kind);
@@ -49,13 +58,13 @@ struct steer_residual *steer_resolver_run(struct steer_resolver *resolver,
                                           const struct steer_location *client, json_t *trace);
 void steer_resolver_destroy(struct steer_resolver *resolver);
 
-// steer_classes_compile over any list of locations.
-enum steer_err steer_classes_over(struct steer_residuals *store, const struct steer_catalog *catalog,
-                                  const struct steer_object *steered,
-                                  const struct steer_location *(*location)(const void *ctx,
-                                                                           uint32_t index),
-                                  const void *ctx, uint32_t count, struct steer_classes *classes,
-                                  struct steer_diag *diag) STEER_MUST_USE;
+// steer_classes_compile over any list of locations, with at most classes_max (<= 65,535) classes.
+enum steer_err
+steer_classes_over(struct steer_residuals *store, const struct steer_catalog *catalog,
+                   const struct steer_object *steered,
+                   const struct steer_location *(*location)(const void *ctx, uint32_t index),
+                   const void *ctx, uint32_t count, uint32_t classes_max,
+                   struct steer_classes *classes, struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- evaluation --------------------------------------------------------------------------------------
 
@@ -106,8 +115,9 @@ struct steer_eval {
     struct steer_ptrmap choices; // hash -> chain of steer_choice
 };
 
-struct steer_choice *steer_eval_choice(struct steer_eval *e, const struct steer_object *const *endpoints,
-                                       uint32_t count, const struct steer_fixed *fixed);
+struct steer_choice *steer_eval_choice(struct steer_eval *e,
+                                       const struct steer_object *const *endpoints, uint32_t count,
+                                       const struct steer_fixed *fixed);
 void steer_list_init(struct steer_eval *e, struct steer_list *list);
 void steer_list_add(struct steer_eval *e, struct steer_list *list, struct steer_choice *choice,
                     struct steer_share share);
@@ -121,9 +131,10 @@ struct steer_drawn {
     const char *reason;       // why it is not
 };
 
-// The picking rules of a pool over its members (in order of name, weight > 0, each with the asked type).
-void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool, struct steer_drawn **members,
-                     uint32_t count, struct steer_list *list);
+// The picking rules of a pool over its members (in order of name, weight > 0, each with the asked
+// type).
+void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool,
+                     struct steer_drawn **members, uint32_t count, struct steer_list *list);
 
 // ---- trace: every function does nothing where node is NULL -----------------------------------------
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/decide_internal.h"
+#include "decide_internal.h"
 
 static void draw_one(struct steer_eval *e, struct steer_drawn **members, uint32_t count,
                      struct steer_list *list)
@@ -44,8 +44,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->child->object->name, y->child->object->name);
 }
 
-static void draw_all(struct steer_eval *e, struct steer_drawn **members, uint32_t count, uint32_t most,
-                     struct steer_list *list)
+static void draw_all(struct steer_eval *e, struct steer_drawn **members, uint32_t count,
+                     uint32_t most, struct steer_list *list)
 {
     if (count > most) {
         qsort(members, count, sizeof(struct steer_drawn *), by_weight);
@@ -64,9 +64,9 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Each member's part of a line of length want, in units of 1/unit: min(1, c * weight) with the one c that
-// makes the parts add up to want. Members whose part is 1 are found from the heaviest on. Returns unit;
-// ends[i] is where member i's part ends.
+// Each member's part of a line of length want, in units of 1/unit: min(1, c * weight) with the one
+// c that makes the parts add up to want. Members whose part is 1 are found from the heaviest on.
+// Returns unit; ends[i] is where member i's part ends.
 static uint64_t lay_out(struct steer_drawn **members, uint32_t count, uint32_t want, uint64_t *ends)
 {
     uint64_t rest = 0;
@@ -108,11 +108,11 @@ static uint32_t member_at(const uint64_t *ends, uint32_t count, uint64_t point)
     return low;
 }
 
-// Systematic sampling: the parts lie side by side in order of name, and the points u, u+1, u+2, ... with one u
-// in [0,1) pick. The picks change only where u passes the fractional part of some part's end, so
-// there are at most `count` outcomes, each with an exact share.
-static void draw_n(struct steer_eval *e, struct steer_drawn **members, uint32_t count, uint32_t want,
-                   struct steer_list *list)
+// Systematic sampling: the parts lie side by side in order of name, and the points u, u+1, u+2, ...
+// with one u in [0,1) pick. The picks change only where u passes the fractional part of some part's
+// end, so there are at most `count` outcomes, each with an exact share.
+static void draw_n(struct steer_eval *e, struct steer_drawn **members, uint32_t count,
+                   uint32_t want, struct steer_list *list)
 {
     if (count <= want) {
         give_together(e, members, count, list);
@@ -139,8 +139,8 @@ static void draw_n(struct steer_eval *e, struct steer_drawn **members, uint32_t 
     free(picked);
 }
 
-void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool, struct steer_drawn **members,
-                     uint32_t count, struct steer_list *list)
+void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool,
+                     struct steer_drawn **members, uint32_t count, struct steer_list *list)
 {
     if (!count)
         return;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/decide_internal.h"
+#include "decide_internal.h"
 #include "steerd/base/hash.h"
 
 void steer_ptrmap_init(struct steer_ptrmap *map)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "policy/decide_internal.h"
+#include "decide_internal.h"
 #include "steerd/wire/message.h"
 
 enum { OWNER_POINTER = 0xc00c }; // the question's name stands at offset 12 (RFC 1035 4.1.4)

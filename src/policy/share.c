@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Exact shares: 90/10 stays 9/10 and 1/10 through any depth of weighted nodes.
-#include "policy/decide_internal.h"
+#include "decide_internal.h"
 
 __extension__ typedef unsigned __int128 wide;
 

@@ -21,8 +21,8 @@ static void compose(uint16_t type, const char *text, struct steer_buf *line)
     steer_buf_puts(line, "\n");
 }
 
-static enum steer_err explain(const zs_scanner_t *scanner, const struct steer_buf *line, size_t prefix,
-                              struct steer_diag *diag)
+static enum steer_err explain(const zs_scanner_t *scanner, const struct steer_buf *line,
+                              size_t prefix, struct steer_diag *diag)
 {
     // The scanner stands at the end of the line it refused, and has kept the rest from the error on.
     size_t rest = scanner->buffer_length ? scanner->buffer_length - 1 : 0;
@@ -51,7 +51,8 @@ static enum steer_err scan(zs_scanner_t *scanner, uint16_t type, const struct st
     bool generic = strstr(line->data + prefix, "\\#") != NULL;
     const char *reason = steer_record_reason(scanner, generic);
     if (reason)
-        return steer_diag_set(diag, STEER_EINVAL, "%s record: %s", steer_type_format(type, name), reason);
+        return steer_diag_set(diag, STEER_EINVAL, "%s record: %s", steer_type_format(type, name),
+                              reason);
     size_t start = rdata->len;
     steer_buf_add(rdata, scanner->r_data, scanner->r_data_length);
     if (zs_parse_record(scanner) == 0 && scanner->state == ZS_STATE_EOF)

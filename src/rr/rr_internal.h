@@ -5,6 +5,7 @@
 
 #include <libzscanner/error.h>
 #include <libzscanner/scanner.h>
+#include <stdbool.h>
 
 #include "steerd/base/buf.h"
 #include "steerd/base/err.h"

@@ -47,9 +47,18 @@ bool steer_type_has_target(uint16_t type)
            type == STEER_TYPE_SVCB || type == STEER_TYPE_HTTPS || type == STEER_TYPE_NAPTR;
 }
 
+// RFC 3597 4: the well-known types of RFC 1035, and no newer one.
+static bool is_compressible(uint16_t type)
+{
+    return (type >= 2 && type <= 9) || type == 12 || type == 14 || type == 15;
+}
+
 // libknot's description of a type: one entry per piece, a positive one being a count of octets.
 static const int *describe(uint16_t type)
 {
+    static const int svcb[] = {2, KNOT_RDATA_WF_FIXED_DNAME, KNOT_RDATA_WF_REMAINDER, 0};
+    if (type == STEER_TYPE_SVCB || type == STEER_TYPE_HTTPS)
+        return svcb; // which libknot takes as one piece
     const knot_rdata_descriptor_t *known = knot_get_rdata_descriptor(type);
     if (!known->type_name)
         known = knot_get_obsolete_rdata_descriptor(type);
@@ -87,12 +96,13 @@ bool steer_rdata_names(uint16_t type, const uint8_t *rdata, size_t len,
             at += (size_t)*block;
         } else {
             struct steer_name name;
-            if (found == STEER_RDATA_NAMES_MAX || !steer_name_from_wire(rdata + at, len - at, &name))
+            if (found == STEER_RDATA_NAMES_MAX ||
+                !steer_name_from_wire(rdata + at, len - at, &name))
                 return false;
             names[found++] = (struct steer_rdata_name){
                 .at = (uint16_t)at,
                 .len = name.len,
-                .compressible = *block == KNOT_RDATA_WF_COMPRESSIBLE_DNAME,
+                .compressible = is_compressible(type),
                 .target = steer_type_has_target(type),
             };
             at += name.len;

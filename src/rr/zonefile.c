@@ -55,21 +55,28 @@ static uint32_t count_lines(const char *from, const char *to)
     return n;
 }
 
+// The first character from p on that is none of `skip`; stop when all are. The data has no NUL at its end.
+static const char *skip_over(const char *p, const char *stop, const char *skip)
+{
+    while (p < stop && *p && strchr(skip, *p))
+        p++;
+    return p;
+}
+
 // Lines before the item's first one: blank, comments, directives, and the end of a parenthesis.
 static uint32_t count_lead(const struct source *src, size_t end)
 {
     const char *p = src->data + src->next;
     const char *stop = src->data + end;
-    for (uint32_t n = 0; p < stop; n++) {
-        const char *first = p + strspn(p, src->open_line ? " \t)" : " \t");
-        if (first >= stop || !strchr("\n;", *first) ? *p != '$' : false)
+    for (uint32_t n = 0;; n++) {
+        const char *first = skip_over(p, stop, src->open_line ? " \t)" : " \t");
+        if (first == stop || (*first != '\n' && *first != ';' && *p != '$'))
             return n;
-        p = memchr(p, '\n', (size_t)(stop - p));
+        p = memchr(first, '\n', (size_t)(stop - first));
         if (!p)
             return n;
         p++;
     }
-    return 0;
 }
 
 static struct place find_place(const struct source *src)
@@ -96,35 +103,44 @@ static void pass(struct source *src, const struct place *place)
 // missing. Then only the closing one may follow.
 static bool is_closed(const struct source *src, size_t end, uint32_t *line)
 {
+    const char *p = src->data + src->next;
+    const char *stop = src->data + end;
     *line = src->next_line;
-    for (const char *p = src->data + src->next; p < src->data + end; p++) {
-        if (*p == '\n')
-            ++*line;
-        else if (*p == ';')
-            p += strcspn(p, "\n") - 1;
-        else if (*p != ' ' && *p != '\t')
-            return *p == ')';
+    while ((p = skip_over(p, stop, " \t")) < stop && (*p == '\n' || *p == ';')) {
+        p = memchr(p, '\n', (size_t)(stop - p));
+        if (!p)
+            return false;
+        p++;
+        ++*line;
     }
-    return false;
+    return p < stop && *p == ')';
 }
 
-static enum steer_err explain(const struct reader *reader, const struct source *src,
+static bool begins_with(const char *line, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+    return (size_t)(end - line) >= n && strncasecmp(line, word, n) == 0;
+}
+
+static enum steer_err explain(const struct reader *reader, struct source *src,
                               const struct place *place)
 {
-    const zs_scanner_t *scanner = src->scanner;
+    zs_scanner_t *scanner = src->scanner;
     if (scanner->error.code == ZS_UNCLOSED_MULTILINE)
-        return steer_diag_at(reader->diag, src->file, src->open_line ? src->open_line : place->line, 0,
-                             "the parenthesis opened in this record is never closed");
+        return steer_diag_at(reader->diag, src->file, src->open_line ? src->open_line : place->line,
+                             0, "the parenthesis opened in this record is never closed");
     if (scanner->error.code == ZS_UNCOVERED_STATE)
         return steer_diag_at(reader->diag, src->file, (uint32_t)scanner->line_counter, 0, "%s",
                              zs_strerror(scanner->error.code));
     const char *end = src->data + place->end;
     const char *line = memrchr(src->data, '\n', place->end);
     line = line ? line + 1 : src->data;
-    if (scanner->error.code == ZS_BAD_DIRECTIVE && strncasecmp(line, "$GENERATE", 9) == 0)
+    if (scanner->error.code == ZS_BAD_DIRECTIVE && begins_with(line, end, "$GENERATE"))
         return steer_diag_at(reader->diag, src->file, place->last_line, 1,
                              "$GENERATE is not supported: write its records out (named-compilezone "
                              "does) and import those");
+    if (begins_with(line, end, "$TTL"))
+        scanner->error.code = ZS_BAD_TTL; // rather than what is wrong with it as a number
     // The scanner has kept the rest of the line from the error on.
     size_t rest = scanner->buffer_length ? scanner->buffer_length - 1 : 0;
     size_t width = (size_t)(end - line);
@@ -137,7 +153,8 @@ static enum steer_err explain(const struct reader *reader, const struct source *
     return err;
 }
 
-static enum steer_err take_record(struct reader *reader, struct source *src, const struct place *place)
+static enum steer_err take_record(struct reader *reader, struct source *src,
+                                  const struct place *place)
 {
     zs_scanner_t *scanner = src->scanner;
     const char *text = src->data + src->next;
@@ -194,12 +211,14 @@ static enum steer_err take_include(struct reader *reader, const struct source *s
         name += 2; // the scanner puts its own folder, ".", before a relative name
     if (!reader->opts || !reader->opts->include_dir)
         return steer_diag_at(reader->diag, src->file, place->last_line, 1,
-                             "$INCLUDE is refused here: put the records of '%.200s' in its place", name);
+                             "$INCLUDE is refused here: put the records of '%.200s' in its place",
+                             name);
     // A name given with $INCLUDE is in r_data; dname is NULL when none was.
     struct steer_name origin;
     bool named = scanner->dname != NULL;
     if (!steer_name_from_wire(named ? scanner->r_data : scanner->zone_origin,
-                              named ? scanner->r_data_length : scanner->zone_origin_length, &origin))
+                              named ? scanner->r_data_length : scanner->zone_origin_length,
+                              &origin))
         return steer_diag_at(reader->diag, src->file, place->last_line, 1, "%s",
                              zs_strerror(ZS_BAD_INCLUDE_ORIGIN));
     char *path = NULL;

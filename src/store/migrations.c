@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The schema, version by version. A released migration is never edited; the next one changes it.
-#include "store/store_internal.h"
+#include "store_internal.h"
 
 #include <stdio.h>
 
@@ -87,7 +87,13 @@ static const char running_state[] =
     " at_unix_s INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL"
     ") STRICT;";
 
-const char *const steer_store_migrations[] = {objects_and_zones, running_state};
+// 3: documents as they were applied last, for reading back.
+static const char documents[] =
+    "CREATE TABLE document("
+    " name TEXT PRIMARY KEY, text BLOB NOT NULL, applied_unix_s INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,
@@ -120,25 +126,26 @@ static enum steer_err step_up(sqlite3 *db, const char *migration, int version,
     if (rc != SQLITE_OK)
         return steer_store_fail(db, rc, "bringing the", subject, diag);
     // Foreign keys are off while tables may be rebuilt, so they are checked once at the end.
-    int64_t broken;
+    int64_t broken = 0;
     enum steer_err err =
         steer_store_number(db, "SELECT count(*) FROM pragma_foreign_key_check", &broken, diag);
     if (!err && broken)
-        err = steer_diag_set(diag, STEER_EIO, "bringing the %s left %lld broken references", subject,
-                             (long long)broken);
+        err = steer_diag_set(diag, STEER_EIO, "bringing the %s left %lld broken references",
+                             subject, (long long)broken);
     return err;
 }
 
 enum steer_err steer_store_migrate(sqlite3 *db, const char *const *migrations, int count,
                                    struct steer_diag *diag)
 {
-    int64_t version;
+    int64_t version = 0;
     enum steer_err err = steer_store_number(db, "PRAGMA user_version", &version, diag);
     if (!err && (version < 0 || version > count))
-        err = steer_diag_set(diag, STEER_EINVAL,
-                             "the database has schema version %lld and this steerd knows versions up to "
-                             "%d: start the newer steerd that wrote it, or restore an older copy",
-                             (long long)version, count);
+        err = steer_diag_set(
+            diag, STEER_EINVAL,
+            "the database has schema version %lld and this steerd knows versions up to "
+            "%d: start the newer steerd that wrote it, or restore an older copy",
+            (long long)version, count);
     for (int64_t v = err ? count : version; v < count; v++) {
         int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         if (rc != SQLITE_OK)

@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Sites, checks, endpoints, pools and policies.
-#include "store/store_internal.h"
+#include "store_internal.h"
 
 // In the order in which they are loaded, so that each comes after what it names.
 static const char *const kinds[] = {"site", "check", "endpoint", "pool", "policy"};
 enum { SITE, CHECK, ENDPOINT, POOL, POLICY };
 
-static enum steer_err find_kind(const char *name, unsigned *kind, struct steer_diag *diag)
+// STEER_ARRAY_LEN(kinds), with diag, when there is no such kind.
+static unsigned find_kind(const char *name, struct steer_diag *diag)
 {
     for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++)
-        if (strcmp(name, kinds[i]) == 0) {
-            *kind = i;
-            return STEER_OK;
-        }
-    return steer_diag_set(diag, STEER_EINVAL, "there is no kind of object '%s'", name);
+        if (strcmp(name, kinds[i]) == 0)
+            return i;
+    steer_diag_set(diag, STEER_EINVAL, "there is no kind of object '%s'", name);
+    return STEER_ARRAY_LEN(kinds);
 }
 
 static enum steer_err put_relations(struct steer_store *store, unsigned kind,
-                                    const struct steer_store_object *object, struct steer_diag *diag)
+                                    const struct steer_store_object *object,
+                                    struct steer_diag *diag)
 {
-    enum store_statement clear =
-        kind == POOL ? SQL_CLEAR_POOL_MEMBERS : SQL_CLEAR_ENDPOINT_CHECKS;
+    enum store_statement clear = kind == POOL ? SQL_CLEAR_POOL_MEMBERS : SQL_CLEAR_ENDPOINT_CHECKS;
     struct store_value name = store_text(object->name);
     enum steer_err err = steer_store_run(store, clear, &name, 1, object->name, diag);
     for (size_t i = 0; !err && i < object->relation_count; i++) {
         const struct steer_store_relation *to = &object->relations[i];
         if (kind == POOL)
-            err = steer_store_run(
-                store, SQL_PUT_POOL_MEMBER,
-                STORE_VALUES(name, store_text(to->name), store_integer(to->weight)), object->name, diag);
+            err =
+                steer_store_run(store, SQL_PUT_POOL_MEMBER,
+                                STORE_VALUES(name, store_text(to->name), store_integer(to->weight)),
+                                object->name, diag);
         else
             err = steer_store_run(store, SQL_PUT_ENDPOINT_CHECK,
                                   STORE_VALUES(name, store_text(to->name)), object->name, diag);
@@ -40,18 +41,17 @@ enum steer_err steer_store_put_object(struct steer_store *store,
                                       const struct steer_store_object *object,
                                       struct steer_diag *diag)
 {
-    unsigned kind;
-    enum steer_err err = find_kind(object->kind, &kind, diag);
-    if (err)
-        return err;
+    unsigned kind = find_kind(object->kind, diag);
+    if (kind == STEER_ARRAY_LEN(kinds))
+        return STEER_EINVAL;
     const struct store_value values[] = {
         store_text(object->name),
         store_text(object->document),
         store_text(object->json),
         store_text_or_null(object->site),
     };
-    err = steer_store_run(store, SQL_PUT_SITE + kind, values, kind == ENDPOINT ? 4 : 3, object->name,
-                          diag);
+    enum steer_err err = steer_store_run(store, SQL_PUT_SITE + kind, values,
+                                         kind == ENDPOINT ? 4 : 3, object->name, diag);
     if (!err && (kind == ENDPOINT || kind == POOL))
         err = put_relations(store, kind, object, diag);
     return err;
@@ -60,11 +60,11 @@ enum steer_err steer_store_put_object(struct steer_store *store,
 enum steer_err steer_store_delete_object(struct steer_store *store, const char *kind_name,
                                          const char *name, struct steer_diag *diag)
 {
-    unsigned kind;
-    enum steer_err err = find_kind(kind_name, &kind, diag);
-    return err ? err
-               : steer_store_run_found(store, SQL_DELETE_SITE + kind, STORE_VALUES(store_text(name)),
-                                       name, diag);
+    unsigned kind = find_kind(kind_name, diag);
+    if (kind == STEER_ARRAY_LEN(kinds))
+        return STEER_EINVAL;
+    return steer_store_run_found(store, SQL_DELETE_SITE + kind, STORE_VALUES(store_text(name)),
+                                 name, diag);
 }
 
 struct object_reader {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Overrides, verdicts, settings and the audit.
-#include "store/store_internal.h"
+#include "store_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,10 +53,10 @@ static enum steer_err read_override(void *ctx, sqlite3_stmt *row)
     return reader->override(reader->ctx, &o);
 }
 
-enum steer_err steer_store_load_overrides(struct steer_store *store,
-                                          enum steer_err (*row)(void *ctx,
-                                                                const struct steer_store_override *),
-                                          void *ctx, struct steer_diag *diag)
+enum steer_err
+steer_store_load_overrides(struct steer_store *store,
+                           enum steer_err (*row)(void *ctx, const struct steer_store_override *),
+                           void *ctx, struct steer_diag *diag)
 {
     struct row_reader reader = {.override = row, .ctx = ctx};
     return steer_store_scan(store, SQL_LOAD_OVERRIDES, NULL, 0, read_override, &reader, diag);
@@ -65,12 +65,11 @@ enum steer_err steer_store_load_overrides(struct steer_store *store,
 enum steer_err steer_store_put_verdict(struct steer_store *store,
                                        const struct steer_store_verdict *v, struct steer_diag *diag)
 {
-    return steer_store_run(store, SQL_PUT_VERDICT,
-                           STORE_VALUES(store_text(v->endpoint), store_text(v->check),
-                                        store_text(v->verdict),
-                                        store_integer((int64_t)v->since_unix_s),
-                                        store_text(v->reason)),
-                           v->endpoint, diag);
+    return steer_store_run(
+        store, SQL_PUT_VERDICT,
+        STORE_VALUES(store_text(v->endpoint), store_text(v->check), store_text(v->verdict),
+                     store_integer((int64_t)v->since_unix_s), store_text(v->reason)),
+        v->endpoint, diag);
 }
 
 static enum steer_err read_verdict(void *ctx, sqlite3_stmt *row)
@@ -95,8 +94,8 @@ enum steer_err steer_store_load_verdicts(struct steer_store *store,
     return steer_store_scan(store, SQL_LOAD_VERDICTS, NULL, 0, read_verdict, &reader, diag);
 }
 
-enum steer_err steer_store_put_setting(struct steer_store *store, const char *key, const char *value,
-                                       struct steer_diag *diag)
+enum steer_err steer_store_put_setting(struct steer_store *store, const char *key,
+                                       const char *value, struct steer_diag *diag)
 {
     return steer_store_run(store, SQL_PUT_SETTING, STORE_VALUES(store_text(key), store_text(value)),
                            key, diag);
@@ -125,12 +124,46 @@ enum steer_err steer_store_get_setting(struct steer_store *store, const char *ke
     return STEER_OK;
 }
 
+enum steer_err steer_store_put_document(struct steer_store *store, const char *name,
+                                        const char *text, size_t len, uint64_t applied_unix_s,
+                                        struct steer_diag *diag)
+{
+    return steer_store_run(store, SQL_PUT_DOCUMENT,
+                           STORE_VALUES(store_text(name), store_blob(text, len),
+                                        store_integer((int64_t)applied_unix_s)),
+                           name, diag);
+}
+
+struct document_reader {
+    enum steer_err (*row)(void *ctx, const char *name, const char *text, size_t len,
+                          uint64_t applied_unix_s);
+    void *ctx;
+};
+
+static enum steer_err read_document(void *ctx, sqlite3_stmt *row)
+{
+    const struct document_reader *reader = ctx;
+    const char *text = sqlite3_column_blob(row, 1);
+    return reader->row(reader->ctx, steer_store_column(row, 0), text ? text : "",
+                       (size_t)sqlite3_column_bytes(row, 1), (uint64_t)sqlite3_column_int64(row, 2));
+}
+
+enum steer_err steer_store_load_documents(struct steer_store *store,
+                                          enum steer_err (*row)(void *ctx, const char *name,
+                                                                const char *text, size_t len,
+                                                                uint64_t applied_unix_s),
+                                          void *ctx, struct steer_diag *diag)
+{
+    struct document_reader reader = {row, ctx};
+    return steer_store_scan(store, SQL_LOAD_DOCUMENTS, NULL, 0, read_document, &reader, diag);
+}
+
 enum steer_err steer_store_audit(struct steer_store *store, const char *action, const char *subject,
                                  const char *detail, struct steer_diag *diag)
 {
-    return steer_store_run(store, SQL_AUDIT,
-                           STORE_VALUES(store_text(action), store_text(subject), store_text(detail)),
-                           action, diag);
+    return steer_store_run(
+        store, SQL_AUDIT, STORE_VALUES(store_text(action), store_text(subject), store_text(detail)),
+        action, diag);
 }
 
 static enum steer_err read_audit(void *ctx, sqlite3_stmt *row)

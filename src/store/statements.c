@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every SQL text that runs after the schema is there, and how they are run.
-#include "store/store_internal.h"
+#include "store_internal.h"
+
+#include <stdio.h>
 
 #define PUT_OBJECT(table)                                                                          \
     "INSERT INTO " table "(name, document, body) VALUES(?1, ?2, ?3)"                               \
@@ -19,8 +21,8 @@ static const struct {
     // Names the row by its own columns: foreign_key_check knows rows by rowid, and these have none.
     [SQL_BROKEN_REFERENCE] =
         {"looking for a broken reference",
-         "SELECT * FROM (SELECT 'endpoint', name, 'site', site FROM endpoint WHERE site NOT IN"
-         "  (SELECT name FROM site) ORDER BY name LIMIT 1)"
+         "SELECT * FROM (SELECT 'endpoint', name, 'site', site FROM endpoint"
+         "  WHERE site IS NOT NULL AND site NOT IN (SELECT name FROM site) ORDER BY name LIMIT 1)"
          " UNION ALL SELECT * FROM (SELECT 'endpoint', endpoint, 'check', health_check"
          "  FROM endpoint_check WHERE health_check NOT IN (SELECT name FROM health_check) LIMIT 1)"
          " UNION ALL SELECT * FROM (SELECT 'pool', pool, 'endpoint', endpoint FROM pool_member"
@@ -62,7 +64,7 @@ static const struct {
     [SQL_DELETE_ZONE] = {"deleting the zone", "DELETE FROM zone WHERE origin = ?1"},
     [SQL_CLEAR_ZONE] = {"clearing the zone", "DELETE FROM rrset WHERE zone_id = ?1"},
     [SQL_PUT_RRSET] =
-        {"storing the RRset at",
+        {"storing an RRset",
          "INSERT INTO rrset(zone_id, owner, type, ttl_s, packed) VALUES(?1, ?2, ?3, ?4, ?5)"
          " ON CONFLICT(zone_id, owner, type) DO UPDATE SET ttl_s = excluded.ttl_s,"
          " packed = excluded.packed"},
@@ -77,8 +79,9 @@ static const struct {
     [SQL_DELETE_STEERED] = {"deleting the steered record", "DELETE FROM steered WHERE name = ?1"},
     [SQL_LOAD_ZONES] = {"reading the zones", "SELECT id, origin, document FROM zone ORDER BY id"},
     // In the order of the primary key: the tables are read from front to back, without a sort.
-    [SQL_LOAD_RRSETS] = {"reading the RRsets", "SELECT zone_id, owner, type, ttl_s, packed FROM rrset"
-                                               " ORDER BY zone_id, owner, type"},
+    [SQL_LOAD_RRSETS] = {"reading the RRsets",
+                         "SELECT zone_id, owner, type, ttl_s, packed FROM rrset"
+                         " ORDER BY zone_id, owner, type"},
     [SQL_LOAD_STEERED] = {"reading the steered records",
                           "SELECT zone_id, owner, name, kind, document, body FROM steered"
                           " ORDER BY zone_id, name"},
@@ -103,8 +106,15 @@ static const struct {
     [SQL_LOAD_VERDICTS] = {"reading the verdicts",
                            "SELECT endpoint, health_check, verdict, since_unix_s, reason"
                            " FROM verdict ORDER BY endpoint, health_check"},
-    [SQL_PUT_SETTING] = {"storing the setting", "INSERT INTO setting(key, value) VALUES(?1, ?2)"
-                                                " ON CONFLICT(key) DO UPDATE SET value = excluded.value"},
+    [SQL_PUT_SETTING] = {"storing the setting",
+                         "INSERT INTO setting(key, value) VALUES(?1, ?2)"
+                         " ON CONFLICT(key) DO UPDATE SET value = excluded.value"},
+    [SQL_PUT_DOCUMENT] = {"storing the document",
+                          "INSERT INTO document(name, text, applied_unix_s) VALUES(?1, ?2, ?3)"
+                          " ON CONFLICT(name) DO UPDATE SET text = excluded.text,"
+                          " applied_unix_s = excluded.applied_unix_s"},
+    [SQL_LOAD_DOCUMENTS] = {"reading the documents",
+                            "SELECT name, text, applied_unix_s FROM document ORDER BY name"},
     [SQL_GET_SETTING] = {"reading a setting", "SELECT value FROM setting WHERE key = ?1"},
     [SQL_AUDIT] = {"storing the audit entry",
                    "INSERT INTO audit(at_unix_s, action, subject, detail)"
@@ -125,7 +135,7 @@ enum steer_err steer_store_fail(sqlite3 *db, int rc, const char *doing, const ch
 {
     enum steer_err err = STEER_EIO;
     const char *hint = "";
-    int system = sqlite3_system_errno(db);
+    char code[48];
     switch (rc & 0xff) {
     case SQLITE_CONSTRAINT:
         // What is deferred to the commit is told apart there, by name.
@@ -135,9 +145,9 @@ enum steer_err steer_store_fail(sqlite3 *db, int rc, const char *doing, const ch
     case SQLITE_TOOBIG:
         err = STEER_ELIMIT;
         break;
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN:
-        hint = system ? strerror(system) : "";
+    case SQLITE_IOERR: // by then errno may be another call's; the code says which call failed
+        snprintf(code, sizeof code, " (SQLite's extended code %d)", rc);
+        hint = code;
         break;
     case SQLITE_BUSY:
         hint = " (another program writes to it)";
@@ -150,9 +160,8 @@ enum steer_err steer_store_fail(sqlite3 *db, int rc, const char *doing, const ch
         break;
     }
     const char *space = subject ? " " : "";
-    const char *comma = *hint && *hint != ' ' ? ": " : "";
-    return steer_diag_set(diag, err, "%s%s%s failed: %s%s%s", doing, space, subject ? subject : "",
-                          sqlite3_errmsg(db), comma, hint);
+    return steer_diag_set(diag, err, "%s%s%s failed: %s%s", doing, space, subject ? subject : "",
+                          sqlite3_errmsg(db), hint);
 }
 
 static int bind_value(sqlite3_stmt *statement, int at, const struct store_value *value)
@@ -163,10 +172,12 @@ static int bind_value(sqlite3_stmt *statement, int at, const struct store_value 
     case STORE_INTEGER:
         return sqlite3_bind_int64(statement, at, value->integer);
     case STORE_TEXT:
-        return sqlite3_bind_text64(statement, at, value->data, value->len, SQLITE_STATIC, SQLITE_UTF8);
+        return sqlite3_bind_text64(statement, at, value->data, value->len, SQLITE_STATIC,
+                                   SQLITE_UTF8);
     case STORE_BLOB:
-        return value->len ? sqlite3_bind_blob64(statement, at, value->data, value->len, SQLITE_STATIC)
-                          : sqlite3_bind_zeroblob(statement, at, 0);
+        return value->len
+                   ? sqlite3_bind_blob64(statement, at, value->data, value->len, SQLITE_STATIC)
+                   : sqlite3_bind_zeroblob(statement, at, 0);
     }
     return SQLITE_MISUSE;
 }
@@ -178,8 +189,8 @@ sqlite3_stmt *steer_store_bind(struct steer_store *store, enum store_statement w
     sqlite3_stmt **statement = &store->statements[which];
     int rc = SQLITE_OK;
     if (!*statement)
-        rc = sqlite3_prepare_v3(store->db, texts[which].sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
-                                NULL);
+        rc = sqlite3_prepare_v3(store->db, texts[which].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                statement, NULL);
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++)
         rc = bind_value(*statement, (int)i + 1, &values[i]);
     if (rc == SQLITE_OK)
@@ -193,7 +204,7 @@ static enum steer_err step(struct steer_store *store, enum store_statement which
                            const struct store_value *values, size_t count, const char *subject,
                            struct steer_diag *diag)
 {
-    enum steer_err err;
+    enum steer_err err = STEER_OK;
     sqlite3_stmt *statement = steer_store_bind(store, which, values, count, &err, diag);
     if (!statement)
         return err;
@@ -235,15 +246,14 @@ enum steer_err steer_store_run_found(struct steer_store *store, enum store_state
 
 enum steer_err steer_store_scan(struct steer_store *store, enum store_statement which,
                                 const struct store_value *values, size_t count,
-                                enum steer_err (*row)(void *ctx, sqlite3_stmt *statement), void *ctx,
-                                struct steer_diag *diag)
+                                enum steer_err (*row)(void *ctx, sqlite3_stmt *statement),
+                                void *ctx, struct steer_diag *diag)
 {
-    enum steer_err err;
+    enum steer_err err = STEER_OK;
     sqlite3_stmt *statement = steer_store_bind(store, which, values, count, &err, diag);
     if (!statement)
         return err;
     int rc;
-    err = STEER_OK;
     while (!err && (rc = sqlite3_step(statement)) != SQLITE_DONE)
         err = rc == SQLITE_ROW ? row(ctx, statement)
                                : steer_store_fail(store->db, rc, texts[which].doing, NULL, diag);

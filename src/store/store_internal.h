@@ -55,6 +55,8 @@ enum store_statement {
     SQL_LOAD_VERDICTS,
     SQL_PUT_SETTING,
     SQL_GET_SETTING,
+    SQL_PUT_DOCUMENT,
+    SQL_LOAD_DOCUMENTS,
     SQL_AUDIT,
     SQL_LOAD_AUDIT,
     STORE_STATEMENT_COUNT,
@@ -64,7 +66,7 @@ struct steer_store {
     sqlite3 *db;
     int lock_fd; // holds the lock on steerd.lock
     uint64_t commit_ns;
-    int changes_at_begin; // of sqlite3_total_changes
+    int64_t changes_at_begin;                        // of sqlite3_total_changes64
     sqlite3_stmt *statements[STORE_STATEMENT_COUNT]; // prepared when first used
 };
 
@@ -120,13 +122,17 @@ enum steer_err steer_store_run_found(struct steer_store *store, enum store_state
 // Calls row for each row; a result other than STEER_OK stops and is returned.
 enum steer_err steer_store_scan(struct steer_store *store, enum store_statement which,
                                 const struct store_value *values, size_t count,
-                                enum steer_err (*row)(void *ctx, sqlite3_stmt *statement), void *ctx,
-                                struct steer_diag *diag);
+                                enum steer_err (*row)(void *ctx, sqlite3_stmt *statement),
+                                void *ctx, struct steer_diag *diag);
 // What the statement does, as in "storing a site".
 const char *steer_store_doing(enum store_statement which);
 // A text column; "" for NULL.
 const char *steer_store_column(sqlite3_stmt *statement, int column);
 void steer_store_finalize(struct steer_store *store);
+
+// ---- store.c ---------------------------------------------------------------------------------------
+// Gives the memory of the page cache back to the system.
+void steer_store_release_cache(struct steer_store *store);
 
 // ---- migrations.c ----------------------------------------------------------------------------------
 extern const char *const steer_store_migrations[];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Zones, RRsets and steered records.
-#include "store/store_internal.h"
+#include "store_internal.h"
 
 static struct store_value owner_value(const uint8_t *owner)
 {
@@ -98,15 +98,18 @@ struct cursor {
     struct steer_store *store;
     enum store_statement which;
     sqlite3_stmt *statement;
-    int64_t zone_id; // of the row it stands on; -1 at the end
+    bool at_end;
+    int64_t zone_id; // of the row it stands on
 };
 
 static enum steer_err cursor_next(struct cursor *cursor, struct steer_diag *diag)
 {
     int rc = sqlite3_step(cursor->statement);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return steer_store_fail(cursor->store->db, rc, steer_store_doing(cursor->which), NULL, diag);
-    cursor->zone_id = rc == SQLITE_ROW ? sqlite3_column_int64(cursor->statement, 0) : -1;
+        return steer_store_fail(cursor->store->db, rc, steer_store_doing(cursor->which), NULL,
+                                diag);
+    cursor->at_end = rc == SQLITE_DONE;
+    cursor->zone_id = cursor->at_end ? 0 : sqlite3_column_int64(cursor->statement, 0);
     return STEER_OK;
 }
 
@@ -121,10 +124,11 @@ static enum steer_err cursor_open(struct cursor *cursor, struct steer_store *sto
 
 static enum steer_err damaged(const char *what, int64_t zone_id, struct steer_diag *diag)
 {
-    return steer_diag_set(diag, STEER_EIO,
-                          "the database is damaged: %s of zone number %lld is malformed (restore the "
-                          "data folder from a copy)",
-                          what, (long long)zone_id);
+    return steer_diag_set(
+        diag, STEER_EIO,
+        "the database is damaged: %s, zone number %lld (restore the data folder from "
+        "a copy)",
+        what, (long long)zone_id);
 }
 
 // A name column; false when it isn't one name from end to end. Readers follow its length octets, so it is
@@ -154,11 +158,11 @@ static enum steer_err read_rrsets(struct cursor *cursor, int64_t zone_id,
                                   struct steer_diag *diag)
 {
     enum steer_err err = STEER_OK;
-    while (!err && cursor->zone_id == zone_id) {
+    while (!err && !cursor->at_end && cursor->zone_id == zone_id) {
         sqlite3_stmt *row = cursor->statement;
         struct steer_name owner;
         if (!read_name(row, 1, &owner))
-            return damaged("the owner of an RRset", zone_id, diag);
+            return damaged("an RRset with a malformed owner", zone_id, diag);
         const struct steer_store_rrset rrset = {
             .owner = owner.octets,
             .type = (uint16_t)sqlite3_column_int(row, 2),
@@ -167,7 +171,7 @@ static enum steer_err read_rrsets(struct cursor *cursor, int64_t zone_id,
             .packed_len = (size_t)sqlite3_column_bytes(row, 4),
         };
         if (!packed_is_whole(rrset.packed, rrset.packed_len))
-            return damaged("an RRset", zone_id, diag);
+            return damaged("a malformed RRset", zone_id, diag);
         err = reader->rrset(reader->ctx, &rrset);
         if (!err)
             err = cursor_next(cursor, diag);
@@ -180,11 +184,11 @@ static enum steer_err read_steered(struct cursor *cursor, int64_t zone_id,
                                    struct steer_diag *diag)
 {
     enum steer_err err = STEER_OK;
-    while (!err && cursor->zone_id == zone_id) {
+    while (!err && !cursor->at_end && cursor->zone_id == zone_id) {
         sqlite3_stmt *row = cursor->statement;
         struct steer_name owner;
         if (!read_name(row, 1, &owner))
-            return damaged("the owner of a steered record", zone_id, diag);
+            return damaged("a steered record with a malformed owner", zone_id, diag);
         const struct steer_store_steered steered = {
             .owner = owner.octets,
             .name = steer_store_column(row, 2),
@@ -199,16 +203,17 @@ static enum steer_err read_steered(struct cursor *cursor, int64_t zone_id,
     return err;
 }
 
-static enum steer_err read_zones(struct cursor *zones, struct cursor *rrsets, struct cursor *steered,
+static enum steer_err read_zones(struct cursor *zones, struct cursor *rrsets,
+                                 struct cursor *steered,
                                  const struct steer_store_zone_reader *reader,
                                  struct steer_diag *diag)
 {
     enum steer_err err = STEER_OK;
-    while (!err && zones->zone_id >= 0) {
+    while (!err && !zones->at_end) {
         struct steer_name origin;
         int64_t zone_id = zones->zone_id;
         if (!read_name(zones->statement, 1, &origin))
-            return damaged("the origin", zone_id, diag);
+            return damaged("a malformed origin", zone_id, diag);
         err = reader->zone(reader->ctx, zone_id, &origin, steer_store_column(zones->statement, 2));
         if (!err)
             err = read_rrsets(rrsets, zone_id, reader, diag);
@@ -233,12 +238,12 @@ enum steer_err steer_store_load_zones(struct steer_store *store,
     if (!err)
         err = read_zones(&zones, &rrsets, &steered, reader, diag);
     // A row left over belongs to a zone that isn't there: it would be lost in silence.
-    if (!err && (rrsets.zone_id >= 0 || steered.zone_id >= 0))
-        err = damaged("a record without its zone, or the order,",
-                      rrsets.zone_id >= 0 ? rrsets.zone_id : steered.zone_id, diag);
+    if (!err && !(rrsets.at_end && steered.at_end))
+        err = damaged("a record without its zone", rrsets.at_end ? steered.zone_id : rrsets.zone_id,
+                      diag);
     sqlite3_reset(zones.statement);
     sqlite3_reset(rrsets.statement);
     sqlite3_reset(steered.statement);
-    sqlite3_db_release_memory(store->db); // the pages just read; the world has it all now
+    steer_store_release_cache(store);
     return err;
 }

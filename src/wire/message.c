@@ -170,7 +170,7 @@ static size_t read_question(const uint8_t *data, size_t len, struct steer_query 
     lower_octets(q->qname.octets, question, n);
     q->qname.len = (uint8_t)n;
     q->qname.labels = (uint8_t)labels;
-    hash_scanned(q->qname.octets, n, at, (unsigned)labels, &q->hashes);
+    hash_scanned(question, size, n, at, (unsigned)labels, &q->hashes);
     q->qtype = (uint16_t)(question[n] << 8 | question[n + 1]);
     q->qclass = (uint16_t)(question[n + 2] << 8 | question[n + 3]);
     q->question = question;

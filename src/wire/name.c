@@ -35,7 +35,8 @@ static const char *read_octet(const char **text, uint8_t *octet)
     }
     if (!is_digit(p[2]) || !is_digit(p[3]))
         return "a backslash and a digit must be three digits, as in \\032";
-    unsigned value = (unsigned)(p[1] - '0') * 100 + (unsigned)(p[2] - '0') * 10 + (unsigned)(p[3] - '0');
+    unsigned value =
+        (unsigned)(p[1] - '0') * 100 + (unsigned)(p[2] - '0') * 10 + (unsigned)(p[3] - '0');
     if (value > 255)
         return "\\DDD goes from \\000 to \\255";
     *octet = (uint8_t)value;
@@ -90,7 +91,8 @@ enum steer_err steer_name_parse(const char *text, const struct steer_name *origi
     if (!reason && !absolute && out.len + origin->len > STEER_NAME_MAX)
         reason = "the name has more than 255 octets with its origin";
     if (reason)
-        return steer_diag_set(diag, STEER_EINVAL, "'%.100s' is not a domain name: %s", text, reason);
+        return steer_diag_set(diag, STEER_EINVAL, "'%.100s' is not a domain name: %s", text,
+                              reason);
     const struct steer_name *rest = absolute ? &root : origin;
     memcpy(out.octets + out.len, rest->octets, rest->len);
     out.len = (uint8_t)(out.len + rest->len);
@@ -230,19 +232,19 @@ bool steer_name_join(const uint8_t *prefix, size_t prefix_len, const uint8_t *su
     return true;
 }
 
-void steer_name_hash_suffixes(const struct steer_name *lower, struct steer_name_hashes *hashes)
+void steer_name_hash_suffixes(const struct steer_name *name, struct steer_name_hashes *hashes)
 {
     uint8_t at[STEER_LABELS_MAX];
     size_t len = 1;
-    int labels = scan_labels(lower->octets, lower->len, at, &len);
-    hash_scanned(lower->octets, len, at, labels > 0 ? (unsigned)labels : 0, hashes);
+    int labels = scan_labels(name->octets, name->len, at, &len);
+    hash_scanned(name->octets, name->len, len, at, labels > 0 ? (unsigned)labels : 0, hashes);
 }
 
-uint64_t steer_name_hash(const struct steer_name *lower)
+uint64_t steer_name_hash(const struct steer_name *name)
 {
     struct steer_name_hashes hashes;
-    steer_name_hash_suffixes(lower, &hashes);
-    return hashes.hash[lower->labels];
+    steer_name_hash_suffixes(name, &hashes);
+    return hashes.hash[name->labels];
 }
 
 uint64_t steer_name_hash_label(uint64_t parent, const uint8_t *label)

@@ -80,32 +80,33 @@ static inline uint64_t mix_word(uint64_t h, uint64_t word)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-// The label at p with its length octet, zero-padded to words. `readable` octets may be touched from p
-// on; those past the label are masked away.
+// The label at p with its length octet, in lower case, zero-padded to words. `readable` octets may be
+// touched from p on; those past the label are masked away.
 static inline uint64_t hash_label(uint64_t h, const uint8_t *p, size_t readable)
 {
     size_t n = p[0] + 1U;
     for (; n > 8; n -= 8, p += 8, readable -= 8)
-        h = mix_word(h, le64toh(load_word(p)));
+        h = mix_word(h, le64toh(lower_word(load_word(p))));
     uint64_t word = 0;
     if (readable >= 8)
         word = le64toh(load_word(p)) & (~UINT64_C(0) >> (64 - 8 * n));
     else
         for (size_t i = 0; i < n; i++)
             word |= (uint64_t)p[i] << (8 * i);
-    return mix_word(h, word);
+    return mix_word(h, lower_word(word));
 }
 
-// hashes of the lower-case name in octets (an array of STEER_NAME_MAX), from scan_labels' result.
-static inline void hash_scanned(const uint8_t *octets, size_t len, const uint8_t *at, unsigned labels,
-                                struct steer_name_hashes *hashes)
+// The hashes of the name at wire, of any case, from scan_labels' result; `readable` octets may be
+// touched. Letters are lower-cased on the way, so that no copy is needed first.
+static inline void hash_scanned(const uint8_t *wire, size_t readable, size_t len, const uint8_t *at,
+                                unsigned labels, struct steer_name_hashes *hashes)
 {
     uint64_t h = STEER_NAME_ROOT_HASH;
     hashes->hash[0] = h;
     hashes->at[0] = (uint8_t)(len - 1);
     for (unsigned i = 1; i <= labels; i++) {
         uint8_t start = at[labels - i];
-        h = hash_label(h, octets + start, STEER_NAME_MAX - (size_t)start);
+        h = hash_label(h, wire + start, readable - start);
         hashes->hash[i] = h;
         hashes->at[i] = start;
     }

@@ -58,16 +58,13 @@ static void remember(struct steer_writer *w, size_t at, uint32_t hash)
     w->known++;
 }
 
-// The lower-case copy is needed for the hashes only: names are written in the case they came in.
 static unsigned hash_name(const uint8_t *name, struct steer_name_hashes *hashes)
 {
-    struct steer_name lower;
     uint8_t at[STEER_LABELS_MAX];
     size_t len;
     int labels = scan_labels(name, STEER_NAME_MAX, at, &len);
     assert(labels >= 0);
-    lower_octets(lower.octets, name, len);
-    hash_scanned(lower.octets, len, at, (unsigned)labels, hashes);
+    hash_scanned(name, len, len, at, (unsigned)labels, hashes);
     return (unsigned)labels;
 }
 

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int compare(void *ctx, const struct steer_rr *rr)
 {
     const struct steer_rr *first = ctx;
-    assert(rr->owner_len == first->owner_len && memcmp(rr->owner, first->owner, rr->owner_len) == 0);
+    assert(rr->owner_len == first->owner_len &&
+           memcmp(rr->owner, first->owner, rr->owner_len) == 0);
     assert(rr->type == first->type && rr->class == first->class && rr->ttl == first->ttl);
     assert(rr->rdata_len == first->rdata_len);
     assert(memcmp(rr->rdata, first->rdata, rr->rdata_len) == 0);

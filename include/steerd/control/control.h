@@ -36,6 +36,10 @@ void steer_control_stop(struct steer_control *control);
 // What the workers read.
 struct steer_publisher *steer_control_publisher(struct steer_control *control);
 
+// Reads the geo files again and compiles every steered record against them. A broken file is refused with
+// diag, and the old data stays in use.
+enum steer_err steer_control_reload_geo(struct steer_control *control, struct steer_diag *diag) STEER_MUST_USE;
+
 // ---- documents -----------------------------------------------------------------------------------
 struct steer_control_text {
     const char *name; // of the document (its file's base name) or file

@@ -39,8 +39,9 @@ struct steer_classmap {
 
 // class_of[value] (count entries, each < class_count <= 65535) gives the class of each partition value.
 // unknown_class: see above (the class of location 0 without any network rule).
-struct steer_classmap *steer_classmap_build(const struct steer_partition *p, const uint16_t *class_of,
-                                            size_t count, uint16_t unknown_class);
+struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
+                                            const uint16_t *class_of, size_t count,
+                                            uint16_t unknown_class);
 void steer_classmap_destroy(struct steer_classmap *map);
 
 struct steer_class {
@@ -58,7 +59,8 @@ bool steer_classmap_lookup_embedded(const struct steer_classmap *map, const stru
 // plus the IPv4 scope. A source that stops at or before the offset gets unknown_class. No lock, no
 // allocation. Takes 1-3 loads for IPv4.
 static inline struct steer_class steer_classmap_lookup(const struct steer_classmap *map,
-                                                       const struct steer_addr *addr, uint8_t source)
+                                                       const struct steer_addr *addr,
+                                                       uint8_t source)
 {
     uint32_t entry;
     if (addr->family == STEER_V4) {
@@ -73,8 +75,7 @@ static inline struct steer_class steer_classmap_lookup(const struct steer_classm
         bool embedded = word >> 48 == 0x2002 || word >> 32 == 0x20010000 ||
                         word == UINT64_C(0x0064ff9b00000000) || word == 0;
         struct steer_class result;
-        if (STEER_UNLIKELY(embedded) &&
-            steer_classmap_lookup_embedded(map, addr, source, &result))
+        if (STEER_UNLIKELY(embedded) && steer_classmap_lookup_embedded(map, addr, source, &result))
             return result;
         entry = map->top6[word >> 48];
         word <<= 16;

@@ -30,8 +30,9 @@ struct steer_geo_keys {
 // Reads the files in order; a later file fills in what earlier ones leave unknown for a network. No
 // files: everything is unknown. Truncated, malformed, looping or empty files are refused: STEER_EINVAL
 // or STEER_EIO with the file's name, its metadata and what is wrong; nothing is half read.
-enum steer_err steer_geo_open(const char *const *paths, size_t count, const struct steer_geo_keys *keys,
-                              struct steer_geo **geo, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_geo_open(const char *const *paths, size_t count,
+                              const struct steer_geo_keys *keys, struct steer_geo **geo,
+                              struct steer_diag *diag) STEER_MUST_USE;
 struct steer_geo *steer_geo_ref(struct steer_geo *geo);
 void steer_geo_unref(struct steer_geo *geo);
 

@@ -43,8 +43,11 @@ struct steer_prefix_value {
 void steer_partition_from_prefixes(const struct steer_prefix_value *items, size_t count,
                                    uint32_t otherwise, struct steer_partition *out);
 
-// Building from ranges that come in rising order (both families apart).
-void steer_partition_append4(struct steer_partition *p, size_t *cap, uint32_t start, uint32_t value);
+// Building from ranges that come in rising order (both families apart), into a zeroed partition or one
+// from init; *cap starts at 0. A start equal to the last one replaces that range; a value equal to its
+// neighbour's adds nothing.
+void steer_partition_append4(struct steer_partition *p, size_t *cap, uint32_t start,
+                             uint32_t value);
 void steer_partition_append6(struct steer_partition *p, size_t *cap, struct steer_u128 start,
                              uint32_t value);
 

@@ -15,8 +15,8 @@ struct steer_place {
     char subdivision[4];
 };
 
-// "EU", "EU-DE", "NA-US-CA". The country decides: "AS-CY" is an error that names EU-CY... whichever our
-// table has. Unknown codes name the nearest known one. A subdivision needs a country and is 1-3 letters or digits.
+// "EU", "EU-DE", "NA-US-CA". The country decides: "AS-CY" is an error that names EU-CY. Unknown codes
+// name the nearest known one. A subdivision needs a country and is 1-3 letters or digits.
 enum steer_err steer_place_parse(const char *text, struct steer_place *place,
                                  struct steer_diag *diag) STEER_MUST_USE;
 // At most 10 bytes with the NUL; "" becomes "unknown". Returns out.

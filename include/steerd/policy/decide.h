@@ -17,7 +17,8 @@ struct steer_view {
     void *ctx;
     // An endpoint's own state by steering.md "Availability" 1-2: its overrides and its site's, else its
     // checks. checks_as_up: verdicts of checks read as up; overrides and drains still hold.
-    // why: NULL, or a JSON object that receives the reasons ("checks":[...], "override":{...}).
+    // why: NULL, or a JSON object that receives the reasons: "override": {"reason":...,...}, "checks":
+    // [{"check":...,"verdict":"down","reason":...,...},...]. The trace's own texts are made of these.
     enum steer_availability (*endpoint)(void *ctx, const struct steer_object *endpoint,
                                         bool checks_as_up, json_t *why);
     // An override on a pool.

@@ -33,7 +33,7 @@ struct steer_rdata_name {
     uint16_t at;       // offset in the data
     uint16_t len;      // octets, root included
     bool compressible; // may be written compressed (RFC 3597 4: the types of RFC 1035 only)
-    bool target;       // its addresses belong in the additional section: NS, MX, SRV, SVCB, HTTPS, NAPTR
+    bool target; // its addresses belong in the additional section: NS, MX, SRV, SVCB, HTTPS, NAPTR
 };
 
 // The names in one record's data, in order. *count is set for well-formed data; false when the data ends

@@ -21,7 +21,8 @@ struct steer_rr {
 };
 
 struct steer_zonefile_options {
-    const char *include_dir; // files that $INCLUDE may read lie in this folder; NULL: $INCLUDE is refused
+    const char
+        *include_dir; // files that $INCLUDE may read lie in this folder; NULL: $INCLUDE is refused
 };
 
 // Reads len bytes of a master file; no byte after them is needed or touched. file_name is what errors

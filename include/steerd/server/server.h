@@ -16,11 +16,13 @@ struct steer_server_options {
     size_t listen_count;
     unsigned workers; // UDP workers per listen address; 0: one per core
     bool pin;         // workers to cores
-    unsigned tcp_limit, tcp_limit_per_client; // connections; 0: 1,000 and 100
-    uint32_t tcp_idle_ms;                     // 0: 10,000
+    // Connections in all, and of one IPv4 address or IPv6 /64; 0: 1,000 and 100. Beyond, the one that has been
+    // idle longest makes room; when none is idle, the new one is refused.
+    unsigned tcp_limit, tcp_limit_per_client;
+    uint32_t tcp_idle_ms; // since the last complete message; 0: 10,000
     struct steer_answer_settings answers;
     struct steer_publisher *publisher;
-    uint64_t seed;
+    uint64_t seed; // of the workers' generators
 };
 
 // Binds everything, then starts the threads; errors (address in use, ...) name the address, and nothing
@@ -28,16 +30,20 @@ struct steer_server_options {
 enum steer_err steer_server_start(const struct steer_server_options *options, struct steer_server **server,
                                   struct steer_diag *diag) STEER_MUST_USE;
 // Answers what has arrived, closes TCP connections that are idle, gives others up to drain_ms; joins.
+// NULL is accepted.
 void steer_server_stop(struct steer_server *server, uint32_t drain_ms);
 // The address really bound (its port, where 0 was asked).
 void steer_server_address(const struct steer_server *server, size_t index, struct sockaddr_storage *sa);
 
-// Sums over all threads; monotonic counters.
+// Sums over all threads; monotonic counters but for tcp_open. Any thread while the server runs.
 struct steer_server_stats {
-    uint64_t udp_queries, tcp_queries, dropped, truncated, steered, with_ecs;
+    uint64_t udp_queries, tcp_queries, truncated, steered, with_ecs;
+    uint64_t dropped; // no reply was due
+    uint64_t unsent;  // replies that the kernel did not take
     uint64_t kinds[STEER_FACT_KINDS];
     uint64_t rcodes[24];
-    uint64_t tcp_accepted, tcp_refused, tcp_open;
+    uint64_t tcp_accepted, tcp_refused;
+    uint64_t tcp_open; // now
     unsigned workers;
 };
 void steer_server_stats(const struct steer_server *server, struct steer_server_stats *stats);

@@ -147,6 +147,17 @@ enum steer_err steer_store_put_setting(struct steer_store *store, const char *ke
 // The caller frees *value; STEER_ENOTFOUND when it was never put.
 enum steer_err steer_store_get_setting(struct steer_store *store, const char *key, char **value,
                                        struct steer_diag *diag) STEER_MUST_USE;
+// A document as it was applied last.
+enum steer_err steer_store_put_document(struct steer_store *store, const char *name,
+                                        const char *text, size_t len, uint64_t applied_unix_s,
+                                        struct steer_diag *diag) STEER_MUST_USE;
+// In order of name.
+enum steer_err steer_store_load_documents(struct steer_store *store,
+                                          enum steer_err (*row)(void *ctx, const char *name,
+                                                                const char *text, size_t len,
+                                                                uint64_t applied_unix_s),
+                                          void *ctx, struct steer_diag *diag) STEER_MUST_USE;
+
 // One line of history with the change it belongs to.
 enum steer_err steer_store_audit(struct steer_store *store, const char *action, const char *subject,
                                  const char *detail, struct steer_diag *diag) STEER_MUST_USE;

@@ -145,13 +145,13 @@ struct steer_query {
     uint16_t id;
     uint16_t flags; // the header's second word
     uint8_t opcode;
-    bool has_question;          // QDCOUNT was 1 and the question parsed: it is echoed
-    uint16_t rcode;             // with STEER_PARSE_REPLY: FORMERR, NOTIMP, BADVERS
+    bool has_question; // QDCOUNT was 1 and the question parsed: it is echoed
+    uint16_t rcode;    // with STEER_PARSE_REPLY: FORMERR, NOTIMP, BADVERS
     uint16_t qtype;
     uint16_t qclass;
-    uint16_t question_len;      // octets of the question section as it came (name + 4)
-    const uint8_t *question;    // points into the message: echoed as it came (0x20)
-    struct steer_name qname;    // lower case
+    uint16_t question_len;           // octets of the question section as it came (name + 4)
+    const uint8_t *question;         // points into the message: echoed as it came (0x20)
+    struct steer_name qname;         // lower case
     struct steer_name_hashes hashes; // of qname
     struct steer_edns edns;
 };

@@ -10,7 +10,7 @@
 #include "steerd/base/err.h"
 
 enum {
-    STEER_NAME_MAX = 255,       // octets in wire form, with the root's zero
+    STEER_NAME_MAX = 255, // octets in wire form, with the root's zero
     STEER_LABEL_MAX = 63,
     STEER_LABELS_MAX = 128,     // with the root
     STEER_NAME_TEXT_MAX = 1024, // every octet as \DDD, with dots and the NUL
@@ -40,7 +40,10 @@ unsigned steer_name_labels(const uint8_t *wire);
 
 // ASCII letters to lower case (RFC 4343), in place or from -> to.
 void steer_name_lower(struct steer_name *name);
-static inline uint8_t steer_lower(uint8_t c) { return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c; }
+static inline uint8_t steer_lower(uint8_t c)
+{
+    return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c;
+}
 
 // Equal without case.
 bool steer_name_equal(const uint8_t *a, const uint8_t *b);
@@ -52,16 +55,16 @@ bool steer_name_is_below(const uint8_t *name, const uint8_t *parent);
 bool steer_name_join(const uint8_t *prefix, size_t prefix_len, const uint8_t *suffix,
                      struct steer_name *out);
 
-// The hash of each suffix of a lower-case name, computed right to left in one pass, so that the hash of
+// The hash of each suffix of a name, which case does not change, computed right to left in one pass, so that the hash of
 // a suffix is the same whatever stands before it. `at` holds where in octets suffix i begins.
 // Index 0 is the root, index labels the whole name.
 struct steer_name_hashes {
     uint64_t hash[STEER_LABELS_MAX];
     uint8_t at[STEER_LABELS_MAX];
 };
-void steer_name_hash_suffixes(const struct steer_name *lower, struct steer_name_hashes *hashes);
-// hash[labels] of the above, for builders; lower->labels must be right.
-uint64_t steer_name_hash(const struct steer_name *lower);
+void steer_name_hash_suffixes(const struct steer_name *name, struct steer_name_hashes *hashes);
+// hash[labels] of the above, for builders; name->labels must be right.
+uint64_t steer_name_hash(const struct steer_name *name);
 // The hash of child label + parent name from the parent's hash.
 uint64_t steer_name_hash_label(uint64_t parent, const uint8_t *label);
 extern const uint64_t steer_name_root_hash;

@@ -32,6 +32,7 @@ struct steer_world {
     const struct steer_tables *tables;
     uint32_t program_chunks;
     struct steer_program ***programs; // chunks of STEER_PROGRAM_CHUNK, shared between versions
+    uint32_t origins[STEER_LABELS_MAX]; // zones whose origin has so many labels
 };
 
 static inline const struct steer_program *steer_world_program(const struct steer_world *w, uint32_t id)
@@ -64,8 +65,10 @@ void steer_world_put_program(struct steer_world_edit *edit, uint32_t id, struct 
 struct steer_retired *steer_world_edit_retired(struct steer_world_edit *edit);
 // The next world; retired receives all that only older ones held, the old struct steer_world too.
 struct steer_world *steer_world_finish(struct steer_world_edit *edit, struct steer_retired *retired);
-// Undoes everything, zones and programs given to the edit included. Zone versions made by steer_zone_edit
-// from a published one must be undone by the caller BEFORE they are finished; so put zones last.
+// Undoes everything; zones and programs given to the edit included, also those made by steer_zone_edit
+// from a published version. What such zones gave to a retired list of the caller's own is to be dropped
+// (steer_retired_drop), never freed. A finished zone that was not given to the edit is the caller's to undo
+// (steer_zone_difference).
 void steer_world_abort(struct steer_world_edit *edit);
 
 // ---- publishing ----------------------------------------------------------------------------------

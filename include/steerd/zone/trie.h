@@ -19,6 +19,20 @@ struct steer_retired {
 };
 void steer_retired_add(struct steer_retired *retired, void *block);
 void steer_retired_free(struct steer_retired *retired); // free() on each, and empties the list
+void steer_retired_drop(struct steer_retired *retired); // empties the list; the blocks live on
+void steer_retired_move(struct steer_retired *to, struct steer_retired *from); // empties `from`
+
+// The blocks that a change has made and nobody else has seen: it may alter them in place, and an abort frees
+// them. A set, since a change asks of each block it meets whether it is its own. Zero-initialise to start.
+struct steer_fresh {
+    void **blocks; // open addressing
+    size_t count, cap;
+};
+void steer_fresh_add(struct steer_fresh *fresh, void *block); // no effect when it is there already
+bool steer_fresh_has(const struct steer_fresh *fresh, const void *block);
+bool steer_fresh_remove(struct steer_fresh *fresh, const void *block); // false: it was not there
+void steer_fresh_drop(struct steer_fresh *fresh); // empties the set; the blocks live on
+void steer_fresh_free(struct steer_fresh *fresh); // free() on each, and empties the set
 
 struct steer_trie {
     const void *root; // tagged pointer: leaf page or directory; NULL: empty
@@ -26,12 +40,14 @@ struct steer_trie {
 };
 
 // How a change treats what it replaces. build: nothing was published yet, so pages change in place and
-// replaced blocks are freed at once. Otherwise replaced blocks go to `retired` and new ones to `fresh`:
-// commit frees retired after a grace period, abort frees fresh at once.
+// replaced blocks are freed at once. Otherwise new blocks go to `fresh`; of those replaced, fresh ones are
+// freed at once and the others go to `retired`: commit drops fresh and frees retired after a grace period,
+// abort frees fresh and drops retired.
 struct steer_trie_change {
     bool build;
+    bool items_borrowed; // only pages are treated so; what becomes of items is the caller's affair
     struct steer_retired *retired;
-    struct steer_retired *fresh;
+    struct steer_fresh *fresh;
 };
 
 typedef bool steer_trie_match(const void *item, const void *key);
@@ -52,6 +68,10 @@ void steer_trie_each(const struct steer_trie *trie, bool (*visit)(void *ctx, con
                      void *ctx);
 // Adds every page and item to retired (to let a whole version go).
 void steer_trie_retire(const struct steer_trie *trie, struct steer_retired *retired);
+// Adds every page and item of trie that base does not hold to blocks: all that a change made which
+// was not committed. Costs what the change touched.
+void steer_trie_difference(const struct steer_trie *trie, const struct steer_trie *base,
+                           bool items_borrowed, struct steer_fresh *blocks);
 size_t steer_trie_bytes(const struct steer_trie *trie); // of pages, without items
 
 #endif

@@ -88,7 +88,8 @@ struct steer_zone_edit *steer_zone_build(const struct steer_name *origin);
 struct steer_zone_edit *steer_zone_edit(const struct steer_zone *from);
 
 // One RRset to put: rdata[i] of rdata_len[i] octets, names uncompressed. Replaces the RRset of that
-// owner and type. Duplicate RDATA is dropped. Errors: STEER_EINVAL (owner outside the zone; over 65,535 octets).
+// owner and type. Duplicate RDATA is dropped. Errors: STEER_EINVAL (owner
+// outside the zone; no records; RRs of over 65,535 octets, or of 16 MiB at one owner; a type that no zone can hold).
 enum steer_err steer_zone_put(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
                               uint32_t ttl_s, const uint8_t *const *rdata, const uint16_t *rdata_len,
                               size_t count, struct steer_diag *diag) STEER_MUST_USE;
@@ -108,8 +109,14 @@ enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_
                                       struct steer_diag *diag) STEER_MUST_USE;
 // False when there was none. Nodes left empty go, with their empty parents.
 bool steer_zone_remove(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type);
-// The node as the edit has it now, or NULL.
-const struct steer_zone_node *steer_zone_edit_find(const struct steer_zone_edit *edit, const uint8_t *owner);
+// The node as the edit has it now, or NULL; valid until the next change of the edit.
+const struct steer_zone_node *steer_zone_edit_find(struct steer_zone_edit *edit, const uint8_t *owner);
+
+// What finish checks, without ending the edit. An edit that passed and was not changed since finishes
+// without error.
+enum steer_err steer_zone_check(struct steer_zone_edit *edit, struct steer_diag *diag) STEER_MUST_USE;
+// The zone as it will be, after a check that passed; valid until the edit's next change.
+const struct steer_zone *steer_zone_edit_view(const struct steer_zone_edit *edit);
 
 // Checks what must hold of a whole zone and gives the version: exactly one SOA at the apex, NS at the apex, no
 // CNAME with other data (also steered: address beside A/AAAA, CNAME beside anything), no DNAME twice. Errors:
@@ -120,6 +127,10 @@ enum steer_err steer_zone_finish(struct steer_zone_edit *edit, struct steer_zone
 void steer_zone_abort(struct steer_zone_edit *edit); // NULL is accepted
 // Everything of a version, to let a zone go for good.
 void steer_zone_retire(struct steer_zone *zone, struct steer_retired *retired);
+// What a finished version holds that `base`, the one it came from (NULL: none), does not: to undo a
+// version that was never published, free these, and drop what its finish gave to retired.
+void steer_zone_difference(struct steer_zone *zone, const struct steer_zone *base,
+                           struct steer_fresh *blocks);
 
 // Every node with data, in no particular order.
 void steer_zone_each(const struct steer_zone *zone,

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The linker: objects, zones and geo data -> the next world, whole or not at all. Floor 7. No thread, no
+// store, no clock: control drives it, and scenario tests do the same without a database.
+//
+// A link is one change under way: begin, put and remove things, prepare (validates and compiles; the
+// only step that can fail), then commit (publishes) or abort (nothing has changed). The journal of
+// what was put is what the caller makes durable between prepare and commit.
+#ifndef STEERD_CONTROL_LINKER_H
+#define STEERD_CONTROL_LINKER_H
+
+#include "steerd/base/buf.h"
+#include "steerd/control/vitals.h"
+#include "steerd/policy/document.h"
+#include "steerd/world/cells.h"
+#include "steerd/world/world.h"
+
+struct steer_linker;
+struct steer_link;
+
+// Takes a reference of geo; vitals must outlive the linker. Errors: STEER_EIO with diag.
+enum steer_err steer_linker_create(struct steer_geo *geo, struct steer_vitals *vitals,
+                                   struct steer_linker **linker,
+                                   struct steer_diag *diag) STEER_MUST_USE;
+// No worker may be left.
+void steer_linker_destroy(struct steer_linker *linker);
+
+struct steer_publisher *steer_linker_publisher(const struct steer_linker *linker);
+const struct steer_world *steer_linker_world(const struct steer_linker *linker);
+const struct steer_catalog *steer_linker_catalog(const struct steer_linker *linker);
+const struct steer_geo *steer_linker_geo(const struct steer_linker *linker);
+struct steer_cells *steer_linker_cells(const struct steer_linker *linker);
+struct steer_residuals *steer_linker_residuals(const struct steer_linker *linker);
+size_t steer_linker_classmaps(const struct steer_linker *linker, size_t *bytes);
+// The vitals with the current catalogue.
+const struct steer_vitals_view *steer_linker_view(const struct steer_linker *linker);
+
+// Brings the cells of an endpoint, pool, site or check up to date after its health or override changed;
+// returns how many changed. name NULL: all cells.
+uint32_t steer_linker_refresh(struct steer_linker *linker, enum steer_kind kind, const char *name);
+
+// ---- one change ----------------------------------------------------------------------------------
+
+enum steer_journal_kind {
+    STEER_J_OBJECT,       // object
+    STEER_J_OBJECT_GONE,  // kind_of, name
+    STEER_J_ZONE,         // origin, document
+    STEER_J_ZONE_GONE,    // origin
+    STEER_J_ZONE_CONTENT, // origin, zone: all static RRsets replaced
+    STEER_J_RRSET,        // origin, owner, type, ttl_s, packed
+    STEER_J_RRSET_GONE,   // origin, owner, type
+    STEER_J_STEERED,      // origin, object
+    STEER_J_STEERED_GONE, // origin, name
+};
+
+struct steer_journal_entry {
+    enum steer_journal_kind kind;
+    enum steer_kind kind_of;
+    uint16_t type;
+    uint32_t ttl_s;
+    struct steer_object *object; // a reference is held
+    const struct steer_zone *zone;
+    struct steer_name origin, owner;
+    char *name;
+    uint8_t *packed;
+    size_t packed_len;
+};
+
+struct steer_link *steer_link_begin(struct steer_linker *linker);
+// The catalogue as it will be.
+const struct steer_catalog *steer_link_catalog(const struct steer_link *link);
+// Adds or replaces an object that is not a steered record.
+void steer_link_put(struct steer_link *link, struct steer_object *object);
+bool steer_link_remove(struct steer_link *link, enum steer_kind kind, const char *name);
+
+// The zone as it will be is opened for editing (and made, if it is not there: journalled with document); the
+// edit belongs to the link.
+struct steer_zone_edit *steer_link_zone(struct steer_link *link, const struct steer_name *origin,
+                                        const char *document);
+bool steer_link_has_zone(const struct steer_link *link, const struct steer_name *origin);
+// Errors as steer_zone_put_packed.
+enum steer_err steer_link_put_rrset(struct steer_link *link, const struct steer_name *origin,
+                                    const struct steer_name *owner, uint16_t type, uint32_t ttl_s,
+                                    const uint8_t *packed, size_t packed_len,
+                                    struct steer_diag *diag) STEER_MUST_USE;
+bool steer_link_remove_rrset(struct steer_link *link, const struct steer_name *origin,
+                             const struct steer_name *owner, uint16_t type);
+// A steered record with its place in its zone.
+enum steer_err steer_link_put_steered(struct steer_link *link, struct steer_object *steered,
+                                      struct steer_diag *diag) STEER_MUST_USE;
+void steer_link_remove_steered(struct steer_link *link, const char *name);
+// A zone built elsewhere takes the place of the present one's static records; its steered records
+// are carried over, and its serial is raised above the present one's. The link owns the build from now
+// on, also when it is refused: STEER_EINVAL with diag (the zone's own faults); the rest of the link stands.
+enum steer_err steer_link_replace_zone(struct steer_link *link, const struct steer_name *origin,
+                                       struct steer_zone_edit *build,
+                                       struct steer_diag *diag) STEER_MUST_USE;
+// Its steered records go with it. False when it is not there.
+bool steer_link_remove_zone(struct steer_link *link, const struct steer_name *origin);
+// Loading from the store: nothing is journalled, serials stay.
+void steer_link_set_loading(struct steer_link *link);
+
+// Every steered record is compiled again, against other geo data (a reference is taken).
+void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo);
+
+// Validates references, compiles what is touched, finishes zones. now_unix_s is the new serial of touched
+// zones where it is above the old one (RFC 1982), else old + 1. Errors: STEER_EINVAL, STEER_ELIMIT with diag; then abort.
+enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
+                                  struct steer_diag *diag) STEER_MUST_USE;
+const struct steer_journal_entry *steer_link_journal(const struct steer_link *link, size_t *count);
+// The zone as it will be; NULL when it goes. Valid until the link's next change.
+const struct steer_zone *steer_link_zone_after(const struct steer_link *link,
+                                               const struct steer_name *origin);
+// Publishes; the link is gone afterwards.
+void steer_link_commit(struct steer_link *link);
+void steer_link_abort(struct steer_link *link); // NULL is accepted
+
+// ---- whole documents -----------------------------------------------------------------------------
+
+struct steer_link_documents_options {
+    bool take_over, prune;
+};
+// What applying changed, as names like "pool eu" and "record api.example.com. address".
+struct steer_link_summary {
+    char **created, **replaced, **removed;
+    size_t created_count, created_cap, replaced_count, replaced_cap, removed_count, removed_cap;
+    size_t unchanged;
+};
+void steer_link_summary_fini(struct steer_link_summary *summary);
+// Puts documents' objects and records into the link. Errors: STEER_EINVAL (an object twice, one of another
+// document without take_over) with its place.
+enum steer_err steer_link_documents(struct steer_link *link, struct steer_document *const *documents,
+                                    size_t count,
+                                    const struct steer_link_documents_options *options,
+                                    struct steer_link_summary *summary,
+                                    struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- explain -------------------------------------------------------------------------------------
+
+struct steer_explain_question {
+    struct steer_name name; // lower case
+    uint16_t type;
+    struct steer_addr client;
+    uint8_t source;
+};
+// How the answer comes about, by the functions that give it (the members are listed in control.h). The
+// caller owns the result.
+json_t *steer_linker_explain(struct steer_linker *linker,
+                             const struct steer_explain_question *question);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is known of endpoints' health: verdicts of their checks, and overrides. Floor 7. Pure: time is
+// passed in; no thread, no socket. Belongs to one thread.
+#ifndef STEERD_CONTROL_VITALS_H
+#define STEERD_CONTROL_VITALS_H
+
+#include "steerd/policy/decide.h"
+
+struct steer_vitals;
+struct steer_vitals *steer_vitals_create(void);
+void steer_vitals_destroy(struct steer_vitals *vitals);
+
+// One check of one endpoint.
+struct steer_vital {
+    uint64_t key; // never used again for another pair in this process
+    char *endpoint, *check;
+    struct steer_verdict_state state;
+    struct steer_hysteresis hysteresis;
+};
+
+// Follows a catalogue: pairs that came are handed to put (also those whose check or endpoint changed),
+// pairs that went to gone. Verdicts of pairs that stay are kept.
+void steer_vitals_follow(struct steer_vitals *vitals, const struct steer_catalog *catalog,
+                         void (*put)(void *ctx, const struct steer_vital *vital,
+                                     const struct steer_object *endpoint,
+                                     const struct steer_object *check),
+                         void (*gone)(void *ctx, uint64_t key), void *ctx);
+// NULL when there is none (its target went while a probe was under way).
+struct steer_vital *steer_vitals_by_key(struct steer_vitals *vitals, uint64_t key);
+struct steer_vital *steer_vitals_find(struct steer_vitals *vitals, const char *endpoint,
+                                      const char *check);
+
+struct steer_override {
+    char *kind, *target, *reason, *owner; // kind: endpoint, pool, site, check
+    enum steer_forced state;
+    uint64_t set_unix_s, expires_unix_s; // 0: never
+};
+// Sets or replaces; strings are copied.
+void steer_vitals_override(struct steer_vitals *vitals, const struct steer_override *override);
+bool steer_vitals_clear_override(struct steer_vitals *vitals, const char *kind, const char *target);
+const struct steer_override *steer_vitals_get_override(const struct steer_vitals *vitals,
+                                                       const char *kind, const char *target);
+size_t steer_vitals_override_count(const struct steer_vitals *vitals);
+const struct steer_override *steer_vitals_override_at(const struct steer_vitals *vitals, size_t i);
+
+bool steer_forced_parse(const char *text, enum steer_forced *state);
+const char *steer_forced_text(enum steer_forced state);
+
+// The evaluator's view of these vitals with that catalogue (which resolves sites and checks). Both must
+// outlive the view.
+struct steer_vitals_view {
+    const struct steer_vitals *vitals;
+    const struct steer_catalog *catalog;
+    struct steer_view view;
+};
+void steer_vitals_view_init(struct steer_vitals_view *view, const struct steer_vitals *vitals,
+                            const struct steer_catalog *catalog);
+// "up", "down", "drained", or "unknown" when no check of it has a verdict yet.
+const char *steer_vitals_state(const struct steer_vitals_view *view,
+                               const struct steer_object *endpoint);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// /api/v1/apply and /api/v1/documents.
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin_internal.h"
+#include "steerd/base/mem.h"
+
+enum { NAME_MAX_OCTETS = 255 };
+
+static bool read_text(struct admin_request *r, json_t *document, size_t index,
+                      struct steer_control_text *text)
+{
+    static const char *const known[] = {"name", "text"};
+    if (!json_is_object(document)) {
+        admin_problem(r, 422, "documents[%zu] must be an object with name and text", index);
+        return false;
+    }
+    if (!admin_only_members(r, document, "a document", known, STEER_ARRAY_LEN(known)))
+        return false;
+    json_t *name = json_object_get(document, "name"), *data = json_object_get(document, "text");
+    if (!json_is_string(name) || json_string_length(name) == 0 ||
+        json_string_length(name) > NAME_MAX_OCTETS) {
+        admin_problem(r, 422, "documents[%zu].name must be a string of 1 to %d octets", index,
+                      NAME_MAX_OCTETS);
+        return false;
+    }
+    if (!json_is_string(data)) {
+        admin_problem(r, 422,
+                      "documents[%zu].text must be a string: the YAML or JSON of the document",
+                      index);
+        return false;
+    }
+    *text = (struct steer_control_text){json_string_value(name), json_string_value(data),
+                                        json_string_length(data)};
+    return true;
+}
+
+static bool read_flag(struct admin_request *r, json_t *body, const char *name, bool *flag)
+{
+    json_t *value = json_object_get(body, name);
+    if (value && !json_is_boolean(value)) {
+        admin_problem(r, 422, "%s must be true or false", name);
+        return false;
+    }
+    *flag = json_is_true(value);
+    return true;
+}
+
+static bool read_apply(struct admin_request *r, json_t *body, struct steer_control_apply *apply,
+                       struct steer_control_text *texts)
+{
+    json_t *documents = json_object_get(body, "documents");
+    for (size_t i = 0; i < apply->count; i++)
+        if (!read_text(r, json_array_get(documents, i), i, &texts[i]))
+            return false;
+    return read_flag(r, body, "take_over", &apply->take_over) &&
+           read_flag(r, body, "prune", &apply->prune) &&
+           read_flag(r, body, "dry_run", &apply->dry_run);
+}
+
+void admin_apply(struct admin_request *r)
+{
+    static const char *const known[] = {"documents", "take_over", "prune", "dry_run"};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (!body)
+        return;
+    struct steer_control_apply apply = {.count =
+                                            json_array_size(json_object_get(body, "documents"))};
+    struct steer_control_text *texts = steer_calloc(apply.count, sizeof *texts);
+    apply.texts = texts;
+    if (apply.count == 0) {
+        admin_problem(r, 422, "documents must be a list with at least one {\"name\", \"text\"}");
+    } else if (read_apply(r, body, &apply, texts)) {
+        json_t *summary = NULL;
+        struct steer_diag diag = {0};
+        enum steer_err err = steer_control_apply(r->admin->control, &apply, &summary, &diag);
+        admin_reply_result(r, err, &diag, summary);
+    }
+    free(texts);
+    json_decref(body);
+}
+
+void admin_documents_list(struct admin_request *r)
+{
+    json_t *list = NULL;
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_documents(r->admin->control, &list, &diag);
+    admin_reply_result(r, err, &diag, list);
+}
+
+void admin_documents_get(struct admin_request *r)
+{
+    struct steer_buf text = {0};
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_document(r->admin->control, r->params[0], &text, &diag);
+    if (err != STEER_OK) {
+        steer_buf_fini(&text);
+        admin_reply_result(r, err, &diag, NULL);
+        return;
+    }
+    size_t len = text.len;
+    admin_reply(r, 200, "text/yaml; charset=utf-8", steer_buf_take(&text), len);
+}

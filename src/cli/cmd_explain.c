@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// steerctl explain: the server's answer as a readable tree.
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_internal.h"
+
+// The lines that lead to the present place of the tree.
+struct branch {
+    const struct branch *parent;
+    bool last;
+};
+
+struct tree {
+    struct steer_buf *out;
+    const struct cli *cli;
+};
+
+static void put_branch(const struct tree *t, const struct branch *branch, bool own)
+{
+    if (!branch)
+        return;
+    put_branch(t, branch->parent, false);
+    if (own)
+        steer_buf_puts(t->out, t->cli->utf8 ? (branch->last ? "└─ " : "├─ ")
+                                            : (branch->last ? "`- " : "|- "));
+    else
+        steer_buf_puts(t->out, branch->last ? "   " : t->cli->utf8 ? "│  " : "|  ");
+}
+
+static void put_mark(const struct tree *t, bool good)
+{
+    bool utf8 = t->cli->utf8;
+    cli_put_coloured(t->out, t->cli->colour_out, good ? CLI_GREEN : CLI_RED,
+                     good ? (utf8 ? "✓" : "+") : (utf8 ? "✗" : "-"));
+    steer_buf_puts(t->out, " ");
+}
+
+static void put_dim(const struct tree *t, const char *key, const char *value)
+{
+    if (!*key && !*value)
+        return;
+    struct steer_buf text = {0};
+    steer_buf_printf(&text, "  %s%s%s", key, *key && *value ? " " : "", value);
+    cli_put_coloured(t->out, t->cli->colour_out, CLI_DIM, text.data);
+    steer_buf_fini(&text);
+}
+
+// What there is to say of a check or an override, one line.
+static void put_why_line(const struct tree *t, const struct branch *branch, const char *what,
+                         const json_t *why)
+{
+    static const char *const states[] = {"verdict", "state", "forced"};
+    put_branch(t, branch, true);
+    cli_put(t->out, what);
+    if (*cli_member(why, "on")) {
+        steer_buf_puts(t->out, " on ");
+        cli_put(t->out, cli_member(why, "on"));
+    }
+    const char *name = cli_member(why, "check");
+    if (!*name)
+        name = cli_member(why, *cli_member(why, "name") ? "name" : "target");
+    if (*name) {
+        steer_buf_puts(t->out, " ");
+        cli_put(t->out, name);
+    }
+    for (size_t i = 0; i < STEER_ARRAY_LEN(states); i++) {
+        const char *state = cli_member(why, states[i]);
+        if (!*state)
+            continue;
+        steer_buf_puts(t->out, " ");
+        cli_put_coloured(t->out, t->cli->colour_out, cli_state_colour(state), state);
+    }
+    if (*cli_moment(json_object_get(why, "since")))
+        put_dim(t, "since", cli_moment(json_object_get(why, "since")));
+    if (*cli_member(why, "reason"))
+        put_dim(t, "", cli_member(why, "reason"));
+    if (*cli_member(why, "owner"))
+        put_dim(t, "by", cli_member(why, "owner"));
+    if (*cli_moment(json_object_get(why, "expires")))
+        put_dim(t, "until", cli_moment(json_object_get(why, "expires")));
+    steer_buf_puts(t->out, "\n");
+}
+
+static size_t why_count(const json_t *node)
+{
+    const json_t *why = json_object_get(node, "why");
+    return json_array_size(json_object_get(why, "checks")) +
+           (json_is_object(json_object_get(why, "override")) ? 1 : 0);
+}
+
+static const char *const child_keys[] = {"child", "substitute", "with_checks_up"};
+
+static size_t child_count(const json_t *node)
+{
+    size_t n = json_array_size(json_object_get(node, "candidates")) + why_count(node);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(child_keys); i++)
+        n += json_is_object(json_object_get(node, child_keys[i]));
+    return n;
+}
+
+// "pool eu  chosen  share 9/10  weight 10  reason"; candidate is NULL where the node is no candidate.
+static void put_node_line(const struct tree *t, const json_t *node, const json_t *candidate,
+                          const char *role)
+{
+    const json_t *available = json_object_get(node, "available");
+    if (available)
+        put_mark(t, json_is_true(available));
+    if (*role) {
+        cli_put(t->out, role);
+        steer_buf_puts(t->out, " ");
+    }
+    cli_put(t->out, *cli_member(node, "node") ? cli_member(node, "node") : "?");
+    if (*cli_member(node, "name")) {
+        steer_buf_puts(t->out, " ");
+        cli_put(t->out, cli_member(node, "name"));
+    }
+    if (json_is_true(json_object_get(candidate, "chosen"))) {
+        steer_buf_puts(t->out, "  ");
+        cli_put_coloured(t->out, t->cli->colour_out, CLI_BOLD, "chosen");
+    } else if (candidate && !available) {
+        put_dim(t, "not looked at", "");
+    }
+    const char *exact = cli_member(candidate, "exact");
+    if (*exact && strcmp(exact, "1/1") != 0)
+        put_dim(t, "share", exact);
+    if (*cli_member(candidate, "weight"))
+        put_dim(t, "weight", cli_member(candidate, "weight"));
+    if (json_is_true(json_object_get(node, "checks_as_up")))
+        put_dim(t, "checks read as up", "");
+    if (json_is_true(json_object_get(node, "shown_above")))
+        put_dim(t, "shown above", "");
+    if (*cli_member(node, "when_unavailable"))
+        put_dim(t, "when unavailable:", cli_member(node, "when_unavailable"));
+    const char *reason = cli_member(candidate, "reason");
+    put_dim(t, "", *reason ? reason : cli_member(node, "reason"));
+    steer_buf_puts(t->out, "\n");
+}
+
+static void put_node(const struct tree *t, const struct branch *branch, const json_t *node,
+                     const json_t *candidate, const char *role);
+
+static void put_children(const struct tree *t, const struct branch *branch, const json_t *node)
+{
+    size_t left = child_count(node), i;
+    const json_t *candidates = json_object_get(node, "candidates"), *entry;
+    const json_t *why = json_object_get(node, "why");
+    json_array_foreach(candidates, i, entry)
+    {
+        struct branch here = {branch, --left == 0};
+        put_node(t, &here, json_object_get(entry, "child"), entry, "");
+    }
+    json_array_foreach(json_object_get(why, "checks"), i, entry)
+    {
+        struct branch here = {branch, --left == 0};
+        put_why_line(t, &here, "check", entry);
+    }
+    if (json_is_object(json_object_get(why, "override"))) {
+        struct branch here = {branch, --left == 0};
+        put_why_line(t, &here, "override", json_object_get(why, "override"));
+    }
+    for (i = 0; i < STEER_ARRAY_LEN(child_keys); i++) {
+        const json_t *child = json_object_get(node, child_keys[i]);
+        if (!json_is_object(child))
+            continue;
+        struct branch here = {branch, --left == 0};
+        put_node(t, &here, child, NULL, i == 1 ? "substitute" : i == 2 ? "once more:" : "");
+    }
+}
+
+static void put_node(const struct tree *t, const struct branch *branch, const json_t *node,
+                     const json_t *candidate, const char *role)
+{
+    put_branch(t, branch, true);
+    put_node_line(t, node, candidate, role);
+    if (!json_is_true(json_object_get(node, "shown_above")))
+        put_children(t, branch, node);
+}
+
+static void put_joined(struct steer_buf *out, const json_t *list, const char *between)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (i)
+            steer_buf_puts(out, between);
+        cli_put(out, cli_text(item));
+    }
+}
+
+static void put_resolution(const struct tree *t, const json_t *resolution)
+{
+    size_t i, j;
+    const json_t *entry, *candidate;
+    json_array_foreach(resolution, i, entry)
+    {
+        cli_put(t->out, cli_member(entry, "node"));
+        if (*cli_member(entry, "name")) {
+            steer_buf_puts(t->out, " ");
+            cli_put(t->out, cli_member(entry, "name"));
+        }
+        if (*cli_member(entry, "at"))
+            put_dim(t, "at", cli_member(entry, "at"));
+        if (*cli_member(entry, "client"))
+            put_dim(t, "client", cli_member(entry, "client"));
+        steer_buf_puts(t->out, "\n");
+        const json_t *candidates = json_object_get(entry, "candidates");
+        json_array_foreach(candidates, j, candidate)
+        {
+            struct branch here = {NULL, j + 1 == json_array_size(candidates)};
+            put_branch(t, &here, true);
+            cli_put(t->out, json_is_object(candidate) ? cli_member(candidate, "place")
+                                                      : cli_text(candidate));
+            if (*cli_member(candidate, "to")) {
+                steer_buf_puts(t->out, t->cli->utf8 ? " → " : " -> ");
+                cli_put(t->out, cli_member(candidate, "to"));
+            }
+            if (json_is_true(json_object_get(candidate, "fence")))
+                put_dim(t, "fence", "");
+            put_dim(t, "", cli_member(candidate, "reason"));
+            steer_buf_puts(t->out, "\n");
+        }
+    }
+}
+
+static void put_field(const struct tree *t, const char *label, const char *value)
+{
+    if (!*value)
+        return;
+    steer_buf_printf(t->out, "%-9s ", label);
+    cli_put(t->out, value);
+    steer_buf_puts(t->out, "\n");
+}
+
+static void put_heading(const struct tree *t, const char *text)
+{
+    steer_buf_puts(t->out, "\n");
+    cli_put_coloured(t->out, t->cli->colour_out, CLI_BOLD, text);
+    steer_buf_puts(t->out, "\n");
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return end_len <= len && strcmp(text + len - end_len, end) == 0;
+}
+
+static void put_head(const struct tree *t, const json_t *a)
+{
+    cli_put(t->out, cli_member(a, "name"));
+    steer_buf_puts(t->out, " ");
+    cli_put_coloured(t->out, t->cli->colour_out, CLI_BOLD, cli_member(a, "type"));
+    steer_buf_puts(t->out, " for ");
+    cli_put(t->out, cli_member(a, "client"));
+    if (*cli_member(a, "source") && !strchr(cli_member(a, "client"), '/'))
+        steer_buf_printf(t->out, "/%s", cli_member(a, "source"));
+    steer_buf_puts(t->out, "\n");
+    put_field(t, "zone", cli_member(a, "zone"));
+    struct steer_buf line = {0};
+    if (json_is_true(json_object_get(a, "steered"))) {
+        steer_buf_puts(&line, cli_member(a, "record"));
+        if (!ends_with(line.data, cli_member(a, "kind")))
+            steer_buf_printf(&line, " (%s)", cli_member(a, "kind"));
+        if (*cli_member(a, "ttl"))
+            steer_buf_printf(&line, ", TTL %s", cli_member(a, "ttl"));
+        put_field(t, "record", line.data);
+        steer_buf_clear(&line);
+        put_field(t, "place", cli_member(a, "place"));
+        steer_buf_printf(&line, "%s", cli_member(a, "class"));
+        if (*cli_member(a, "classes"))
+            steer_buf_printf(&line, " of %s", cli_member(a, "classes"));
+        put_field(t, "class", line.data);
+        steer_buf_clear(&line);
+    }
+    steer_buf_puts(&line, *cli_member(a, "scope") ? "/" : "");
+    steer_buf_puts(&line, cli_member(a, "scope"));
+    if (*cli_member(a, "scope_prefix"))
+        steer_buf_printf(&line, ": all of %s gets the same", cli_member(a, "scope_prefix"));
+    put_field(t, "scope", line.data);
+    put_field(t, "version", cli_member(a, "version"));
+    steer_buf_fini(&line);
+}
+
+static void put_answers(const struct tree *t, const json_t *a)
+{
+    size_t i;
+    const json_t *answers = json_object_get(a, "answers"), *answer;
+    put_heading(t, "answers");
+    if (json_array_size(answers) == 0)
+        put_field(t, *cli_member(a, "rcode") ? cli_member(a, "rcode") : "none", "no records");
+    json_array_foreach(answers, i, answer)
+    {
+        steer_buf_printf(t->out, "%6.2f%%  ", json_number_value(json_object_get(answer, "share")));
+        put_joined(t->out, json_object_get(answer, "records"), ", ");
+        put_dim(t, "share", cli_member(answer, "exact"));
+        if (*cli_member(answer, "ttl"))
+            put_dim(t, "TTL", cli_member(answer, "ttl"));
+        if (json_array_size(json_object_get(answer, "endpoints"))) {
+            struct steer_buf names = {0};
+            put_joined(&names, json_object_get(answer, "endpoints"), ", ");
+            put_dim(t, "from", names.data);
+            steer_buf_fini(&names);
+        }
+        steer_buf_puts(t->out, "\n");
+    }
+    if (json_is_true(json_object_get(a, "served_all")))
+        put_field(t, "!", "all members are down: they are given as if they were up (serve_all)");
+    if (json_is_true(json_object_get(a, "exhausted")))
+        put_field(t, "!", "nothing is left to give: NODATA");
+}
+
+void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *answer)
+{
+    struct tree t = {out, cli};
+    size_t i;
+    const json_t *line;
+    put_head(&t, answer);
+    if (!json_is_true(json_object_get(answer, "steered"))) {
+        put_heading(&t, "static data, the same for every client");
+        put_field(&t, "rcode", cli_member(answer, "rcode"));
+        json_array_foreach(json_object_get(answer, "static"), i, line)
+        {
+            cli_put(out, cli_text(line));
+            steer_buf_puts(out, "\n");
+        }
+        return;
+    }
+    if (json_array_size(json_object_get(answer, "resolution"))) {
+        put_heading(&t, "what the client decides");
+        put_resolution(&t, json_object_get(answer, "resolution"));
+    }
+    if (json_object_size(json_object_get(answer, "decision"))) {
+        put_heading(&t, "what health decides");
+        put_node(&t, NULL, json_object_get(answer, "decision"), NULL, "");
+    }
+    put_answers(&t, answer);
+}
+
+int cmd_explain(struct cli *cli, int argc, char **argv)
+{
+    const char *client = NULL;
+    const struct cli_option options[] = {{"client", 'c', &client, NULL}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
+        return CLI_USAGE;
+    if (argc != 2)
+        return cli_usage(cli, "expected NAME TYPE, as in: www.example.com A");
+    if (!client)
+        return cli_usage(cli, "say which client: --client 192.0.2.1 or --client 192.0.2.0/24");
+    struct steer_buf path = {0};
+    steer_buf_puts(&path, "/api/v1/explain?name=");
+    cli_encode(&path, argv[0]);
+    steer_buf_puts(&path, "&type=");
+    cli_encode(&path, argv[1]);
+    steer_buf_puts(&path, "&client=");
+    cli_encode(&path, client);
+    json_t *answer = NULL;
+    int status = cli_get_json(cli, path.data, &answer);
+    steer_buf_fini(&path);
+    if (status != CLI_OK)
+        return status;
+    if (cli->json) {
+        cli_json_print(answer);
+    } else {
+        struct steer_buf out = {0};
+        cli_explain_render(&out, cli, answer);
+        cli_write(&out);
+    }
+    json_decref(answer);
+    return CLI_OK;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// steerctl zone ...
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli_internal.h"
+
+#define ZONE_MAX ((size_t)512 << 20)
+
+static char *zone_path(const char *origin, const char *file)
+{
+    struct steer_buf path = {0};
+    steer_buf_puts(&path, "/api/v1/zones/");
+    cli_encode(&path, origin);
+    if (file) {
+        steer_buf_puts(&path, "?file=");
+        cli_encode(&path, file);
+    }
+    return steer_buf_take(&path);
+}
+
+static bool read_file(const struct cli *cli, const char *path, struct steer_buf *text)
+{
+    struct steer_diag diag;
+    const char *name = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    if (steer_buf_read_file(text, name, ZONE_MAX, &diag) == STEER_OK)
+        return true;
+    cli_error(cli, "%s", diag.message);
+    steer_buf_fini(text);
+    return false;
+}
+
+static int import_list(const struct cli *cli, const char *list_path)
+{
+    struct steer_buf text = {0};
+    struct cli_zone_list list = {0};
+    if (!read_file(cli, list_path, &text))
+        return CLI_FAILED;
+    int status = CLI_FAILED;
+    if (cli_zone_list_parse(cli, text.data, list_path, &list)) {
+        if (list.count)
+            status = cli_zone_upload(cli, &list);
+        else
+            status = cli_error(cli, "%s lists no zone", list_path);
+    }
+    cli_zone_list_fini(&list);
+    steer_buf_fini(&text);
+    return status;
+}
+
+static int import_one(const struct cli *cli, const char *origin, const char *file)
+{
+    struct steer_buf text = {0};
+    if (!read_file(cli, file, &text))
+        return CLI_FAILED;
+    const char *shown = strcmp(file, "-") == 0 ? "stdin" : file;
+    char *path = zone_path(origin, shown);
+    struct cli_source source = {shown, shown, text.data};
+    struct cli_request request = {.method = "PUT",
+                                  .path = path,
+                                  .type = "text/dns",
+                                  .data = text.data,
+                                  .len = text.len,
+                                  .patient = true};
+    struct cli_reply reply;
+    int status = cli_http(cli, &request, &reply, &source, 1);
+    if (status == CLI_OK) {
+        cli_print_warnings(cli, reply.json, &source, 1);
+        if (cli->json)
+            cli_json_print(reply.json);
+        else
+            printf("%s loaded: serial %s, %s records in %s RRsets\n",
+                   cli_member(reply.json, "origin"), cli_member(reply.json, "serial"),
+                   cli_member(reply.json, "records"), cli_member(reply.json, "rrsets"));
+        cli_reply_fini(&reply);
+    }
+    free(path);
+    steer_buf_fini(&text);
+    return status;
+}
+
+int cmd_zone_import(struct cli *cli, int argc, char **argv)
+{
+    const char *list = NULL;
+    const struct cli_option options[] = {{"list", 0, &list, NULL}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
+        return CLI_USAGE;
+    if (list && argc == 0)
+        return import_list(cli, list);
+    if (list || argc != 2)
+        return cli_usage(cli, "expected ORIGIN FILE, or --list FILE");
+    return import_one(cli, argv[0], argv[1]);
+}
+
+static int write_whole(const struct cli *cli, const char *path, const struct steer_buf *text)
+{
+    struct steer_buf aside = {0};
+    steer_buf_printf(&aside, "%s.%ld.new", path, (long)getpid());
+    FILE *file = fopen(aside.data, "wxe");
+    bool good = file && fwrite(text->data, 1, text->len, file) == text->len && fflush(file) == 0 &&
+                fsync(fileno(file)) == 0;
+    if (file)
+        good = fclose(file) == 0 && good;
+    good = good && rename(aside.data, path) == 0;
+    int error = errno;
+    if (!good && file)
+        unlink(aside.data);
+    steer_buf_fini(&aside);
+    return good ? CLI_OK : cli_error(cli, "cannot write %s: %s", path, strerror(error));
+}
+
+int cmd_zone_export(struct cli *cli, int argc, char **argv)
+{
+    const char *output = NULL;
+    const struct cli_option options[] = {{"output", 'o', &output, NULL}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
+        return CLI_USAGE;
+    if (argc != 1)
+        return cli_usage(cli, "expected ORIGIN");
+    char *path = zone_path(argv[0], NULL);
+    struct cli_request request = {.method = "GET", .path = path, .patient = true};
+    struct cli_reply reply;
+    int status = cli_http(cli, &request, &reply, NULL, 0);
+    free(path);
+    if (status != CLI_OK)
+        return status;
+    steer_buf_puts(&reply.body, "");
+    if (output && strcmp(output, "-") != 0)
+        status = write_whole(cli, output, &reply.body);
+    else
+        fwrite(reply.body.data, 1, reply.body.len, stdout);
+    cli_reply_fini(&reply);
+    return status;
+}
+
+int cmd_zone_list(struct cli *cli, int argc, char **argv)
+{
+    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+        return CLI_USAGE;
+    if (argc != 0)
+        return cli_usage(cli, "'%s' is too much", argv[0]);
+    json_t *list = NULL;
+    int status = cli_get_json(cli, "/api/v1/zones", &list);
+    if (status != CLI_OK)
+        return status;
+    if (cli->json) {
+        cli_json_print(list);
+    } else {
+        struct cli_table table = {0};
+        size_t i;
+        json_t *zone;
+        cli_table_row(&table, (const char *[]){"ZONE", "SERIAL", "NAMES", "RECORDS", "STEERED"}, 5);
+        json_array_foreach(list, i, zone)
+            cli_table_row(&table,
+                          (const char *[]){cli_member(zone, "origin"), cli_member(zone, "serial"),
+                                           cli_member(zone, "names"), cli_member(zone, "records"),
+                                           cli_member(zone, "steered")},
+                          5);
+        cli_table_print(&table, cli->colour_out);
+    }
+    json_decref(list);
+    return CLI_OK;
+}
+
+int cmd_zone_delete(struct cli *cli, int argc, char **argv)
+{
+    bool yes = false;
+    const struct cli_option options[] = {{"yes", 'y', NULL, &yes}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
+        return CLI_USAGE;
+    if (argc != 1)
+        return cli_usage(cli, "expected ORIGIN");
+    if (!yes && !cli_on_terminal())
+        return cli_usage(cli, "there is no terminal to ask on: pass --yes to delete %s", argv[0]);
+    char question[512];
+    snprintf(question, sizeof question, "Delete zone %s and all its records?", argv[0]);
+    if (!yes && !cli_confirm(question)) {
+        puts("Nothing was changed.");
+        return CLI_FAILED;
+    }
+    char *path = zone_path(argv[0], NULL);
+    struct cli_request request = {.method = "DELETE", .path = path, .patient = true};
+    struct cli_reply reply;
+    int status = cli_http(cli, &request, &reply, NULL, 0);
+    free(path);
+    if (status != CLI_OK)
+        return status;
+    if (!cli->json)
+        printf("%s deleted\n", argv[0]);
+    cli_reply_fini(&reply);
+    return CLI_OK;
+}

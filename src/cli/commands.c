@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The table of commands, their help, and the way into them.
+#include <curl/curl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli_internal.h"
+#include "steerd/base/hash.h"
+
+struct command {
+    const char *name; // one word or two
+    const char *operands;
+    const char *summary;
+    const char *help;
+    int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"apply", "[--yes] [--dry-run] [--take-over] [--prune] FILE...",
+     "apply policy documents, all or none",
+     "Sends the documents (YAML or JSON; '-' is standard input) to steerd, which applies all of "
+     "them or\n"
+     "none. Without --yes it first shows what would change and asks.\n\n"
+     "  --yes        do not ask\n"
+     "  --dry-run    only show what would change\n"
+     "  --take-over  also define objects that another document defined\n"
+     "  --prune      remove what is in the documents' zones and no longer in the documents\n",
+     cmd_apply},
+    {"zone import", "ORIGIN FILE | --list FILE", "load zones from master files",
+     "Replaces (or creates) the static records of a zone; its steered records stay. FILE '-' is "
+     "standard\n"
+     "input.\n\n"
+     "  --list FILE  load many zones: each line of FILE is 'ORIGIN PATH', '#' starts a comment, "
+     "and relative\n"
+     "               paths are relative to FILE. Zones with errors are listed, the others load, "
+     "and the\n"
+     "               exit status is 3.\n",
+     cmd_zone_import},
+    {"zone export", "ORIGIN [-o FILE]", "write a zone as a master file",
+     "Writes a master file that imports again to the same zone; steered records stand in "
+     "comments.\n\n"
+     "  -o, --output FILE  write to FILE, which is replaced only when all is written\n",
+     cmd_zone_export},
+    {"zone list", "", "list the zones", "", cmd_zone_list},
+    {"zone delete", "ORIGIN [--yes]", "delete a zone and all that is in it",
+     "  --yes  do not ask\n", cmd_zone_delete},
+    {"status", "", "show endpoints, checks, geo files and counts", "", cmd_status},
+    {"explain", "NAME TYPE --client ADDR[/LEN]", "show which answer a client gets, and why",
+     "Asks the server's own evaluator, with its reasons: the client's class and place, the "
+     "candidates that\n"
+     "were looked at, the exact share of each answer, and the scope.\n\n"
+     "  --client ADDR[/LEN]  the client's address, or the subnet that its resolver sends (ECS)\n",
+     cmd_explain},
+    {"override set", "KIND TARGET up|down|drained --reason TEXT [--owner NAME] [--for 2h]",
+     "force an endpoint, pool, site or check",
+     "KIND is endpoint, pool, site or check.\n\n"
+     "  --reason TEXT  why; required\n"
+     "  --owner NAME   who (default: the user's name)\n"
+     "  --for TIME     end by itself after 30m, 2h, 1d, ...\n",
+     cmd_override_set},
+    {"override clear", "KIND TARGET", "end an override", "", cmd_override_clear},
+    {"override list", "", "list the overrides", "", cmd_override_list},
+    {"document list", "", "list the documents that were applied", "", cmd_document_list},
+    {"document show", "NAME", "print a document as it was applied last", "", cmd_document_show},
+};
+
+static const char global_help[] =
+    "Options for all commands:\n"
+    "  --url URL          where the admin API is (default: STEERCTL_URL, or "
+    "http://127.0.0.1:8053)\n"
+    "  --token-file FILE  the server's admin.token (default: STEERCTL_TOKEN holds the token "
+    "itself, else\n"
+    "                     ./data/admin.token, else /var/lib/steerd/admin.token)\n"
+    "  --json             print the server's JSON\n"
+    "  --help, --version\n\n"
+    "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 done in part.\n";
+
+static void print_commands(const char *group)
+{
+    size_t len = strlen(group);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
+        if (strncmp(commands[i].name, group, len) == 0 &&
+            (len == 0 || commands[i].name[len] == ' '))
+            printf("  %-16s %s\n", commands[i].name, commands[i].summary);
+}
+
+static int print_help(const char *group)
+{
+    printf("steerctl: operate steerd, the DNS server that steers traffic\n\n"
+           "Usage: steerctl [options] %s ...\n\nCommands ('steerctl COMMAND --help' says more):\n",
+           *group ? group : "COMMAND");
+    print_commands(group);
+    printf("\n%s", global_help);
+    return CLI_OK;
+}
+
+static int print_command_help(const struct command *command)
+{
+    printf("steerctl %s: %s\n\nUsage: steerctl %s %s\n\n%s%s%s", command->name, command->summary,
+           command->name, command->operands, command->help, *command->help ? "\n" : "",
+           global_help);
+    return CLI_OK;
+}
+
+static bool is_group(const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
+        if (strncmp(commands[i].name, word, len) == 0 && commands[i].name[len] == ' ')
+            return true;
+    return false;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(struct cli *cli, const char *name)
+{
+    const char *names[STEER_ARRAY_LEN(commands) + 3];
+    size_t count = 0;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
+        names[count++] = commands[i].name;
+    if (!strchr(name, ' ')) {
+        names[count++] = "zone";
+        names[count++] = "override";
+        names[count++] = "document";
+    }
+    const char *near = steer_nearest_word(name, names, count);
+    if (near)
+        return cli_usage(cli, "unknown command '%s'; did you mean '%s'?", name, near);
+    return cli_usage(cli, "unknown command '%s'", name);
+}
+
+static bool asks_for(const char *option, int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], option) == 0 ||
+            (strcmp(option, "--help") == 0 && strcmp(argv[i], "-h") == 0))
+            return true;
+    return false;
+}
+
+// argv starts at the command's first word.
+static int dispatch(struct cli *cli, int argc, char **argv)
+{
+    char name[128];
+    int words = 1;
+    snprintf(name, sizeof name, "%s", argv[0]);
+    if (is_group(name)) {
+        if (argc < 2 || argv[1][0] == '-') {
+            if (asks_for("--help", argc, argv))
+                return print_help(argv[0]);
+            cli->command = argv[0];
+            return cli_usage(cli, "'%s' needs a word more", argv[0]);
+        }
+        snprintf(name, sizeof name, "%s %s", argv[0], argv[1]);
+        words = 2;
+    }
+    const struct command *command = find(name);
+    if (!command)
+        return unknown_command(cli, name);
+    if (asks_for("--help", argc, argv))
+        return print_command_help(command);
+    cli->command = command->name;
+    return command->run(cli, argc - words, argv + words);
+}
+
+static bool takes_colour(int fd)
+{
+    const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fd) && !(no && *no) && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    if (argc == 0) {
+        print_help("");
+        return CLI_USAGE;
+    }
+    bool help = false, version = false;
+    const struct cli_option options[] = {{"help", 'h', NULL, &help},
+                                         {"version", 'V', NULL, &version}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), true, &argc, argv))
+        return CLI_USAGE;
+    if (version) {
+        puts("steerctl " STEER_VERSION);
+        return CLI_OK;
+    }
+    bool word_help = argc && strcmp(argv[0], "help") == 0;
+    if (argc && (help || word_help)) {
+        argc -= word_help;
+        argv += word_help;
+        char name[128];
+        snprintf(name, sizeof name, "%s%s%s", argc ? argv[0] : "", argc > 1 ? " " : "",
+                 argc > 1 ? argv[1] : "");
+        const struct command *command = find(name);
+        return command ? print_command_help(command)
+                       : print_help(argc && is_group(argv[0]) ? argv[0] : "");
+    }
+    if (help)
+        return print_help("");
+    if (argc == 0)
+        return cli_usage(cli, "a command is missing");
+    return dispatch(cli, argc, argv);
+}
+
+int cli_run(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    const char *url = getenv("STEERCTL_URL");
+    struct cli cli = {
+        .url = url && *url ? url : "http://127.0.0.1:8053",
+        .colour_out = takes_colour(STDOUT_FILENO),
+        .colour_err = takes_colour(STDERR_FILENO),
+        .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+    };
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    int status = run(&cli, argc, argv);
+    curl_global_cleanup();
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("steerctl: cannot write to standard output");
+        return status ? status : CLI_FAILED;
+    }
+    return status;
+}
+
+bool cli_on_terminal(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+bool cli_confirm(const char *question)
+{
+    char line[16];
+    if (!cli_on_terminal())
+        return false;
+    printf("%s [y/N] ", question);
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef STEERD_CONTROL_INTERNAL_H
+#define STEERD_CONTROL_INTERNAL_H
+
+#include <pthread.h>
+
+#include "steerd/control/control.h"
+#include "steerd/control/linker.h"
+#include "steerd/store/store.h"
+
+// Work for control's thread; lives on the stack of the caller, who waits.
+struct op {
+    enum steer_err (*run)(struct steer_control *control, void *arg, struct steer_diag *diag);
+    void *arg;
+    struct steer_diag *diag;
+    enum steer_err result;
+    bool done;
+    struct op *next;
+};
+
+// One probe result on its way from the probe thread.
+struct result {
+    uint64_t key;
+    bool pass;
+    uint64_t at_unix_s;
+    char reason[96];
+};
+
+struct results {
+    struct result *items;
+    size_t count, cap;
+};
+
+struct document_text {
+    char *name;
+    char *text;
+    size_t len;
+    uint64_t applied_unix_s;
+};
+
+struct steer_control {
+    // Set at the start and then only read.
+    struct steer_linker *linker;
+    uint64_t started_unix_s;
+    char **geo_files;
+    size_t geo_count;
+    pthread_t thread;
+    // Control's thread only.
+    struct steer_store *store;
+    struct steer_vitals *vitals;
+    struct steer_prober *prober; // NULL without probing
+    struct document_text *documents;
+    size_t document_count, document_cap;
+    uint64_t *unstored; // keys of verdicts that are in force and not in the store yet
+    size_t unstored_count, unstored_cap;
+    uint64_t edits, edits_refused, verdict_changes, last_build_ns;
+    // Guarded by the mutex.
+    pthread_mutex_t mutex;
+    pthread_cond_t wake, done;
+    struct op *first, *last;
+    struct results results;
+    bool stopping;
+};
+
+// Runs fn on control's thread and waits; STEER_ESTOPPED when control is stopping.
+enum steer_err control_call(struct steer_control *c,
+                            enum steer_err (*run)(struct steer_control *, void *,
+                                                  struct steer_diag *),
+                            void *arg, struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- on control's thread -------------------------------------------------------------------------
+
+// Handles probe results that have arrived: answers first, then the store. Called between ops and inside
+// long ones.
+void control_take_results(struct steer_control *c, bool store);
+// Brings vitals and prober in step with the catalogue.
+void control_follow(struct steer_control *c);
+// Writes a prepared link and an audit line in one transaction, then publishes it: commits or aborts the
+// link in any case. extra (may be NULL) writes more in the same transaction.
+struct control_commit {
+    const char *action, *subject;
+    enum steer_err (*extra)(struct steer_control *c, void *ctx, struct steer_diag *diag);
+    void *ctx;
+};
+enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
+                              const struct control_commit *commit,
+                              struct steer_diag *diag) STEER_MUST_USE;
+// Everything in the store into a first world.
+enum steer_err control_load(struct steer_control *c, struct steer_diag *diag) STEER_MUST_USE;
+// Writes a link's journal into the open transaction.
+enum steer_err control_write_journal(struct steer_control *c, const struct steer_link *link,
+                                     struct steer_diag *diag) STEER_MUST_USE;
+// Ends overrides whose time has come; returns the Unix time of the next one, or 0.
+uint64_t control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
+void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,
+                           uint64_t applied_unix_s);
+
+#endif

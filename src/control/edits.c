@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Applying documents, reading them back, and overrides.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_internal.h"
+#include "steerd/base/clock.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/log.h"
+#include "steerd/base/mem.h"
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+// ---- documents -----------------------------------------------------------------------------------
+
+void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,
+                           uint64_t applied_unix_s)
+{
+    struct document_text *d = NULL;
+    for (size_t i = 0; i < c->document_count; i++)
+        if (strcmp(c->documents[i].name, name) == 0)
+            d = &c->documents[i];
+    if (!d) {
+        c->documents = steer_grow(c->documents, &c->document_cap, c->document_count + 1, sizeof *c->documents);
+        d = &c->documents[c->document_count++];
+        *d = (struct document_text){.name = steer_strdup(name)};
+    }
+    free(d->text);
+    d->text = steer_strndup(text, len);
+    d->len = len;
+    d->applied_unix_s = applied_unix_s;
+}
+
+struct apply_job {
+    const struct steer_control_apply *apply;
+    struct steer_document **documents;
+    struct steer_link_summary summary;
+    uint64_t build_ns, commit_ns, now_unix_s;
+    bool changed;
+};
+
+static enum steer_err store_texts(struct steer_control *c, void *ctx, struct steer_diag *diag)
+{
+    struct apply_job *job = ctx;
+    enum steer_err err = STEER_OK;
+    for (size_t i = 0; i < job->apply->count && err == STEER_OK; i++) {
+        const struct steer_control_text *t = &job->apply->texts[i];
+        err = steer_store_put_document(c->store, t->name, t->data, t->len, job->now_unix_s, diag);
+    }
+    return err;
+}
+
+static void log_apply(const struct apply_job *job)
+{
+    const struct steer_link_summary *s = &job->summary;
+    for (size_t i = 0; i < job->apply->count; i++)
+        steer_log(STEER_LOG_INFO, "control",
+                  "applied %s: %zu created, %zu replaced, %zu removed, built in %.1f ms, stored in %.1f ms",
+                  job->apply->texts[i].name, s->created_count, s->replaced_count, s->removed_count,
+                  ms(job->build_ns), ms(job->commit_ns));
+}
+
+static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    struct apply_job *job = arg;
+    const struct steer_link_documents_options options = {job->apply->take_over, job->apply->prune};
+    uint64_t begin = steer_clock_mono_ns();
+    struct steer_link *link = steer_link_begin(c->linker);
+    job->now_unix_s = steer_clock_unix_s();
+    enum steer_err err = steer_link_documents(link, job->documents, job->apply->count, &options,
+                                              &job->summary, diag);
+    if (err == STEER_OK)
+        err = steer_link_prepare(link, job->now_unix_s, diag);
+    job->build_ns = c->last_build_ns = steer_clock_mono_ns() - begin;
+    job->changed = job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
+    if (err != STEER_OK || job->apply->dry_run) {
+        c->edits_refused += err != STEER_OK;
+        steer_link_abort(link);
+        return err;
+    }
+    const struct control_commit commit = {"apply", job->apply->texts[0].name, store_texts, job};
+    begin = steer_clock_mono_ns();
+    err = control_commit(c, link, &commit, diag);
+    if (err != STEER_OK)
+        return err;
+    job->commit_ns = steer_clock_mono_ns() - begin;
+    for (size_t i = 0; i < job->apply->count; i++)
+        control_keep_document(c, job->apply->texts[i].name, job->apply->texts[i].data,
+                              job->apply->texts[i].len, job->now_unix_s);
+    log_apply(job);
+    return STEER_OK;
+}
+
+static json_t *strings(char *const *items, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(items[i]));
+    return list;
+}
+
+static json_t *diag_json(const struct steer_diag *d)
+{
+    return json_pack("{s:s,s:i,s:i,s:s}", "file", d->file, "line", (int)d->line, "column", (int)d->column,
+                     "message", d->message);
+}
+
+static json_t *apply_json(const struct apply_job *job)
+{
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < job->apply->count; i++)
+        for (uint32_t w = 0; w < job->documents[i]->warning_count; w++)
+            json_array_append_new(warnings, diag_json(&job->documents[i]->warnings[w]));
+    const struct steer_link_summary *s = &job->summary;
+    return json_pack("{s:b,s:o,s:o,s:o,s:I,s:o,s:f,s:f}", "changed", job->changed, "created",
+                     strings(s->created, s->created_count), "replaced",
+                     strings(s->replaced, s->replaced_count), "removed",
+                     strings(s->removed, s->removed_count), "unchanged", (json_int_t)s->unchanged,
+                     "warnings", warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
+}
+
+enum steer_err steer_control_apply(struct steer_control *c, const struct steer_control_apply *apply,
+                                   json_t **summary, struct steer_diag *diag)
+{
+    struct apply_job job = {.apply = apply};
+    enum steer_err err = STEER_OK;
+    size_t parsed = 0;
+    if (!apply->count)
+        return steer_diag_set(diag, STEER_EINVAL, "no document was given");
+    job.documents = steer_calloc(apply->count, sizeof *job.documents);
+    for (; parsed < apply->count; parsed++) {
+        const struct steer_control_text *t = &apply->texts[parsed];
+        err = steer_document_parse(t->data, t->len, t->name, t->name, &job.documents[parsed], diag);
+        if (err != STEER_OK)
+            break;
+    }
+    if (err == STEER_OK)
+        err = control_call(c, run_apply, &job, diag);
+    if (err == STEER_OK)
+        *summary = apply_json(&job);
+    steer_link_summary_fini(&job.summary);
+    for (size_t i = 0; i < parsed; i++)
+        steer_document_destroy(job.documents[i]);
+    free(job.documents);
+    return err;
+}
+
+static enum steer_err run_documents(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    json_t *list = json_array();
+    char when[32];
+    (void)diag;
+    for (size_t i = 0; i < c->document_count; i++) {
+        const struct document_text *d = &c->documents[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "name", d->name, "applied",
+                                              steer_time_format(d->applied_unix_s, when, sizeof when),
+                                              "bytes", (json_int_t)d->len));
+    }
+    *(json_t **)arg = list;
+    return STEER_OK;
+}
+
+enum steer_err steer_control_documents(struct steer_control *c, json_t **list, struct steer_diag *diag)
+{
+    return control_call(c, run_documents, list, diag);
+}
+
+struct document_job {
+    const char *name;
+    struct steer_buf *text;
+};
+
+static enum steer_err run_document(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    struct document_job *job = arg;
+    for (size_t i = 0; i < c->document_count; i++) {
+        if (strcmp(c->documents[i].name, job->name) == 0) {
+            steer_buf_add(job->text, c->documents[i].text, c->documents[i].len);
+            return STEER_OK;
+        }
+    }
+    return steer_diag_set(diag, STEER_ENOTFOUND, "no document '%s' was applied", job->name);
+}
+
+enum steer_err steer_control_document(struct steer_control *c, const char *name, struct steer_buf *text,
+                                      struct steer_diag *diag)
+{
+    struct document_job job = {name, text};
+    return control_call(c, run_document, &job, diag);
+}
+
+// ---- overrides -----------------------------------------------------------------------------------
+
+static bool target_kind(const char *text, enum steer_kind *kind)
+{
+    static const enum steer_kind kinds[] = {STEER_ENDPOINT, STEER_POOL, STEER_SITE, STEER_CHECK};
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
+        if (strcmp(text, steer_kind_text(kinds[i])) == 0) {
+            *kind = kinds[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum steer_err check_target(const struct steer_control *c, const char *kind_text, const char *target,
+                                   enum steer_kind *kind, struct steer_diag *diag)
+{
+    if (!target_kind(kind_text, kind))
+        return steer_diag_set(diag, STEER_EINVAL,
+                              "'%s' cannot be overridden; give endpoint, pool, site or check", kind_text);
+    const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
+    if (steer_catalog_get(catalog, *kind, target))
+        return STEER_OK;
+    size_t count = steer_catalog_count(catalog, *kind);
+    const struct steer_object **list = steer_catalog_list(catalog, *kind);
+    const char **names = steer_calloc(count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = list[i]->name;
+    const char *near = steer_nearest_word(target, names, count);
+    steer_diag_set(diag, STEER_ENOTFOUND, near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
+                   kind_text, target, near);
+    free(names);
+    free(list);
+    return STEER_ENOTFOUND;
+}
+
+// Durable first, then in force.
+static enum steer_err write_override(struct steer_control *c, const char *action,
+                                     const struct steer_store_override *put, const char *kind,
+                                     const char *target, struct steer_diag *diag)
+{
+    char subject[600];
+    snprintf(subject, sizeof subject, "%s %s", kind, target);
+    enum steer_err err = steer_store_begin(c->store, diag);
+    if (err == STEER_OK)
+        err = put ? steer_store_put_override(c->store, put, diag)
+                  : steer_store_delete_override(c->store, kind, target, diag);
+    if (err == STEER_OK)
+        err = steer_store_audit(c->store, action, subject, put ? put->reason : "", diag);
+    if (err == STEER_OK)
+        err = steer_store_commit(c->store, diag);
+    if (err != STEER_OK)
+        steer_store_rollback(c->store);
+    return err;
+}
+
+static void in_force(struct steer_control *c, const char *kind_text, const char *target, const char *what)
+{
+    enum steer_kind kind;
+    if (!target_kind(kind_text, &kind))
+        return;
+    uint32_t changed = steer_linker_refresh(c->linker, kind, target);
+    steer_log(STEER_LOG_INFO, "control", "override on %s %s: %s; %u cells changed", kind_text, target, what,
+              changed);
+}
+
+static enum steer_err run_override_set(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    const struct steer_control_override *o = arg;
+    uint64_t now = steer_clock_unix_s();
+    enum steer_kind kind;
+    enum steer_forced state;
+    enum steer_err err = check_target(c, o->kind, o->target, &kind, diag);
+    if (err != STEER_OK)
+        return err;
+    if (!steer_forced_parse(o->state, &state))
+        return steer_diag_set(diag, STEER_EINVAL, "'%s' is not a state; give up, down or drained", o->state);
+    if (!o->reason || !o->reason[0])
+        return steer_diag_set(diag, STEER_EINVAL, "an override needs a reason, for whoever finds it later");
+    uint64_t expires = o->expires_in_s ? now + o->expires_in_s : 0;
+    const struct steer_store_override row = {o->kind, o->target, o->state, o->reason,
+                                             o->owner ? o->owner : "", now, expires};
+    err = write_override(c, "override set", &row, o->kind, o->target, diag);
+    if (err != STEER_OK)
+        return err;
+    char *texts[] = {steer_strdup(o->kind), steer_strdup(o->target), steer_strdup(o->reason),
+                     steer_strdup(row.owner)};
+    const struct steer_override keep = {texts[0], texts[1], texts[2], texts[3], state, now, expires};
+    steer_vitals_override(c->vitals, &keep);
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    in_force(c, o->kind, o->target, o->state);
+    return STEER_OK;
+}
+
+enum steer_err steer_control_override_set(struct steer_control *c, const struct steer_control_override *o,
+                                          struct steer_diag *diag)
+{
+    struct steer_control_override copy = *o;
+    return control_call(c, run_override_set, &copy, diag);
+}
+
+struct clear_job {
+    const char *kind, *target;
+};
+
+static enum steer_err run_override_clear(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    const struct clear_job *job = arg;
+    if (!steer_vitals_get_override(c->vitals, job->kind, job->target))
+        return steer_diag_set(diag, STEER_ENOTFOUND, "there is no override on %s '%s'", job->kind, job->target);
+    enum steer_err err = write_override(c, "override clear", NULL, job->kind, job->target, diag);
+    if (err != STEER_OK)
+        return err;
+    steer_vitals_clear_override(c->vitals, job->kind, job->target);
+    in_force(c, job->kind, job->target, "cleared");
+    return STEER_OK;
+}
+
+enum steer_err steer_control_override_clear(struct steer_control *c, const char *kind, const char *target,
+                                            struct steer_diag *diag)
+{
+    struct clear_job job = {kind, target};
+    return control_call(c, run_override_clear, &job, diag);
+}
+
+uint64_t control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < steer_vitals_override_count(c->vitals);) {
+        const struct steer_override *o = steer_vitals_override_at(c->vitals, i);
+        if (!o->expires_unix_s || o->expires_unix_s > now_unix_s) {
+            if (o->expires_unix_s && (!next || o->expires_unix_s < next))
+                next = o->expires_unix_s;
+            i++;
+            continue;
+        }
+        struct steer_diag diag = {0};
+        char *kind = steer_strdup(o->kind);
+        char *target = steer_strdup(o->target);
+        // It ends now whatever the disk says; a row that stays behind is expired at the next start too.
+        if (write_override(c, "override expired", NULL, kind, target, &diag) != STEER_OK)
+            steer_log(STEER_LOG_ERROR, "control", "an expired override stays in the store: %s", diag.message);
+        steer_vitals_clear_override(c->vitals, kind, target);
+        in_force(c, kind, target, "expired");
+        free(kind);
+        free(target);
+    }
+    return next;
+}
+
+static enum steer_err run_overrides(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    json_t *list = json_array();
+    (void)diag;
+    for (size_t i = 0; i < steer_vitals_override_count(c->vitals); i++) {
+        const struct steer_override *o = steer_vitals_override_at(c->vitals, i);
+        char set[32];
+        char expires[32] = "";
+        if (o->expires_unix_s)
+            steer_time_format(o->expires_unix_s, expires, sizeof expires);
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "kind", o->kind, "target", o->target, "state",
+                            steer_forced_text(o->state), "reason", o->reason, "owner", o->owner, "set",
+                            steer_time_format(o->set_unix_s, set, sizeof set), "expires",
+                            o->expires_unix_s ? json_string(expires) : json_null()));
+    }
+    *(json_t **)arg = list;
+    return STEER_OK;
+}
+
+enum steer_err steer_control_overrides(struct steer_control *c, json_t **list, struct steer_diag *diag)
+{
+    return control_call(c, run_overrides, list, diag);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef STEERD_CONTROL_LINKER_INTERNAL_H
+#define STEERD_CONTROL_LINKER_INTERNAL_H
+
+#include "steerd/base/hash.h"
+#include "steerd/control/linker.h"
+
+// A class table and who uses it: programs with equal maps share one.
+struct shared_map {
+    struct steer_classmap *map;
+    const struct steer_geo *geo; // whose locations class_of speaks of; kept by the linker or the link
+    uint64_t hash;
+    uint16_t *class_of;
+    uint32_t count;
+    uint32_t uses;
+};
+
+struct steer_linker {
+    struct steer_geo *geo;
+    struct steer_vitals *vitals;
+    struct steer_catalog *catalog; // sealed
+    struct steer_vitals_view view; // of vitals with catalog
+    struct steer_residuals *residuals;
+    struct steer_cells *cells;
+    struct steer_publisher *publisher;
+    struct steer_map programs; // steered record's name -> program id
+    uint32_t next_program;
+    uint32_t *free_programs;
+    size_t free_program_count, free_program_cap;
+    struct shared_map *maps;
+    size_t map_count, map_cap;
+    struct steer_map endpoint_numbers; // stable for the life of the process
+    uint32_t next_endpoint;
+    bool linking; // one link at a time
+};
+
+// One zone that a link works on.
+struct open_zone {
+    struct steer_name origin;
+    struct steer_zone_edit *edit;    // NULL once finished, or when removed
+    const struct steer_zone *before; // published, or NULL
+    bool replaced;                   // built afresh over `before`
+    bool removed;
+};
+
+struct made_program {
+    uint32_t id;
+    struct steer_program *program; // NULL: removed
+};
+
+struct steer_link {
+    struct steer_linker *linker;
+    struct steer_catalog *catalog; // the candidate
+    struct steer_vitals_view view;
+    struct steer_geo *geo; // what programs are compiled against: the linker's, or its successor
+    bool loading;
+    struct open_zone **zones;
+    size_t zone_count, zone_cap;
+    struct steer_map zone_index; // origin text -> index
+    struct steer_map touched;    // steered names to compile
+    struct steer_map new_programs; // steered name -> id, not yet in the linker
+    struct steer_map gone_programs;
+    struct made_program *made;
+    size_t made_count, made_cap;
+    struct steer_journal_entry *journal;
+    size_t journal_count, journal_cap;
+};
+
+// programs.c: compiling steered records.
+enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);
+// Ends a program's uses of cells and class table; call once no reader can reach it. Does not free it.
+void link_release_program(struct steer_linker *linker, const struct steer_program *program);
+struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_journal_kind kind);
+// The zone's state in this link, opened for editing; make: also when it does not exist.
+struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin, bool make,
+                                 const char *document);
+
+#endif

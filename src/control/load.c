@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The store into a first world: the same link as any change, without a journal.
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_internal.h"
+#include "steerd/base/clock.h"
+#include "steerd/base/log.h"
+#include "steerd/base/mem.h"
+
+struct loading {
+    struct steer_control *control;
+    struct steer_link *link;
+    struct steer_diag *diag;
+    struct steer_name origin;
+    struct steer_zone_edit *edit;
+};
+
+static bool kind_of(const char *text, enum steer_kind *kind)
+{
+    for (int k = 0; k < STEER_STEERED; k++) {
+        if (strcmp(text, steer_kind_text((enum steer_kind)k)) == 0) {
+            *kind = (enum steer_kind)k;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum steer_err load_object(void *ctx, const struct steer_store_object *row)
+{
+    struct loading *l = ctx;
+    struct steer_object *object;
+    enum steer_kind kind;
+    if (!kind_of(row->kind, &kind))
+        return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an object of unknown kind '%s'", row->kind);
+    enum steer_err err =
+        steer_object_from_json(kind, row->name, row->document, row->json, NULL, &object, l->diag);
+    if (err != STEER_OK)
+        return err;
+    steer_link_put(l->link, object);
+    steer_object_unref(object);
+    return STEER_OK;
+}
+
+static enum steer_err load_zone(void *ctx, int64_t zone_id, const struct steer_name *origin, const char *document)
+{
+    struct loading *l = ctx;
+    (void)zone_id;
+    l->origin = *origin;
+    l->edit = steer_link_zone(l->link, origin, document);
+    return STEER_OK;
+}
+
+static enum steer_err load_rrset(void *ctx, const struct steer_store_rrset *row)
+{
+    struct loading *l = ctx;
+    return steer_zone_put_packed(l->edit, row->owner, row->type, row->ttl_s, row->packed, row->packed_len,
+                                 l->diag);
+}
+
+static enum steer_err load_steered(void *ctx, const struct steer_store_steered *row)
+{
+    struct loading *l = ctx;
+    struct steer_object *object;
+    enum steer_err err = steer_object_from_json(STEER_STEERED, row->name, row->document, row->json, &l->origin,
+                                                &object, l->diag);
+    if (err != STEER_OK)
+        return err;
+    err = steer_link_put_steered(l->link, object, l->diag);
+    steer_object_unref(object);
+    return err;
+}
+
+static enum steer_err load_override(void *ctx, const struct steer_store_override *row)
+{
+    struct loading *l = ctx;
+    enum steer_forced state;
+    if (!steer_forced_parse(row->state, &state))
+        return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override '%s'", row->state);
+    struct steer_override o = {.state = state,
+                               .set_unix_s = row->set_unix_s,
+                               .expires_unix_s = row->expires_unix_s};
+    char *kind = steer_strdup(row->kind);
+    char *target = steer_strdup(row->target);
+    char *reason = steer_strdup(row->reason ? row->reason : "");
+    char *owner = steer_strdup(row->owner ? row->owner : "");
+    o.kind = kind;
+    o.target = target;
+    o.reason = reason;
+    o.owner = owner;
+    steer_vitals_override(l->control->vitals, &o);
+    free(kind);
+    free(target);
+    free(reason);
+    free(owner);
+    return STEER_OK;
+}
+
+// Verdicts hold from the first answer on, so that a restart flaps nothing.
+static enum steer_err load_verdict(void *ctx, const struct steer_store_verdict *row)
+{
+    struct loading *l = ctx;
+    struct steer_vital *vital = steer_vitals_find(l->control->vitals, row->endpoint, row->check);
+    enum steer_verdict verdict = strcmp(row->verdict, "up") == 0 ? STEER_UP : STEER_DOWN;
+    if (vital)
+        steer_verdict_restore(&vital->state, verdict, row->since_unix_s, row->reason);
+    return STEER_OK;
+}
+
+static enum steer_err load_document(void *ctx, const char *name, const char *text, size_t len,
+                                    uint64_t applied_unix_s)
+{
+    struct loading *l = ctx;
+    control_keep_document(l->control, name, text, len, applied_unix_s);
+    return STEER_OK;
+}
+
+static enum steer_err load_all(struct loading *l)
+{
+    struct steer_control *c = l->control;
+    struct steer_store_zone_reader reader = {l, load_zone, load_rrset, load_steered};
+    enum steer_err err = steer_store_load_documents(c->store, load_document, l, l->diag);
+    if (err == STEER_OK)
+        err = steer_store_load_overrides(c->store, load_override, l, l->diag);
+    if (err == STEER_OK)
+        err = steer_store_load_objects(c->store, load_object, l, l->diag);
+    if (err != STEER_OK)
+        return err;
+    // The pairs must be there before their verdicts; there is no prober yet to hear of them.
+    steer_vitals_follow(c->vitals, steer_link_catalog(l->link), NULL, NULL, NULL);
+    err = steer_store_load_verdicts(c->store, load_verdict, l, l->diag);
+    if (err == STEER_OK)
+        err = steer_store_load_zones(c->store, &reader, l->diag);
+    if (err == STEER_OK)
+        err = steer_link_prepare(l->link, steer_clock_unix_s(), l->diag);
+    return err;
+}
+
+enum steer_err control_load(struct steer_control *c, struct steer_diag *diag)
+{
+    uint64_t begin = steer_clock_mono_ns();
+    struct loading l = {.control = c, .diag = diag};
+    l.link = steer_link_begin(c->linker);
+    steer_link_set_loading(l.link);
+    enum steer_err err = load_all(&l);
+    if (err != STEER_OK) {
+        steer_link_abort(l.link);
+        return err;
+    }
+    steer_link_commit(l.link);
+    const struct steer_world *world = steer_linker_world(c->linker);
+    steer_log(STEER_LOG_INFO, "control", "loaded %zu zones and %zu steered records in %.3f s",
+              world->zones.count, steer_catalog_count(steer_linker_catalog(c->linker), STEER_STEERED),
+              (double)(steer_clock_mono_ns() - begin) / 1e9);
+    return STEER_OK;
+}

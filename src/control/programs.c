@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Compiling steered records: classes -> class table, residuals -> cells, both -> a program.
+#include <stdlib.h>
+#include <string.h>
+
+#include "linker_internal.h"
+#include "steerd/base/mem.h"
+
+// ---- class tables --------------------------------------------------------------------------------
+
+static struct shared_map *map_find(struct steer_linker *l, const struct steer_geo *geo,
+                                   const struct steer_classes *classes)
+{
+    for (size_t i = 0; i < l->map_count; i++) {
+        struct shared_map *m = &l->maps[i];
+        if (m->geo == geo && m->hash == classes->map_hash && m->count == classes->location_count &&
+            memcmp(m->class_of, classes->class_of, m->count * sizeof *m->class_of) == 0)
+            return m;
+    }
+    return NULL;
+}
+
+static const struct steer_classmap *map_acquire(struct steer_linker *l,
+                                                const struct steer_geo *geo,
+                                                const struct steer_classes *classes)
+{
+    struct shared_map *m = map_find(l, geo, classes);
+    if (!m) {
+        l->maps = steer_grow(l->maps, &l->map_cap, l->map_count + 1, sizeof *l->maps);
+        m = &l->maps[l->map_count++];
+        *m = (struct shared_map){
+            .map = steer_classmap_build(steer_geo_partition(geo), classes->class_of,
+                                        classes->location_count, classes->class_of[0]),
+            .geo = geo,
+            .hash = classes->map_hash,
+            .class_of = steer_memdup(classes->class_of,
+                                     classes->location_count * sizeof *classes->class_of),
+            .count = classes->location_count,
+        };
+    }
+    m->uses++;
+    return m->map;
+}
+
+static void map_release(struct steer_linker *l, const struct steer_classmap *map)
+{
+    for (size_t i = 0; i < l->map_count; i++) {
+        struct shared_map *m = &l->maps[i];
+        if (m->map != map || --m->uses)
+            continue;
+        steer_classmap_destroy(m->map);
+        free(m->class_of);
+        *m = l->maps[--l->map_count];
+        return;
+    }
+}
+
+// ---- programs ------------------------------------------------------------------------------------
+
+void link_release_program(struct steer_linker *l, const struct steer_program *program)
+{
+    size_t cells = (size_t)program->type_count * program->class_count;
+    for (size_t i = 0; i < cells; i++)
+        steer_cells_release(l->cells, program->cells[i]);
+    map_release(l, program->map);
+}
+
+static struct steer_program *program_create(const struct steer_object *steered, uint32_t class_count)
+{
+    bool address = steered->steered.kind == STEER_STEERED_ADDRESS;
+    uint8_t types = address ? 2 : 1;
+    struct steer_program *p =
+        steer_calloc(1, sizeof *p + (size_t)types * class_count * sizeof p->cells[0]);
+    p->ttl_s = steered->steered.ttl_s;
+    p->class_count = (uint16_t)class_count;
+    p->type_count = types;
+    p->types[0] = address ? STEER_TYPE_A : STEER_TYPE_CNAME;
+    if (address)
+        p->types[1] = STEER_TYPE_AAAA;
+    return p;
+}
+
+static enum steer_err compile(struct steer_link *link, const struct steer_object *steered,
+                              struct steer_program **out, struct steer_diag *diag)
+{
+    struct steer_linker *l = link->linker;
+    struct steer_classes classes;
+    enum steer_err err = steer_classes_compile(l->residuals, link->catalog, steered, link->geo, &classes, diag);
+    if (err != STEER_OK)
+        return err;
+    struct steer_program *p = program_create(steered, classes.class_count);
+    uint32_t n = 0;
+    for (unsigned t = 0; t < p->type_count && err == STEER_OK; t++) {
+        for (uint32_t c = 0; c < classes.class_count && err == STEER_OK; c++) {
+            err = steer_cells_acquire(l->cells, classes.roots[c], p->types[t], &link->view.view,
+                                      &p->cells[n]);
+            n += err == STEER_OK;
+        }
+    }
+    if (err == STEER_OK) {
+        p->map = map_acquire(l, link->geo, &classes);
+        *out = p;
+    } else {
+        while (n)
+            steer_cells_release(l->cells, p->cells[--n]);
+        free(p);
+        steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);
+    }
+    steer_classes_fini(l->residuals, &classes);
+    return err;
+}
+
+enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag)
+{
+    size_t at = 0;
+    const char *name;
+    while (steer_map_next(&link->touched, &at, &name, NULL)) {
+        const struct steer_object *steered =
+            steer_catalog_get(link->catalog, STEER_STEERED, name);
+        if (!steered)
+            continue;
+        struct made_program made = {0};
+        if (!steer_map_get(&link->new_programs, name, &made.id))
+            steer_map_get(&link->linker->programs, name, &made.id);
+        enum steer_err err = compile(link, steered, &made.program, diag);
+        if (err != STEER_OK)
+            return err;
+        link->made = steer_grow(link->made, &link->made_cap, link->made_count + 1, sizeof *link->made);
+        link->made[link->made_count++] = made;
+    }
+    return STEER_OK;
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "steerd/control/vitals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "steerd/base/clock.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/mem.h"
+
+enum { KEY_MAX = 512 };
+
+struct pair {
+    struct steer_vital vital;
+    uint64_t definition; // hash of the endpoint's and the check's content
+    bool used;
+    uint32_t seen; // the last round of follow that met it
+};
+
+struct steer_vitals {
+    struct steer_map pairs; // "endpoint\ncheck" -> index
+    struct pair *items;
+    size_t count, cap;
+    size_t *free; // indices of items not in use
+    size_t free_count, free_cap;
+    struct steer_map keys; // the key in hexadecimal -> index
+    uint64_t next_key;
+    uint32_t round;
+    struct steer_override *overrides;
+    size_t override_count, override_cap;
+    struct steer_map override_index; // "kind\ntarget" -> index
+};
+
+static void join(char *out, const char *a, const char *b)
+{
+    snprintf(out, KEY_MAX, "%s\n%s", a, b);
+}
+
+static void key_text(char *out, uint64_t key)
+{
+    snprintf(out, KEY_MAX, "%llx", (unsigned long long)key);
+}
+
+struct steer_vitals *steer_vitals_create(void)
+{
+    struct steer_vitals *v = steer_calloc(1, sizeof *v);
+    v->next_key = 1;
+    return v;
+}
+
+static void override_free(struct steer_override *o)
+{
+    free(o->kind);
+    free(o->target);
+    free(o->reason);
+    free(o->owner);
+}
+
+void steer_vitals_destroy(struct steer_vitals *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->count; i++) {
+        free(v->items[i].vital.endpoint);
+        free(v->items[i].vital.check);
+    }
+    for (size_t i = 0; i < v->override_count; i++)
+        override_free(&v->overrides[i]);
+    steer_map_fini(&v->pairs);
+    steer_map_fini(&v->keys);
+    steer_map_fini(&v->override_index);
+    free(v->items);
+    free(v->free);
+    free(v->overrides);
+    free(v);
+}
+
+// ---- pairs ---------------------------------------------------------------------------------------
+
+static struct pair *pair_add(struct steer_vitals *v, const char *endpoint, const char *check)
+{
+    char text[KEY_MAX];
+    size_t index = v->free_count ? v->free[--v->free_count] : v->count++;
+    v->items = steer_grow(v->items, &v->cap, v->count, sizeof *v->items);
+    struct pair *p = &v->items[index];
+    memset(p, 0, sizeof *p);
+    p->used = true;
+    p->vital.key = v->next_key++;
+    p->vital.endpoint = steer_strdup(endpoint);
+    p->vital.check = steer_strdup(check);
+    join(text, endpoint, check);
+    steer_map_put(&v->pairs, text, (uint32_t)index);
+    key_text(text, p->vital.key);
+    steer_map_put(&v->keys, text, (uint32_t)index);
+    return p;
+}
+
+static void pair_drop(struct steer_vitals *v, struct pair *p)
+{
+    char text[KEY_MAX];
+    join(text, p->vital.endpoint, p->vital.check);
+    steer_map_remove(&v->pairs, text);
+    key_text(text, p->vital.key);
+    steer_map_remove(&v->keys, text);
+    free(p->vital.endpoint);
+    free(p->vital.check);
+    memset(p, 0, sizeof *p);
+    v->free = steer_grow(v->free, &v->free_cap, v->free_count + 1, sizeof *v->free);
+    v->free[v->free_count++] = (size_t)(p - v->items);
+}
+
+static struct pair *pair_find(const struct steer_vitals *v, const char *endpoint, const char *check)
+{
+    char text[KEY_MAX];
+    uint32_t index;
+    join(text, endpoint, check);
+    return steer_map_get(&v->pairs, text, &index) ? &v->items[index] : NULL;
+}
+
+struct steer_vital *steer_vitals_find(struct steer_vitals *v, const char *endpoint, const char *check)
+{
+    struct pair *p = pair_find(v, endpoint, check);
+    return p ? &p->vital : NULL;
+}
+
+struct steer_vital *steer_vitals_by_key(struct steer_vitals *v, uint64_t key)
+{
+    char text[KEY_MAX];
+    uint32_t index;
+    key_text(text, key);
+    return steer_map_get(&v->keys, text, &index) ? &v->items[index].vital : NULL;
+}
+
+void steer_vitals_follow(struct steer_vitals *v, const struct steer_catalog *catalog,
+                         void (*put)(void *ctx, const struct steer_vital *vital,
+                                     const struct steer_object *endpoint,
+                                     const struct steer_object *check),
+                         void (*gone)(void *ctx, uint64_t key), void *ctx)
+{
+    const struct steer_object **endpoints = steer_catalog_list(catalog, STEER_ENDPOINT);
+    size_t count = steer_catalog_count(catalog, STEER_ENDPOINT);
+    v->round++;
+    for (size_t i = 0; i < count; i++) {
+        const struct steer_endpoint *e = &endpoints[i]->endpoint;
+        for (uint32_t c = 0; c < e->check_count; c++) {
+            const struct steer_object *check =
+                steer_catalog_get(catalog, STEER_CHECK, e->checks[c]);
+            if (!check)
+                continue;
+            struct pair *p = pair_find(v, endpoints[i]->name, e->checks[c]);
+            if (!p)
+                p = pair_add(v, endpoints[i]->name, e->checks[c]);
+            uint64_t definition = steer_mix64(endpoints[i]->hash) ^ check->hash;
+            p->seen = v->round;
+            p->vital.hysteresis = check->check.hysteresis;
+            if (p->definition != definition && put)
+                put(ctx, &p->vital, endpoints[i], check);
+            p->definition = definition;
+        }
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        if (!v->items[i].used || v->items[i].seen == v->round)
+            continue;
+        if (gone)
+            gone(ctx, v->items[i].vital.key);
+        pair_drop(v, &v->items[i]);
+    }
+    free(endpoints);
+}
+
+// ---- overrides -----------------------------------------------------------------------------------
+
+static const char *const forced_names[] = {"none", "up", "down", "drained"};
+
+bool steer_forced_parse(const char *text, enum steer_forced *state)
+{
+    for (unsigned i = 1; i < STEER_ARRAY_LEN(forced_names); i++) {
+        if (strcmp(text, forced_names[i]) == 0) {
+            *state = (enum steer_forced)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *steer_forced_text(enum steer_forced state)
+{
+    return forced_names[state];
+}
+
+void steer_vitals_override(struct steer_vitals *v, const struct steer_override *o)
+{
+    char text[KEY_MAX];
+    struct steer_override copy = *o;
+    copy.kind = steer_strdup(o->kind);
+    copy.target = steer_strdup(o->target);
+    copy.reason = steer_strdup(o->reason ? o->reason : "");
+    copy.owner = steer_strdup(o->owner ? o->owner : "");
+    join(text, o->kind, o->target);
+    uint32_t index;
+    if (steer_map_get(&v->override_index, text, &index)) {
+        override_free(&v->overrides[index]);
+        v->overrides[index] = copy;
+        return;
+    }
+    v->overrides =
+        steer_grow(v->overrides, &v->override_cap, v->override_count + 1, sizeof *v->overrides);
+    steer_map_put(&v->override_index, text, (uint32_t)v->override_count);
+    v->overrides[v->override_count++] = copy;
+}
+
+bool steer_vitals_clear_override(struct steer_vitals *v, const char *kind, const char *target)
+{
+    char text[KEY_MAX];
+    uint32_t index;
+    join(text, kind, target);
+    if (!steer_map_get(&v->override_index, text, &index))
+        return false;
+    steer_map_remove(&v->override_index, text);
+    override_free(&v->overrides[index]);
+    v->overrides[index] = v->overrides[--v->override_count];
+    if (index < v->override_count) {
+        join(text, v->overrides[index].kind, v->overrides[index].target);
+        steer_map_put(&v->override_index, text, index);
+    }
+    return true;
+}
+
+const struct steer_override *steer_vitals_get_override(const struct steer_vitals *v,
+                                                       const char *kind, const char *target)
+{
+    char text[KEY_MAX];
+    uint32_t index;
+    if (!v->override_count)
+        return NULL;
+    join(text, kind, target);
+    return steer_map_get(&v->override_index, text, &index) ? &v->overrides[index] : NULL;
+}
+
+size_t steer_vitals_override_count(const struct steer_vitals *v)
+{
+    return v->override_count;
+}
+
+const struct steer_override *steer_vitals_override_at(const struct steer_vitals *v, size_t i)
+{
+    return &v->overrides[i];
+}
+
+// ---- the view ------------------------------------------------------------------------------------
+
+static void note_override(json_t *why, const struct steer_override *o)
+{
+    if (!why || !o)
+        return;
+    json_object_set_new(why, "override",
+                        json_pack("{s:s,s:s,s:s,s:s,s:s}", "on", o->kind, "name", o->target, "state",
+                                  steer_forced_text(o->state), "reason", o->reason, "owner",
+                                  o->owner));
+}
+
+static const struct steer_override *override_of(const struct steer_vitals *v,
+                                                const struct steer_object *endpoint)
+{
+    const struct steer_override *o = steer_vitals_get_override(v, "endpoint", endpoint->name);
+    if (!o && endpoint->endpoint.site)
+        o = steer_vitals_get_override(v, "site", endpoint->endpoint.site);
+    return o;
+}
+
+static void note_check(json_t *why, const char *check, const struct steer_vital *vital,
+                       enum steer_verdict verdict, const struct steer_override *o)
+{
+    char since[32] = "";
+    json_t *list = json_object_get(why, "checks");
+    if (!list) {
+        list = json_array();
+        json_object_set_new(why, "checks", list);
+    }
+    json_t *item = json_pack("{s:s,s:s}", "check", check, "verdict", steer_verdict_text(verdict));
+    if (vital && vital->state.verdict != STEER_UNKNOWN) {
+        json_object_set_new(item, "since",
+                            json_string(steer_time_format(vital->state.since_unix_s, since,
+                                                          sizeof since)));
+        json_object_set_new(item, "reason", json_string(vital->state.reason));
+    } else {
+        json_object_set_new(item, "reason", json_string("no verdict yet"));
+    }
+    note_override(item, o);
+    json_array_append_new(list, item);
+}
+
+static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const char *endpoint,
+                                     const char *check, bool as_up, json_t *why)
+{
+    const struct steer_override *o = steer_vitals_get_override(view->vitals, "check", check);
+    const struct pair *p = pair_find(view->vitals, endpoint, check);
+    enum steer_verdict verdict;
+    if (o) {
+        verdict = o->state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
+    } else if (as_up) {
+        verdict = STEER_UP;
+    } else if (p) {
+        verdict = steer_verdict_effective(&p->vital.state, &p->vital.hysteresis);
+    } else {
+        const struct steer_object *object =
+            steer_catalog_get(view->catalog, STEER_CHECK, check);
+        verdict = object ? object->check.hysteresis.initially : STEER_UP;
+    }
+    if (why)
+        note_check(why, check, p ? &p->vital : NULL, verdict, o);
+    return verdict;
+}
+
+static enum steer_availability view_endpoint(void *ctx, const struct steer_object *endpoint,
+                                             bool checks_as_up, json_t *why)
+{
+    const struct steer_vitals_view *view = ctx;
+    const struct steer_endpoint *e = &endpoint->endpoint;
+    const struct steer_override *o = override_of(view->vitals, endpoint);
+    uint32_t up = 0;
+    for (uint32_t i = 0; (!o || why) && i < e->check_count; i++)
+        up += verdict_of(view, endpoint->name, e->checks[i], checks_as_up, why) == STEER_UP;
+    note_override(why, o);
+    if (o) {
+        switch (o->state) {
+        case STEER_FORCED_UP:
+            return STEER_AVAILABLE;
+        case STEER_FORCED_DRAINED:
+            return STEER_DRAINED;
+        case STEER_FORCED_DOWN:
+        case STEER_FORCED_NOT:
+            return STEER_UNAVAILABLE;
+        }
+    }
+    return up >= e->checks_needed || e->check_count == 0 ? STEER_AVAILABLE : STEER_UNAVAILABLE;
+}
+
+static enum steer_forced view_pool(void *ctx, const struct steer_object *pool, json_t *why)
+{
+    const struct steer_vitals_view *view = ctx;
+    const struct steer_override *o = steer_vitals_get_override(view->vitals, "pool", pool->name);
+    note_override(why, o);
+    return o ? o->state : STEER_FORCED_NOT;
+}
+
+void steer_vitals_view_init(struct steer_vitals_view *view, const struct steer_vitals *vitals,
+                            const struct steer_catalog *catalog)
+{
+    view->vitals = vitals;
+    view->catalog = catalog;
+    view->view = (struct steer_view){view, view_endpoint, view_pool};
+}
+
+const char *steer_vitals_state(const struct steer_vitals_view *view,
+                               const struct steer_object *endpoint)
+{
+    const struct steer_endpoint *e = &endpoint->endpoint;
+    enum steer_availability a = view->view.endpoint(view->view.ctx, endpoint, false, NULL);
+    if (a == STEER_DRAINED)
+        return "drained";
+    bool known = e->check_count == 0 || override_of(view->vitals, endpoint);
+    for (uint32_t i = 0; i < e->check_count && !known; i++) {
+        const struct pair *p = pair_find(view->vitals, endpoint->name, e->checks[i]);
+        known = p && p->vital.state.verdict != STEER_UNKNOWN;
+    }
+    if (!known)
+        return "unknown";
+    return a == STEER_AVAILABLE ? "up" : "down";
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Importing and exporting zones. A file is read and built on the caller's thread; only the link and the
+// commit run on control's.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_internal.h"
+#include "steerd/base/clock.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/log.h"
+#include "steerd/base/mem.h"
+#include "steerd/rr/zonefile.h"
+#include "steerd/rr/zonewriter.h"
+
+enum { DEFAULT_TTL_S = 3600, WARNINGS_MAX = 100 };
+
+// One zone on its way in.
+struct incoming {
+    const struct steer_control_zone *source;
+    struct steer_name origin;
+    struct steer_zone_edit *build; // NULL: refused, see diag
+    struct steer_diag diag;
+    json_t *warnings;
+    size_t dropped_warnings;
+    uint64_t records;
+    uint32_t serial;
+    uint64_t rrsets;
+};
+
+static void warn(struct incoming *in, uint32_t line, const char *fmt, const uint8_t *owner)
+{
+    char name[STEER_NAME_TEXT_MAX];
+    char message[STEER_NAME_TEXT_MAX + 128];
+    if (json_array_size(in->warnings) >= WARNINGS_MAX) {
+        in->dropped_warnings++;
+        return;
+    }
+    snprintf(message, sizeof message, "%s: %s", steer_name_format(owner, name), fmt);
+    json_array_append_new(in->warnings, json_pack("{s:s,s:i,s:i,s:s}", "file", in->source->file, "line",
+                                                  (int)line, "column", 0, "message", message));
+}
+
+static int take_record(void *ctx, const struct steer_rr *rr)
+{
+    struct incoming *in = ctx;
+    bool ttl_differs = false;
+    if (!steer_name_is_below(rr->owner, in->origin.octets)) {
+        // As named does: data out of the zone is no reason to be without the zone.
+        warn(in, rr->line, "out of the zone; ignored", rr->owner);
+        return 0;
+    }
+    enum steer_err err = steer_zone_add(in->build, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len,
+                                        &ttl_differs, &in->diag);
+    if (err != STEER_OK) {
+        snprintf(in->diag.file, sizeof in->diag.file, "%s", rr->file);
+        in->diag.line = rr->line;
+        in->diag.column = 0;
+        return 1;
+    }
+    in->records++;
+    if (ttl_differs)
+        warn(in, rr->line, "the TTLs of one RRset differ; the lowest is used (RFC 2181 5.2)", rr->owner);
+    return 0;
+}
+
+static void refuse(struct incoming *in)
+{
+    steer_zone_abort(in->build);
+    in->build = NULL;
+    if (!in->diag.file[0])
+        snprintf(in->diag.file, sizeof in->diag.file, "%s", in->source->file);
+}
+
+// Reads and checks one zone; afterwards either build or diag is set.
+static void read_zone(struct incoming *in)
+{
+    const struct steer_control_zone *z = in->source;
+    struct steer_diag origin_diag = {0};
+    in->warnings = json_array();
+    if (steer_name_parse(z->origin, NULL, &in->origin, &origin_diag) != STEER_OK) {
+        steer_diag_set(&in->diag, STEER_EINVAL, "'%s' is not a zone's name: %s", z->origin, origin_diag.message);
+        return;
+    }
+    steer_name_lower(&in->origin);
+    in->build = steer_zone_build(&in->origin);
+    enum steer_err err = steer_zonefile_read(z->data, z->len, z->file, &in->origin, DEFAULT_TTL_S, NULL,
+                                             take_record, in, &in->diag);
+    if (err == STEER_OK)
+        err = steer_zone_check(in->build, &in->diag);
+    if (err != STEER_OK)
+        refuse(in);
+}
+
+static void incoming_fini(struct incoming *in)
+{
+    steer_zone_abort(in->build);
+    json_decref(in->warnings);
+}
+
+struct import_job {
+    struct incoming *zones;
+    size_t count, loaded;
+    uint64_t records;
+};
+
+static void note_serial(struct steer_link *link, struct incoming *in)
+{
+    const struct steer_zone *after = steer_link_zone_after(link, &in->origin);
+    in->serial = after->serial;
+    in->rrsets = after->rrset_count;
+}
+
+// Puts each zone; one that its own faults refuse is left out.
+static void link_zones(struct import_job *job, struct steer_link *link)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        struct incoming *in = &job->zones[i];
+        if (!in->build)
+            continue;
+        struct steer_zone_edit *build = in->build;
+        in->build = NULL;
+        if (steer_link_replace_zone(link, &in->origin, build, &in->diag) != STEER_OK) {
+            refuse(in);
+            continue;
+        }
+        job->loaded++;
+        job->records += in->records;
+    }
+}
+
+static enum steer_err run_import(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    struct import_job *job = arg;
+    uint64_t begin = steer_clock_mono_ns();
+    struct steer_link *link = steer_link_begin(c->linker);
+    link_zones(job, link);
+    enum steer_err err = STEER_OK;
+    if (job->loaded)
+        err = steer_link_prepare(link, steer_clock_unix_s(), diag);
+    if (err != STEER_OK || !job->loaded) {
+        steer_link_abort(link);
+        return err;
+    }
+    for (size_t i = 0; i < job->count; i++)
+        if (!job->zones[i].diag.message[0])
+            note_serial(link, &job->zones[i]);
+    c->last_build_ns = steer_clock_mono_ns() - begin;
+    const struct control_commit commit = {"zone import", job->zones[0].source->origin, NULL, NULL};
+    err = control_commit(c, link, &commit, diag);
+    if (err == STEER_OK)
+        steer_log(STEER_LOG_INFO, "control", "imported %zu zones with %llu records in %.3f s", job->loaded,
+                  (unsigned long long)job->records, (double)(steer_clock_mono_ns() - begin) / 1e9);
+    return err;
+}
+
+enum steer_err steer_control_import(struct steer_control *c, const struct steer_control_zone *zone,
+                                    json_t **summary, struct steer_diag *diag)
+{
+    struct incoming in = {.source = zone};
+    struct import_job job = {.zones = &in, .count = 1};
+    char name[STEER_NAME_TEXT_MAX];
+    enum steer_err err = STEER_EINVAL;
+    read_zone(&in);
+    if (in.build)
+        err = control_call(c, run_import, &job, &in.diag);
+    if (err == STEER_OK && in.diag.message[0])
+        err = STEER_EINVAL;
+    if (err == STEER_OK)
+        *summary = json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", steer_name_format(in.origin.octets, name),
+                             "serial", (json_int_t)in.serial, "records", (json_int_t)in.records, "rrsets",
+                             (json_int_t)in.rrsets, "warnings", in.warnings);
+    else if (diag)
+        *diag = in.diag;
+    incoming_fini(&in);
+    return err;
+}
+
+static json_t *many_json(const struct import_job *job, uint64_t ns)
+{
+    json_t *rejected = json_array();
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < job->count; i++) {
+        const struct incoming *in = &job->zones[i];
+        char text[1400];
+        json_array_extend(warnings, in->warnings);
+        if (!in->diag.message[0])
+            continue;
+        json_array_append_new(rejected, json_pack("{s:s,s:s}", "origin", in->source->origin, "error",
+                                                  steer_diag_format(&in->diag, text, sizeof text)));
+    }
+    return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected", rejected,
+                     "records", (json_int_t)job->records, "warnings", warnings, "ms", (double)ns / 1e6);
+}
+
+// The second of two zones of one name is refused: which one should it be?
+static void refuse_twice(struct import_job *job)
+{
+    struct steer_map seen = {0};
+    for (size_t i = 0; i < job->count; i++) {
+        struct incoming *in = &job->zones[i];
+        char name[STEER_NAME_TEXT_MAX];
+        if (!in->build)
+            continue;
+        steer_name_format(in->origin.octets, name);
+        if (steer_map_get(&seen, name, NULL)) {
+            steer_diag_set(&in->diag, STEER_EINVAL, "the zone is in the list twice");
+            refuse(in);
+        }
+        steer_map_put(&seen, name, 1);
+    }
+    steer_map_fini(&seen);
+}
+
+enum steer_err steer_control_import_many(struct steer_control *c, const struct steer_control_zone *zones,
+                                         size_t count, json_t **summary, struct steer_diag *diag)
+{
+    struct import_job job = {.zones = steer_calloc(count, sizeof *job.zones), .count = count};
+    uint64_t begin = steer_clock_mono_ns();
+    for (size_t i = 0; i < count; i++) {
+        job.zones[i].source = &zones[i];
+        read_zone(&job.zones[i]);
+    }
+    refuse_twice(&job);
+    enum steer_err err = count ? control_call(c, run_import, &job, diag) : STEER_OK;
+    if (err == STEER_OK)
+        *summary = many_json(&job, steer_clock_mono_ns() - begin);
+    for (size_t i = 0; i < count; i++)
+        incoming_fini(&job.zones[i]);
+    free(job.zones);
+    return err;
+}
+
+// ---- export --------------------------------------------------------------------------------------
+
+struct nodes {
+    const struct steer_zone_node **items;
+    size_t count, cap;
+};
+
+static bool collect(void *ctx, const struct steer_zone_node *node)
+{
+    struct nodes *n = ctx;
+    n->items = steer_grow(n->items, &n->cap, n->count + 1, sizeof(struct steer_zone_node *));
+    n->items[n->count++] = node;
+    return true;
+}
+
+static int canonical(const void *a, const void *b)
+{
+    const struct steer_zone_node *x = *(const struct steer_zone_node *const *)a;
+    const struct steer_zone_node *y = *(const struct steer_zone_node *const *)b;
+    return steer_name_compare(steer_zone_node_owner(x), steer_zone_node_owner(y));
+}
+
+static void write_rrset(struct steer_buf *out, const struct steer_zone_node *node,
+                        const struct steer_rrset *set)
+{
+    const uint8_t *owner = steer_zone_node_owner(node);
+    struct steer_rr_view rr;
+    size_t at = 0;
+    if (steer_rrset_is_steered(set)) {
+        char name[STEER_NAME_TEXT_MAX];
+        steer_buf_printf(out, "; %s %u is steered (%s); see `steerctl explain`\n",
+                         steer_name_format(owner, name), set->ttl_s,
+                         set->type == STEER_TYPE_CNAME ? "cname" : "address");
+        return;
+    }
+    while (steer_rrset_next(node, set, &at, &rr))
+        steer_rr_format(owner, rr.ttl_s, STEER_CLASS_IN, set->type, rr.rdata, rr.rdata_len, out);
+}
+
+static void write_zone(struct steer_buf *out, const struct steer_zone *zone)
+{
+    struct nodes nodes = {0};
+    const struct steer_rrset *soa = steer_zone_node_rrset(zone->apex, STEER_TYPE_SOA);
+    steer_zone_each(zone, collect, &nodes);
+    qsort(nodes.items, nodes.count, sizeof *nodes.items, canonical);
+    if (soa)
+        write_rrset(out, zone->apex, soa);
+    for (size_t i = 0; i < nodes.count; i++)
+        for (unsigned k = 0; k < nodes.items[i]->rrset_count; k++)
+            if (&nodes.items[i]->rrsets[k] != soa)
+                write_rrset(out, nodes.items[i], &nodes.items[i]->rrsets[k]);
+    free(nodes.items);
+}
+
+enum steer_err steer_control_export(struct steer_control *c, const char *origin, struct steer_buf *out,
+                                    struct steer_diag *diag)
+{
+    struct steer_name name;
+    enum steer_err err = steer_name_parse(origin, NULL, &name, diag);
+    if (err != STEER_OK)
+        return err;
+    steer_name_lower(&name);
+    struct steer_world *world = steer_publisher_hold(steer_control_publisher(c));
+    const struct steer_zone *zone = steer_world_zone(world, steer_name_hash(&name), name.octets);
+    if (zone)
+        write_zone(out, zone);
+    else
+        err = steer_diag_set(diag, STEER_ENOTFOUND, "there is no zone '%s'", origin);
+    steer_publisher_release(steer_control_publisher(c), world);
+    return err;
+}
+
+// ---- deleting and listing ------------------------------------------------------------------------
+
+static enum steer_err run_delete(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    const struct steer_name *origin = arg;
+    char name[STEER_NAME_TEXT_MAX];
+    struct steer_link *link = steer_link_begin(c->linker);
+    enum steer_err err = STEER_OK;
+    steer_name_format(origin->octets, name);
+    if (!steer_link_remove_zone(link, origin))
+        err = steer_diag_set(diag, STEER_ENOTFOUND, "there is no zone '%s'", name);
+    if (err == STEER_OK)
+        err = steer_link_prepare(link, steer_clock_unix_s(), diag);
+    if (err != STEER_OK) {
+        steer_link_abort(link);
+        return err;
+    }
+    const struct control_commit commit = {"zone delete", name, NULL, NULL};
+    return control_commit(c, link, &commit, diag);
+}
+
+enum steer_err steer_control_delete_zone(struct steer_control *c, const char *origin, struct steer_diag *diag)
+{
+    struct steer_name name;
+    enum steer_err err = steer_name_parse(origin, NULL, &name, diag);
+    if (err != STEER_OK)
+        return err;
+    steer_name_lower(&name);
+    return control_call(c, run_delete, &name, diag);
+}
+
+static bool list_zone(void *ctx, const void *item)
+{
+    const struct steer_zone *zone = item;
+    char name[STEER_NAME_TEXT_MAX];
+    json_array_append_new(ctx, json_pack("{s:s,s:I,s:I,s:I,s:I}", "origin",
+                                         steer_name_format(zone->origin.octets, name), "serial",
+                                         (json_int_t)zone->serial, "names", (json_int_t)zone->names.count,
+                                         "records", (json_int_t)zone->record_count, "steered",
+                                         (json_int_t)zone->steered_count));
+    return true;
+}
+
+enum steer_err steer_control_zones(struct steer_control *c, json_t **list, struct steer_diag *diag)
+{
+    (void)diag;
+    struct steer_world *world = steer_publisher_hold(steer_control_publisher(c));
+    *list = json_array();
+    steer_trie_each(&world->zones, list_zone, *list);
+    steer_publisher_release(steer_control_publisher(c), world);
+    return STEER_OK;
+}

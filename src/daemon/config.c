@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "steerd/base/addr.h"
+#include "steerd/base/buf.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/mem.h"
+#include "steerd/policy/tree.h"
+
+enum { FILE_MAX_BYTES = 1 << 20, TEXT_MAX = 63 };
+
+// One setting, the same from the command line and from the file. set returns what would be right, or NULL
+// when value was taken.
+struct setting {
+    const char *name; // key in the file; with dashes, the option
+    bool list;        // may be given several times
+    const char *(*set)(struct config *c, const char *value);
+};
+
+static const char *set_listen(struct config *c, const char *value)
+{
+    if (c->listen_count == CONFIG_LISTEN_MAX)
+        return "at most 64 addresses";
+    if (!steer_sockaddr_parse(value, &c->listen[c->listen_count], &c->listen_len[c->listen_count]))
+        return "an address with a port, like 192.0.2.53:53 or [2001:db8::53]:53";
+    c->listen_count++;
+    return NULL;
+}
+
+static const char *set_admin(struct config *c, const char *value)
+{
+    if (!steer_sockaddr_parse(value, &c->admin, &c->admin_len))
+        return "an address with a port, like 127.0.0.1:8053";
+    return NULL;
+}
+
+static const char *replace(char **to, const char *value, const char *wanted)
+{
+    if (!value[0])
+        return wanted;
+    free(*to);
+    *to = steer_strdup(value);
+    return NULL;
+}
+
+static const char *set_data(struct config *c, const char *value)
+{
+    return replace(&c->data, value, "a folder");
+}
+
+static const char *set_geo(struct config *c, const char *value)
+{
+    if (c->geo_count == CONFIG_GEO_MAX)
+        return "at most 16 files";
+    return replace(&c->geo[c->geo_count++], value, "an .mmdb file");
+}
+
+static const char *set_workers(struct config *c, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > 256)
+        return "a number from 1 to 256";
+    c->workers = (unsigned)n;
+    return NULL;
+}
+
+static const char *set_pin(struct config *c, const char *value)
+{
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+        return "true or false";
+    c->pin = value[0] == 't';
+    return NULL;
+}
+
+static const char *set_log_level(struct config *c, const char *value)
+{
+    return steer_log_level_parse(value, &c->log_level) ? NULL : "error, warn, info or debug";
+}
+
+static const char *set_ca_file(struct config *c, const char *value)
+{
+    return replace(&c->ca_file, value, "a file of certificates (PEM)");
+}
+
+static const char *set_text(char **to, const char *value)
+{
+    if (strlen(value) > TEXT_MAX)
+        return "at most 63 octets";
+    free(*to);
+    *to = value[0] ? steer_strdup(value) : NULL;
+    return NULL;
+}
+
+static const char *set_nsid(struct config *c, const char *value)
+{
+    return set_text(&c->nsid, value);
+}
+
+static const char *set_version(struct config *c, const char *value)
+{
+    return set_text(&c->version, value);
+}
+
+static const struct setting settings[] = {
+    {"listen", true, set_listen},         {"admin", false, set_admin},
+    {"data", false, set_data},            {"geo", true, set_geo},
+    {"workers", false, set_workers},      {"pin", false, set_pin},
+    {"log_level", false, set_log_level},  {"ca_file", false, set_ca_file},
+    {"nsid", false, set_nsid},            {"version_text", false, set_version},
+};
+
+static const struct setting *find_setting(const char *name)
+{
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(settings); i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+// ---- the file ------------------------------------------------------------------------------------
+
+static bool complain(const char *file, struct steer_where at, const char *message)
+{
+    fprintf(stderr, "steerd: %s:%u:%u: %s\n", file, at.line, at.column, message);
+    return false;
+}
+
+static const char *scalar_text(const json_t *value, char *number, size_t size)
+{
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "true" : "false";
+    if (!json_is_integer(value))
+        return NULL;
+    snprintf(number, size, "%lld", (long long)json_integer_value(value));
+    return number;
+}
+
+static bool file_value(struct config *c, const struct setting *s, const json_t *value, const char *file,
+                       struct steer_where at)
+{
+    char number[32];
+    char message[256];
+    const char *text = scalar_text(value, number, sizeof number);
+    const char *wanted = text ? s->set(c, text) : "a plain value";
+    if (!wanted)
+        return true;
+    snprintf(message, sizeof message, "'%s' takes %s", s->name, wanted);
+    return complain(file, at, message);
+}
+
+static bool file_entry(struct config *c, const struct steer_tree *tree, const char *key,
+                       const json_t *value, const struct steer_position *p, const char *file)
+{
+    const struct setting *s = find_setting(key);
+    if (!s) {
+        const char *names[STEER_ARRAY_LEN(settings)];
+        char message[512];
+        for (unsigned i = 0; i < STEER_ARRAY_LEN(settings); i++)
+            names[i] = settings[i].name;
+        const char *near = steer_nearest_word(key, names, STEER_ARRAY_LEN(settings));
+        snprintf(message, sizeof message, near ? "unknown key '%s'; did you mean '%s'?" : "unknown key '%s'",
+                 key, near);
+        return complain(file, p->key_at, message);
+    }
+    if (!json_is_array(value))
+        return file_value(c, s, value, file, p->at);
+    if (!s->list)
+        return complain(file, p->at, "one value is wanted here, not a list");
+    const struct steer_position *items = steer_tree_positions(tree, value);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!file_value(c, s, json_array_get(value, i), file, items[i].at))
+            return false;
+    return true;
+}
+
+static bool read_file(struct config *c, const char *file)
+{
+    struct steer_buf text = {0};
+    struct steer_tree tree;
+    struct steer_diag diag = {0};
+    char line[2048];
+    enum steer_err err = steer_buf_read_file(&text, file, FILE_MAX_BYTES, &diag);
+    if (err == STEER_OK)
+        err = steer_tree_parse(text.data, text.len, file, &tree, &diag);
+    steer_buf_fini(&text);
+    if (err != STEER_OK) {
+        fprintf(stderr, "steerd: %s\n", steer_diag_format(&diag, line, sizeof line));
+        return false;
+    }
+    bool good = json_is_object(tree.root);
+    if (!good)
+        complain(file, tree.at, "a configuration is a mapping, like `listen: [127.0.0.1:5300]`");
+    const struct steer_position *p = good ? steer_tree_positions(&tree, tree.root) : NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach(tree.root, key, value)
+    {
+        if (good && !file_entry(c, &tree, key, value, p, file))
+            good = false;
+        p++;
+    }
+    steer_tree_fini(&tree);
+    return good;
+}
+
+// ---- the command line ----------------------------------------------------------------------------
+
+static const char usage[] =
+    "usage: steerd [--listen ADDR:PORT]... [--admin ADDR:PORT] [--data DIR] [--geo FILE]...\n"
+    "              [--workers N] [--config FILE] [--check-config]\n"
+    "\n"
+    "An authoritative DNS server that decides per query which answer each client gets.\n"
+    "\n"
+    "  --listen ADDR:PORT   answer DNS there, UDP and TCP (repeatable; 127.0.0.1:5300)\n"
+    "  --admin ADDR:PORT    the HTTP API that steerctl speaks to (127.0.0.1:8053)\n"
+    "  --data DIR           the database and the admin token (./data)\n"
+    "  --geo FILE           an .mmdb file; a later one fills in what earlier ones leave open\n"
+    "  --workers N          UDP workers per listen address (one per core)\n"
+    "  --pin true|false     keep each worker on one core (false)\n"
+    "  --ca-file FILE       certificates that https checks trust (the system's)\n"
+    "  --nsid TEXT          what NSID and id.server say (off)\n"
+    "  --version-text TEXT  what version.bind says (off)\n"
+    "  --log-level LEVEL    error, warn, info or debug (info)\n"
+    "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command line\n"
+    "                       overrides it\n"
+    "  --check-config       check configuration and geo files, change nothing, and exit\n"
+    "  --version, --help\n";
+
+enum { OPT_CONFIG = 1000, OPT_CHECK, OPT_VERSION, OPT_HELP };
+
+static const struct option options[] = {
+    {"listen", required_argument, NULL, 0},       {"admin", required_argument, NULL, 1},
+    {"data", required_argument, NULL, 2},         {"geo", required_argument, NULL, 3},
+    {"workers", required_argument, NULL, 4},      {"pin", required_argument, NULL, 5},
+    {"log-level", required_argument, NULL, 6},    {"ca-file", required_argument, NULL, 7},
+    {"nsid", required_argument, NULL, 8},         {"version-text", required_argument, NULL, 9},
+    {"config", required_argument, NULL, OPT_CONFIG}, {"check-config", no_argument, NULL, OPT_CHECK},
+    {"version", no_argument, NULL, OPT_VERSION},  {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static enum config_result usage_error(const char *message, const char *value)
+{
+    fprintf(stderr, "steerd: %s%s%s\nTry `steerd --help`.\n", message, value ? ": " : "",
+            value ? value : "");
+    return CONFIG_EXIT_USAGE;
+}
+
+// What the command line gives of a list takes the place of the file's.
+static void forget_list(struct config *c, int option, bool *seen)
+{
+    if (seen[option])
+        return;
+    seen[option] = true;
+    if (option == 0)
+        c->listen_count = 0;
+    while (option == 3 && c->geo_count) {
+        free(c->geo[--c->geo_count]);
+        c->geo[c->geo_count] = NULL;
+    }
+}
+
+static enum config_result read_option(struct config *c, int option, bool *seen)
+{
+    char message[128];
+    switch (option) {
+    case OPT_CONFIG:
+        return CONFIG_RUN; // read before
+    case OPT_CHECK:
+        c->check_only = true;
+        return CONFIG_RUN;
+    case OPT_VERSION:
+        printf("steerd %s\n", STEER_VERSION);
+        return CONFIG_EXIT_OK;
+    case OPT_HELP:
+        fputs(usage, stdout);
+        return CONFIG_EXIT_OK;
+    default:
+        break;
+    }
+    if (option < 0 || option >= (int)STEER_ARRAY_LEN(settings)) {
+        fputs("Try `steerd --help`.\n", stderr);
+        return CONFIG_EXIT_USAGE;
+    }
+    forget_list(c, option, seen);
+    const char *wanted = settings[option].set(c, optarg);
+    if (!wanted)
+        return CONFIG_RUN;
+    snprintf(message, sizeof message, "--%s takes %s, not", options[option].name, wanted);
+    return usage_error(message, optarg);
+}
+
+static enum config_result read_files(int argc, char **argv, struct config *c)
+{
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if (option == OPT_CONFIG && !read_file(c, optarg))
+            return CONFIG_EXIT_USAGE;
+    opterr = 1;
+    optind = 1;
+    return CONFIG_RUN;
+}
+
+static void set_defaults(struct config *c)
+{
+    memset(c, 0, sizeof *c);
+    c->log_level = STEER_LOG_INFO;
+    c->data = steer_strdup("data");
+    (void)set_admin(c, "127.0.0.1:8053");
+}
+
+enum config_result config_read(int argc, char **argv, struct config *c)
+{
+    bool seen[STEER_ARRAY_LEN(settings)] = {false};
+    set_defaults(c);
+    enum config_result result = read_files(argc, argv, c);
+    while (result == CONFIG_RUN) {
+        int option = getopt_long(argc, argv, "", options, NULL);
+        if (option == -1)
+            break;
+        result = read_option(c, option, seen);
+    }
+    if (result == CONFIG_RUN && optind < argc)
+        result = usage_error("no arguments are taken beside the options", argv[optind]);
+    if (result == CONFIG_RUN && !c->listen_count)
+        (void)set_listen(c, "127.0.0.1:5300");
+    return result;
+}
+
+void config_fini(struct config *c)
+{
+    for (size_t i = 0; i < c->geo_count; i++)
+        free(c->geo[i]);
+    free(c->data);
+    free(c->ca_file);
+    free(c->nsid);
+    free(c->version);
+}

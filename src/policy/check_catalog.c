@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What only the whole catalogue can tell: every reference, loops, depth, and what a record's tree
+// can give. Each object is looked at once; what a policy or pool amounts to is remembered.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decide_internal.h"
+#include "steerd/base/hash.h"
+#include "steerd/wire/message.h"
+
+enum { GIVES_A = 1, GIVES_AAAA = 2, GIVES_CNAME = 4 };
+
+// A node, and the object that it stands in.
+struct spot {
+    const struct steer_node *node;
+    const struct steer_object *in;
+};
+
+// What a tree amounts to.
+struct facts {
+    uint8_t gives;
+    uint8_t depth;
+    bool geo;
+    struct spot serve_none; // the first node with serve_none
+    struct spot negative; // the first by which some clients get nothing: a geo without default, or
+                          // serve_none in a tree that depends on the client
+    struct spot several;  // the first pool that gives several endpoints at once
+};
+
+enum visit { NOT_VISITED, UNDER_WAY, VISITED };
+
+struct policy_facts {
+    enum visit visit;
+    struct facts facts;
+};
+
+struct checker {
+    const struct steer_catalog *catalog;
+    struct steer_diag *diag;
+    uint8_t *pool_gives;                 // by index
+    struct policy_facts *policies;       // by index
+    uint32_t stack[STEER_DEPTH_MAX + 1]; // policies under way
+    uint32_t stack_count;
+};
+
+static enum steer_err fail(const struct checker *c, const struct steer_object *object,
+                           struct steer_where at, const char *fmt, ...) STEER_PRINTF(4, 5);
+
+static enum steer_err fail(const struct checker *c, const struct steer_object *object,
+                           struct steer_where at, const char *fmt, ...)
+{
+    char text[900];
+    char path[STEER_PATH_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (!at.line)
+        at = object->at;
+    return steer_diag_at(c->diag, object->file, at.line, at.column, "%s: %s",
+                         steer_object_path(object, path), text);
+}
+
+// ---- references ----------------------------------------------------------------------------------
+
+static const char *nearest(const struct checker *c, enum steer_kind kind, const char *name)
+{
+    size_t count;
+    struct steer_object *const *items = steer_catalog_items(c->catalog, kind, &count);
+    const char **names = steer_calloc(count, sizeof(char *));
+    for (size_t i = 0; i < count; i++)
+        names[i] = items[i]->name;
+    const char *found = steer_nearest_word(name, names, count);
+    free(names);
+    return found;
+}
+
+static enum steer_err unknown(const struct checker *c, const struct steer_object *object,
+                              struct steer_where at, enum steer_kind kind, const char *name)
+{
+    static const enum steer_kind targets[] = {STEER_ENDPOINT, STEER_POOL, STEER_POLICY};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(targets) && kind >= STEER_ENDPOINT; i++)
+        if (steer_catalog_get(c->catalog, targets[i], name))
+            return fail(c, object, at, "%s '%s' is not defined; '%s' is the name of a%s %s",
+                        steer_kind_text(kind), name, name, targets[i] == STEER_ENDPOINT ? "n" : "",
+                        steer_kind_text(targets[i]));
+    const char *near = nearest(c, kind, name);
+    if (near)
+        return fail(c, object, at, "%s '%s' is not defined; did you mean '%s'?",
+                    steer_kind_text(kind), name, near);
+    return fail(c, object, at, "%s '%s' is not defined", steer_kind_text(kind), name);
+}
+
+static enum steer_err check_endpoint(const struct checker *c, const struct steer_object *object)
+{
+    const struct steer_endpoint *e = &object->endpoint;
+    if (e->site && !steer_catalog_get(c->catalog, STEER_SITE, e->site))
+        return unknown(c, object, object->at, STEER_SITE, e->site);
+    for (uint32_t i = 0; i < e->check_count; i++)
+        if (!steer_catalog_get(c->catalog, STEER_CHECK, e->checks[i]))
+            return unknown(c, object, object->at, STEER_CHECK, e->checks[i]);
+    if (!e->has_v4 && !e->has_v6 && !e->has_hostname)
+        return fail(c, object, object->at, "needs ipv4, ipv6 or hostname");
+    if (e->check_count && !e->has_v4 && !e->has_v6)
+        return fail(c, object, object->at, "check '%s' needs an address to probe; add ipv4 or ipv6",
+                    e->checks[0]);
+    return STEER_OK;
+}
+
+static uint8_t endpoint_gives(const struct steer_endpoint *e)
+{
+    return (uint8_t)((e->has_v4 ? GIVES_A : 0) | (e->has_v6 ? GIVES_AAAA : 0) |
+                     (e->has_hostname ? GIVES_CNAME : 0));
+}
+
+static enum steer_err check_pool(const struct checker *c, const struct steer_object *object,
+                                 uint8_t *gives)
+{
+    const struct steer_pool *pool = &object->pool;
+    if (!pool->member_count)
+        return fail(c, object, object->at, "a pool needs at least one endpoint");
+    for (uint32_t i = 0; i < pool->member_count; i++) {
+        const struct steer_member *member = &pool->members[i];
+        const struct steer_object *endpoint =
+            steer_catalog_get(c->catalog, STEER_ENDPOINT, member->endpoint);
+        if (!endpoint)
+            return unknown(c, object, member->at, STEER_ENDPOINT, member->endpoint);
+        *gives |= endpoint_gives(&endpoint->endpoint);
+    }
+    return STEER_OK;
+}
+
+// ---- trees ---------------------------------------------------------------------------------------
+
+static void note(struct spot *spot, struct spot found)
+{
+    if (!spot->node)
+        *spot = found;
+}
+
+static void merge(struct facts *into, const struct facts *from, uint8_t levels_above)
+{
+    into->gives |= from->gives;
+    into->geo |= from->geo;
+    if (from->depth + levels_above > into->depth)
+        into->depth = (uint8_t)(from->depth + levels_above);
+    note(&into->serve_none, from->serve_none);
+    note(&into->negative, from->negative);
+    note(&into->several, from->several);
+}
+
+static enum steer_err walk(struct checker *c, const struct steer_object *object,
+                           const struct steer_node *node, unsigned level, struct facts *facts);
+
+static enum steer_err loop(const struct checker *c, const struct steer_object *object,
+                           const struct steer_node *node, uint32_t closing)
+{
+    size_t count;
+    struct steer_object *const *items = steer_catalog_items(c->catalog, STEER_POLICY, &count);
+    struct steer_buf path = {0};
+    uint32_t i = 0;
+    while (c->stack[i] != closing)
+        i++;
+    for (; i < c->stack_count; i++)
+        steer_buf_printf(&path, "%s -> ", items[c->stack[i]]->name);
+    steer_buf_puts(&path, items[closing]->name);
+    enum steer_err err = fail(c, object, node->at, "policy loop: %s", path.data);
+    steer_buf_fini(&path);
+    return err;
+}
+
+static enum steer_err too_deep(const struct checker *c, const struct steer_object *object,
+                               const struct steer_node *node)
+{
+    return fail(c, object, node->at, "nodes nest deeper than %d%s%s", STEER_DEPTH_MAX,
+                node->kind == STEER_NODE_USE ? ", through policy " : "",
+                node->kind == STEER_NODE_USE ? node->name : "");
+}
+
+// The facts of a policy, on its first use or at its turn. from and node are NULL at its turn.
+static enum steer_err visit_policy(struct checker *c, uint32_t index,
+                                   const struct steer_object *from, const struct steer_node *node)
+{
+    size_t count;
+    struct steer_object *const *items = steer_catalog_items(c->catalog, STEER_POLICY, &count);
+    struct policy_facts *policy = &c->policies[index];
+    if (policy->visit == VISITED)
+        return STEER_OK;
+    if (policy->visit == UNDER_WAY)
+        return loop(c, from, node, index);
+    if (c->stack_count == STEER_DEPTH_MAX)
+        return too_deep(c, from, node);
+    policy->visit = UNDER_WAY;
+    c->stack[c->stack_count++] = index;
+    enum steer_err err = walk(c, items[index], &items[index]->tree, 1, &policy->facts);
+    c->stack_count--;
+    policy->visit = VISITED;
+    return err;
+}
+
+static enum steer_err walk_use(struct checker *c, const struct steer_object *object,
+                               const struct steer_node *node, unsigned level, struct facts *facts)
+{
+    uint32_t index;
+    if (!steer_catalog_index(c->catalog, STEER_POLICY, node->name, &index))
+        return unknown(c, object, node->at, STEER_POLICY, node->name);
+    enum steer_err err = visit_policy(c, index, object, node);
+    if (err)
+        return err;
+    const struct facts *policy = &c->policies[index].facts;
+    if (level + policy->depth > STEER_DEPTH_MAX)
+        return too_deep(c, object, node);
+    merge(facts, policy, 1);
+    return STEER_OK;
+}
+
+static bool gives_several(const struct steer_pool *pool)
+{
+    return pool->pick != STEER_PICK_ONE && pool->pick_count > 1 && pool->member_count > 1;
+}
+
+static enum steer_err walk_pool(struct checker *c, const struct steer_object *object,
+                                const struct steer_node *node, struct facts *facts)
+{
+    uint32_t index;
+    if (!steer_catalog_index(c->catalog, STEER_POOL, node->name, &index))
+        return unknown(c, object, node->at, STEER_POOL, node->name);
+    facts->gives = c->pool_gives[index];
+    if (gives_several(&steer_catalog_get(c->catalog, STEER_POOL, node->name)->pool))
+        facts->several = (struct spot){node, object};
+    return STEER_OK;
+}
+
+static enum steer_err walk_leaf(struct checker *c, const struct steer_object *object,
+                                const struct steer_node *node, struct facts *facts)
+{
+    if (node->kind == STEER_NODE_POOL)
+        return walk_pool(c, object, node, facts);
+    if (node->kind == STEER_NODE_ENDPOINT) {
+        const struct steer_object *endpoint =
+            steer_catalog_get(c->catalog, STEER_ENDPOINT, node->name);
+        if (!endpoint)
+            return unknown(c, object, node->at, STEER_ENDPOINT, node->name);
+        facts->gives = endpoint_gives(&endpoint->endpoint);
+    }
+    for (uint32_t i = 0; i < node->fixed_count; i++) {
+        uint16_t type = node->fixed[i].type;
+        facts->gives |= (uint8_t)(type == STEER_TYPE_A       ? GIVES_A
+                                  : type == STEER_TYPE_AAAA  ? GIVES_AAAA
+                                  : type == STEER_TYPE_CNAME ? GIVES_CNAME
+                                                             : 0);
+    }
+    return STEER_OK;
+}
+
+// A negative answer carries scope 0, so that what one class of clients gets is cached for all of
+// them (RFC 7871 7.4): below, at and above a geo alike.
+static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
+{
+    if (node->when == STEER_WHEN_SERVE_NONE) {
+        note(&facts->serve_none, here);
+        if (facts->geo)
+            note(&facts->negative, here);
+    }
+    if (node->kind != STEER_NODE_GEO)
+        return;
+    bool has_default = false;
+    for (uint32_t i = 0; i < node->child_count; i++)
+        has_default |= node->children[i].is_default;
+    facts->geo = true;
+    if (!has_default)
+        note(&facts->negative, here);
+    if (facts->serve_none.node)
+        note(&facts->negative, facts->serve_none);
+}
+
+static enum steer_err walk(struct checker *c, const struct steer_object *object,
+                           const struct steer_node *node, unsigned level, struct facts *facts)
+{
+    if (level > STEER_DEPTH_MAX)
+        return too_deep(c, object, node);
+    *facts = (struct facts){.depth = 1};
+    enum steer_err err = node->kind == STEER_NODE_USE ? walk_use(c, object, node, level, facts)
+                                                      : walk_leaf(c, object, node, facts);
+    for (uint32_t i = 0; !err && i <= node->child_count; i++) {
+        const struct steer_node *child =
+            i < node->child_count ? node->children[i].node : node->substitute;
+        struct facts below;
+        if (!child)
+            continue;
+        err = walk(c, object, child, level + 1, &below);
+        if (!err)
+            merge(facts, &below, 1);
+    }
+    if (!err)
+        judge_negative(node, (struct spot){node, object}, facts);
+    return err;
+}
+
+// ---- steered records -----------------------------------------------------------------------------
+
+static enum steer_err refuse_negative(const struct checker *c, const struct steer_object *record,
+                                      struct spot spot)
+{
+    char owner[STEER_PATH_MAX];
+    char path[STEER_PATH_MAX] = "";
+    if (spot.in != record)
+        snprintf(path, sizeof path, " (used by %.1000s)", steer_object_path(record, owner));
+    if (spot.node->when == STEER_WHEN_SERVE_NONE)
+        return fail(
+            c, spot.in, spot.node->at,
+            "serve_none in a tree that depends on the client%.500s: resolvers cache a negative "
+            "answer for all their clients; give an `answer` as substitute instead, or say "
+            "`allow_negative: true` in the record",
+            path);
+    return fail(c, spot.in, spot.node->at,
+                "geo without default%.500s: clients elsewhere would get a negative answer, which "
+                "resolvers cache for all their clients; add `default: {answer: ...}`, or say "
+                "`allow_negative: true` in the record",
+                path);
+}
+
+static enum steer_err check_steered(struct checker *c, const struct steer_object *object)
+{
+    const struct steer_steered *steered = &object->steered;
+    struct facts facts;
+    enum steer_err err = walk(c, object, steered->tree, 1, &facts);
+    if (err)
+        return err;
+    struct steer_where at = steered->tree->at;
+    bool cname = steered->kind == STEER_STEERED_CNAME;
+    if (cname && !(facts.gives & GIVES_CNAME))
+        return fail(c, object, at, "nothing in it has a hostname, which a cname record gives");
+    if (!cname && !(facts.gives & (GIVES_A | GIVES_AAAA)))
+        return fail(c, object, at, "nothing in it has an IPv4 or IPv6 address");
+    if (cname && facts.several.node)
+        return fail(c, object, at,
+                    "pool '%s' gives several endpoints at once, but a cname record has one target; "
+                    "use `pick: one`",
+                    facts.several.node->name);
+    if (facts.negative.node && !steered->allow_negative)
+        return refuse_negative(c, object, facts.negative);
+    return STEER_OK;
+}
+
+static enum steer_err check_one(struct checker *c, const struct steer_object *object,
+                                uint32_t index)
+{
+    switch (object->kind) {
+    case STEER_ENDPOINT:
+        return check_endpoint(c, object);
+    case STEER_POOL:
+        return check_pool(c, object, &c->pool_gives[index]);
+    case STEER_POLICY:
+        return visit_policy(c, index, NULL, NULL);
+    case STEER_STEERED:
+        return check_steered(c, object);
+    case STEER_SITE:
+    case STEER_CHECK:
+    case STEER_KINDS:
+        break;
+    }
+    return STEER_OK;
+}
+
+enum steer_err steer_catalog_check(const struct steer_catalog *catalog, struct steer_diag *diag)
+{
+    struct checker c = {.catalog = catalog, .diag = diag};
+    c.pool_gives = steer_calloc(steer_catalog_count(catalog, STEER_POOL), 1);
+    c.policies = steer_calloc(steer_catalog_count(catalog, STEER_POLICY), sizeof *c.policies);
+    enum steer_err err = STEER_OK;
+    for (enum steer_kind kind = STEER_ENDPOINT; kind < STEER_KINDS && !err; kind++) {
+        size_t count;
+        struct steer_object *const *items = steer_catalog_items(catalog, kind, &count);
+        for (size_t i = 0; i < count && !err; i++)
+            err = check_one(&c, items[i], (uint32_t)i);
+    }
+    free(c.pool_gives);
+    free(c.policies);
+    return err;
+}

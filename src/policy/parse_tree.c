@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Trees of nodes, and the steered record around one.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy_internal.h"
+#include "steerd/wire/message.h"
+
+#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover or geo"
+
+static const struct steer_node *parse_child(struct steer_parse *p, const struct steer_item *item)
+{
+    struct steer_node *node = steer_arena_calloc(p->arena, sizeof *node);
+    steer_parse_node(p, item, node);
+    return node;
+}
+
+// ---- kinds ---------------------------------------------------------------------------------------
+
+static void parse_reference(struct steer_parse *p, const struct steer_item *item,
+                            struct steer_node *node)
+{
+    node->name = steer_value_name(p, item);
+}
+
+static void parse_answer(struct steer_parse *p, const struct steer_item *item,
+                         struct steer_node *node)
+{
+    struct steer_entries entries;
+    struct steer_item entry;
+    if (!steer_doc_mapping(p, item, "{A: [192.0.2.80], AAAA: [\"2001:db8::80\"]}"))
+        return;
+    struct steer_fixed *fixed =
+        steer_arena_calloc(p->arena, json_object_size(item->json) * sizeof *fixed);
+    steer_entries_of(p, item, &entries);
+    while (!p->err && steer_entries_next(&entries, &entry)) {
+        uint16_t type = 0;
+        if (!steer_parse_type(p, &entry, &type))
+            steer_doc_fail(p, entry.key_at, "'%.60s' is not a record type like A, AAAA or TXT",
+                           entry.key);
+        if (type == STEER_TYPE_SOA || type == STEER_TYPE_NS)
+            steer_doc_fail(p, entry.key_at, "%s cannot be steered", entry.key);
+        for (uint32_t i = 0; i < node->fixed_count; i++)
+            if (fixed[i].type == type)
+                steer_doc_fail(p, entry.key_at, "type '%s' is given twice in one answer", entry.key);
+        steer_parse_rrset(p, &entry, type, &fixed[node->fixed_count++]);
+    }
+    node->fixed = fixed;
+}
+
+static void parse_weighted(struct steer_parse *p, const struct steer_item *item,
+                           struct steer_node *node)
+{
+    static const char *const keys[] = {"weight", "to"};
+    static const struct steer_shape shape = {.what = "an entry of 'weighted'",
+                                             .example = "{weight: 90, to: {pool: eu}}",
+                                             .keys = keys,
+                                             .key_count = 2};
+    struct steer_entries entries;
+    struct steer_item entry, weight, to;
+    uint64_t total = 0;
+    if (!steer_doc_list(p, item, "[{weight: 90, to: {pool: eu}}, {weight: 10, to: {pool: us}}]"))
+        return;
+    struct steer_child *children =
+        steer_arena_calloc(p->arena, json_array_size(item->json) * sizeof *children);
+    steer_entries_of(p, item, &entries);
+    while (!p->err && steer_entries_next(&entries, &entry) && steer_doc_keys(p, &entry, &shape)) {
+        struct steer_child *child = &children[node->child_count++];
+        child->at = entry.at;
+        if (!steer_doc_find(p, &entry, "weight", &weight))
+            steer_doc_fail(p, entry.at, "an entry of 'weighted' needs 'weight', from 0 to %d",
+                           STEER_WEIGHT_MAX);
+        if (!steer_doc_find(p, &entry, "to", &to)) {
+            steer_doc_fail(p, entry.at, "an entry of 'weighted' needs 'to', like {pool: eu}");
+            return;
+        }
+        child->weight = (uint16_t)steer_value_uint(p, &weight, 0, STEER_WEIGHT_MAX);
+        total += child->weight;
+        child->node = parse_child(p, &to);
+    }
+    if (total == 0)
+        steer_doc_warn(p, item->at, "all weights are 0: each child is as likely as the others");
+    node->children = children;
+}
+
+static void parse_failover(struct steer_parse *p, const struct steer_item *item,
+                           struct steer_node *node)
+{
+    struct steer_entries entries;
+    struct steer_item entry;
+    if (!steer_doc_list(p, item, "[{pool: eu}, {pool: us}]"))
+        return;
+    struct steer_child *children =
+        steer_arena_calloc(p->arena, json_array_size(item->json) * sizeof *children);
+    steer_entries_of(p, item, &entries);
+    while (!p->err && steer_entries_next(&entries, &entry)) {
+        struct steer_child *child = &children[node->child_count++];
+        child->at = entry.at;
+        child->node = parse_child(p, &entry);
+    }
+    node->children = children;
+}
+
+// ---- geo -----------------------------------------------------------------------------------------
+
+// The places that the rules of one geo have named so far.
+struct seen {
+    struct steer_map places; // written place -> index into at
+    struct steer_where *at;
+    size_t count, cap;
+};
+
+static void parse_place(struct steer_parse *p, const struct steer_item *item, struct seen *seen,
+                        struct steer_place *place)
+{
+    struct steer_diag why;
+    const char *text = steer_value_string(p, item);
+    if (!p->err && steer_place_parse(text, place, &why))
+        steer_doc_fail(p, item->at, "%s", why.message);
+    uint32_t first;
+    char key[16];
+    if (p->err)
+        return;
+    steer_place_format(place, key, sizeof key);
+    if (steer_map_get(&seen->places, key, &first)) {
+        steer_doc_fail(p, item->at,
+                       "place '%s' is in two rules of this geo; the first is at line %u, column %u",
+                       text, seen->at[first].line, seen->at[first].column);
+        return;
+    }
+    steer_map_put(&seen->places, key, (uint32_t)seen->count);
+    seen->at = steer_grow(seen->at, &seen->cap, seen->count + 1, sizeof *seen->at);
+    seen->at[seen->count++] = item->at;
+}
+
+static void parse_match(struct steer_parse *p, const struct steer_item *item, struct seen *seen,
+                        struct steer_child *child)
+{
+    struct steer_entries entries;
+    struct steer_item entry;
+    bool one = json_is_string(item->json);
+    if (!one && !steer_doc_list(p, item, "[EU, NA-US-CA]"))
+        return;
+    size_t count = one ? 1 : json_array_size(item->json);
+    if (count > UINT16_MAX)
+        steer_doc_fail(p, item->at, "more than %d places in one rule", UINT16_MAX);
+    struct steer_place *places = steer_arena_calloc(p->arena, count * sizeof *places);
+    if (one) {
+        parse_place(p, item, seen, &places[0]);
+    } else {
+        steer_entries_of(p, item, &entries);
+        for (size_t i = 0; !p->err && steer_entries_next(&entries, &entry); i++)
+            parse_place(p, &entry, seen, &places[i]);
+    }
+    child->place_count = (uint16_t)count;
+    child->places = places;
+}
+
+static void parse_rules(struct steer_parse *p, const struct steer_item *rules, struct seen *seen,
+                        struct steer_node *node, struct steer_child *children)
+{
+    static const char *const keys[] = {"match", "to", "fence"};
+    static const struct steer_shape shape = {.what = "a rule of 'geo'",
+                                             .example = "{match: [EU, AF], to: {pool: eu}}",
+                                             .keys = keys,
+                                             .key_count = 3};
+    struct steer_entries entries;
+    struct steer_item entry, match, to;
+    steer_entries_of(p, rules, &entries);
+    while (!p->err && steer_entries_next(&entries, &entry) && steer_doc_keys(p, &entry, &shape)) {
+        struct steer_child *child = &children[node->child_count++];
+        child->at = entry.at;
+        if (!steer_doc_find(p, &entry, "match", &match)) {
+            steer_doc_fail(p, entry.at, "a rule of 'geo' needs 'match', like [EU, NA-US-CA]");
+            return;
+        }
+        if (!steer_doc_find(p, &entry, "to", &to)) {
+            steer_doc_fail(p, entry.at, "a rule of 'geo' needs 'to', like {pool: eu}");
+            return;
+        }
+        parse_match(p, &match, seen, child);
+        child->fence = steer_doc_bool(p, &entry, "fence", false);
+        child->node = parse_child(p, &to);
+    }
+}
+
+static void parse_geo(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+{
+    static const char *const keys[] = {"rules", "default"};
+    static const struct steer_shape shape = {
+        .what = "'geo'",
+        .example = "{rules: [{match: EU, to: {pool: eu}}], default: {pool: us}}",
+        .keys = keys,
+        .key_count = 2};
+    struct steer_item rules, otherwise;
+    struct seen seen = {0};
+    if (!steer_doc_keys(p, item, &shape))
+        return;
+    if (!steer_doc_find(p, item, "rules", &rules)) {
+        steer_doc_fail(p, item->key_at, "'geo' needs 'rules', like [{match: EU, to: {pool: eu}}]");
+        return;
+    }
+    if (!steer_doc_list(p, &rules, "[{match: EU, to: {pool: eu}}]"))
+        return;
+    struct steer_child *children =
+        steer_arena_calloc(p->arena, (json_array_size(rules.json) + 1) * sizeof *children);
+    parse_rules(p, &rules, &seen, node, children);
+    steer_map_fini(&seen.places);
+    free(seen.at);
+    if (steer_doc_find(p, item, "default", &otherwise)) {
+        struct steer_child *child = &children[node->child_count++];
+        child->is_default = true;
+        child->at = otherwise.at;
+        child->node = parse_child(p, &otherwise);
+    }
+    node->children = children;
+}
+
+// ---- options -------------------------------------------------------------------------------------
+
+static void parse_when(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+{
+    const char *word = json_string_value(item->json);
+    if (json_is_object(item->json)) {
+        node->when = STEER_WHEN_SUBSTITUTE;
+        node->substitute = parse_child(p, item);
+    } else if (word && strcmp(word, "serve_all") == 0) {
+        node->when = STEER_WHEN_SERVE_ALL;
+    } else if (word && strcmp(word, "serve_none") == 0) {
+        node->when = STEER_WHEN_SERVE_NONE;
+    } else {
+        steer_doc_fail(p, item->at,
+                       "'when_unavailable' must be serve_all, serve_none or a node like {pool: eu}");
+    }
+}
+
+static void parse_options(struct steer_parse *p, const struct steer_item *item,
+                          struct steer_node *node)
+{
+    struct steer_item option;
+    node->min_available = (struct steer_minimum){.value = 1};
+    if (steer_doc_find(p, item, "min_available", &option)) {
+        if (node->kind == STEER_NODE_POOL)
+            steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
+        else if (node->child_count == 0)
+            steer_doc_fail(p, option.key_at, "'min_available' goes only with weighted, failover and geo");
+        node->min_available = steer_value_minimum(p, &option);
+    }
+    if (steer_doc_find(p, item, "when_unavailable", &option)) {
+        if (node->kind == STEER_NODE_ANSWER)
+            steer_doc_fail(p, option.key_at, "'when_unavailable' says nothing here: an answer is "
+                                             "always available");
+        parse_when(p, &option, node);
+    }
+    if (steer_doc_find(p, item, "trickle", &option)) {
+        if (node->kind != STEER_NODE_FAILOVER)
+            steer_doc_fail(p, option.key_at, "'trickle' goes only with failover");
+        node->trickle_ppm = steer_value_percent(p, &option);
+    }
+    if (steer_doc_find(p, item, "failback", &option)) {
+        const char *word = json_string_value(option.json);
+        if (node->kind != STEER_NODE_FAILOVER)
+            steer_doc_fail(p, option.key_at, "'failback' goes only with failover");
+        if ((word && strcmp(word, "manual") == 0) || json_is_object(option.json))
+            steer_doc_fail(p, option.at, "failback other than 'auto' is not supported by this version");
+        if (!word || strcmp(word, "auto") != 0)
+            steer_doc_fail(p, option.at, "'failback' must be auto");
+    }
+}
+
+// ---- nodes ---------------------------------------------------------------------------------------
+
+static const struct {
+    const char *key;
+    enum steer_node_kind kind;
+    void (*parse)(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
+} node_kinds[] = {
+    {"endpoint", STEER_NODE_ENDPOINT, parse_reference}, {"pool", STEER_NODE_POOL, parse_reference},
+    {"use", STEER_NODE_USE, parse_reference},           {"answer", STEER_NODE_ANSWER, parse_answer},
+    {"weighted", STEER_NODE_WEIGHTED, parse_weighted},  {"failover", STEER_NODE_FAILOVER, parse_failover},
+    {"geo", STEER_NODE_GEO, parse_geo},
+};
+
+static void parse_kind(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+{
+    struct steer_item first = {0}, value;
+    size_t found = 0;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(node_kinds); i++) {
+        if (!steer_doc_find(p, item, node_kinds[i].key, &value))
+            continue;
+        if (first.key)
+            steer_doc_fail(p, value.key_at,
+                           "a node has one kind, and this one has '%s' and '%s'; nest them in "
+                           "weighted, failover or geo", first.key, value.key);
+        first = value;
+        found = i;
+    }
+    if (!p->err && !first.key) {
+        steer_doc_fail(p, item->at, "a node needs a kind: one of " NODE_KINDS);
+        return;
+    }
+    if (p->err)
+        return;
+    node->kind = node_kinds[found].kind;
+    node_kinds[found].parse(p, &first, node);
+}
+
+void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+{
+    static const char *const keys[] = {"endpoint", "pool",     "use",
+                                       "answer",   "weighted", "failover",
+                                       "geo",      "min_available", "when_unavailable",
+                                       "trickle",  "failback"};
+    static const char *const later[] = {"network", "nearest", "latency", "switch", "draw", "sticky",
+                                        "coherent", "ramp"};
+    static const struct steer_shape shape = {.what = "a node",
+                                             .example = "{pool: eu}",
+                                             .keys = keys,
+                                             .key_count = STEER_ARRAY_LEN(keys),
+                                             .later = later,
+                                             .later_count = STEER_ARRAY_LEN(later)};
+    node->at = item->at;
+    if (p->err)
+        return;
+    if (json_is_string(item->json)) {
+        const char *name = json_string_value(item->json);
+        steer_doc_fail(p, item->at,
+                       "a node must be a mapping: write {pool: %.63s} or {endpoint: %.63s}", name, name);
+    }
+    if (p->depth == STEER_DEPTH_MAX)
+        steer_doc_fail(p, item->at, "nodes nest deeper than %d", STEER_DEPTH_MAX);
+    if (!steer_doc_keys(p, item, &shape))
+        return;
+    p->depth++;
+    parse_kind(p, item, node);
+    parse_options(p, item, node);
+    p->depth--;
+}
+
+// ---- steered records -----------------------------------------------------------------------------
+
+const char *const steer_steered_words[STEER_STEERED_WORDS] = {"address", "cname", "mx", "srv", "txt"};
+
+// A geo without default may give a negative answer; where that was allowed it is worth a word.
+static void warn_negative(struct steer_parse *p, const struct steer_node *node)
+{
+    bool covered = node->kind != STEER_NODE_GEO;
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        covered = covered || node->children[i].is_default;
+        warn_negative(p, node->children[i].node);
+    }
+    if (node->substitute)
+        warn_negative(p, node->substitute);
+    if (!covered)
+        steer_doc_warn(p, node->at, "this geo has no default: clients elsewhere get an empty answer, "
+                                    "which resolvers keep for all their clients");
+}
+
+struct steer_object *steer_parse_steered(struct steer_parse *p, const struct steer_steered_head *head,
+                                         const struct steer_item *tree)
+{
+    if (p->err)
+        return NULL;
+    struct steer_object *object = steer_object_create(STEER_STEERED);
+    struct steer_node *root = steer_arena_calloc(&object->arena, sizeof *root);
+    p->arena = &object->arena;
+    steer_parse_node(p, tree, root);
+    p->arena = NULL;
+    if (p->err) {
+        steer_object_unref(object);
+        return NULL;
+    }
+    if (head->allow_negative)
+        warn_negative(p, root);
+    object->steered = (struct steer_steered){
+        .zone = *p->origin,
+        .owner = head->owner,
+        .kind = head->kind,
+        .ttl_s = head->ttl_s,
+        .allow_negative = head->allow_negative,
+        .tree = root,
+    };
+    char owner[STEER_NAME_TEXT_MAX], name[STEER_NAME_TEXT_MAX + 16];
+    snprintf(name, sizeof name, "%s %s", steer_name_format(head->owner.octets, owner),
+             steer_steered_words[head->kind]);
+    json_t *steer = json_deep_copy(tree->json);
+    json_t *definition = json_pack("{s:b, s:s, s:I, s:o}", "allow_negative", head->allow_negative,
+                                   "kind", steer_steered_words[head->kind], "ttl",
+                                   (json_int_t)head->ttl_s, "steer", steer);
+    steer_object_seal(object, name, definition, p, head->at);
+    json_decref(definition);
+    return object;
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Inside the room policy: from text to a tree of values with places, and from there to objects.
+//
+//   text --yaml.c, json.c--> builder (tree.c) --> struct steer_tree
+//        --document.c, parse_*.c through the readers of reader.c--> objects and records
+#ifndef STEERD_POLICY_INTERNAL_H
+#define STEERD_POLICY_INTERNAL_H
+
+#include <stdarg.h>
+
+#include "steerd/base/hash.h"
+#include "steerd/policy/document.h"
+
+// ---- tree.c: values with places -------------------------------------------------------------------
+
+enum {
+    STEER_TREE_DEPTH_MAX = 100,
+    STEER_TREE_NODES_MAX = 8 << 20,
+    // What all aliases of a document may stand for together: values, and one more for each 64 octets.
+    STEER_TREE_ALIASED_MAX = 100000,
+};
+
+struct steer_position {
+    struct steer_where key_at, at;
+};
+
+// Positions are kept per container, because jansson's true, false and null are singletons. Containers
+// that aliases share are one container with one set of positions: those of the anchored text.
+struct steer_span {
+    const json_t *container;
+    size_t first; // index into positions; then in the order of the container
+};
+
+struct steer_tree {
+    json_t *root;
+    struct steer_where at;
+    struct steer_span *spans; // open addressing by container
+    size_t span_cap, span_used;
+    struct steer_position *positions;
+    size_t position_cap, position_count;
+};
+
+// YAML, or JSON when the first non-blank octet is '{' or '['. Errors: STEER_EINVAL, with a place.
+enum steer_err steer_tree_parse(const char *text, size_t len, const char *file,
+                                struct steer_tree *tree, struct steer_diag *diag) STEER_MUST_USE;
+void steer_tree_fini(struct steer_tree *tree);
+// Positions of the container's entries, in its own order.
+const struct steer_position *steer_tree_positions(const struct steer_tree *tree,
+                                                  const json_t *container);
+
+// What the two text readers call. After the first error every call does nothing; the error is in err.
+struct steer_frame {
+    json_t *container; // owned until it is closed
+    struct steer_where at, key_at;
+    char *key; // of the mapping entry that is under way
+    struct steer_position *positions;
+    size_t count, cap;
+};
+
+struct steer_builder {
+    struct steer_tree *tree;
+    const char *file;
+    struct steer_diag *diag;
+    enum steer_err err;
+    uint64_t cost;  // of all values so far, aliased ones included
+    uint64_t nodes; // without aliases
+    unsigned depth;
+    struct steer_frame frames[STEER_TREE_DEPTH_MAX];
+};
+
+void steer_builder_fail(struct steer_builder *b, struct steer_where at, const char *fmt, ...)
+    STEER_PRINTF(3, 4);
+void steer_builder_open(struct steer_builder *b, bool mapping, struct steer_where at);
+// Returns the closed container (borrowed), NULL after an error.
+json_t *steer_builder_close(struct steer_builder *b);
+void steer_builder_key(struct steer_builder *b, const char *text, size_t len, struct steer_where at);
+// Takes the reference; NULL is an error already reported.
+void steer_builder_value(struct steer_builder *b, json_t *value, uint64_t cost,
+                         struct steer_where at);
+// Whether the next scalar is a key.
+bool steer_builder_wants_key(const struct steer_builder *b);
+uint64_t steer_scalar_cost(size_t len);
+
+void steer_yaml_read(struct steer_builder *b, const char *text, size_t len);
+void steer_json_read(struct steer_builder *b, const char *text, size_t len);
+
+// Octets of the valid UTF-8 sequence at text; 0 where there is none.
+unsigned steer_utf8_octets(const char *text, size_t left);
+// Makes a message safe to print and to put into JSON: control characters and broken UTF-8 become '?'.
+void steer_message_clean(char *message);
+
+// ---- reader.c: typed access with exact errors -----------------------------------------------------
+
+enum { STEER_WARNINGS_MAX = 1000 };
+
+struct steer_warnings {
+    struct steer_diag *items;
+    size_t count, cap;
+};
+
+// One pass over a document or a stored object. err is sticky: after the first error readers return
+// their fallback and report nothing more, so that a parser looks at err once, at its end.
+struct steer_parse {
+    const struct steer_tree *tree; // NULL: from the store, no places
+    const char *file;
+    const char *document;
+    struct steer_diag *diag;
+    enum steer_err err;
+    struct steer_arena *arena;       // takes what is parsed
+    const struct steer_name *origin; // of names in record data; NULL: they must be absolute
+    struct steer_warnings *warnings; // NULL: not wanted
+    unsigned depth;                  // of nodes
+};
+
+struct steer_item {
+    const char *key; // NULL in a list
+    const json_t *json;
+    struct steer_where key_at, at;
+};
+
+// Keys of a mapping. `later` are words of the model that this version does not know.
+struct steer_shape {
+    const char *what;    // "a check"
+    const char *example; // "{type: http, port: 80}"
+    const char *const *keys;
+    size_t key_count;
+    const char *const *later;
+    size_t later_count;
+};
+
+void steer_doc_fail(struct steer_parse *p, struct steer_where at, const char *fmt, ...)
+    STEER_PRINTF(3, 4);
+void steer_doc_warn(struct steer_parse *p, struct steer_where at, const char *fmt, ...)
+    STEER_PRINTF(3, 4);
+// "a string", "a list", ...
+const char *steer_json_kind(const json_t *json);
+// Fails with "'key' must be WANTED, not a list".
+void steer_doc_mismatch(struct steer_parse *p, const struct steer_item *item, const char *wanted);
+
+// Entries in the order of the text.
+struct steer_entries {
+    const json_t *container;
+    const struct steer_position *positions;
+    void *iter;
+    size_t index, count;
+};
+void steer_entries_of(const struct steer_parse *p, const struct steer_item *item,
+                      struct steer_entries *entries);
+bool steer_entries_next(struct steer_entries *entries, struct steer_item *entry);
+
+// False after an error, and where the mapping has no such key.
+bool steer_doc_find(const struct steer_parse *p, const struct steer_item *mapping, const char *key,
+                    struct steer_item *item);
+// Whether item is a mapping with none but the shape's keys; fails otherwise.
+bool steer_doc_keys(struct steer_parse *p, const struct steer_item *item,
+                    const struct steer_shape *shape);
+// Whether item is a mapping, or a list, with at least one entry; fails otherwise.
+bool steer_doc_mapping(struct steer_parse *p, const struct steer_item *item, const char *example);
+bool steer_doc_list(struct steer_parse *p, const struct steer_item *item, const char *example);
+
+// One value. Strings live in the arena; "" after an error.
+const char *steer_value_string(struct steer_parse *p, const struct steer_item *item);
+// The name of an object: 1-63 of A-Z a-z 0-9 _ . -
+const char *steer_value_name(struct steer_parse *p, const struct steer_item *item);
+bool steer_name_text_valid(const char *text);
+uint64_t steer_value_uint(struct steer_parse *p, const struct steer_item *item, uint64_t min,
+                          uint64_t max);
+// Milliseconds.
+uint64_t steer_value_duration(struct steer_parse *p, const struct steer_item *item, uint64_t min_ms,
+                              uint64_t max_ms);
+// "5%" in parts per million.
+uint32_t steer_value_percent(struct steer_parse *p, const struct steer_item *item);
+struct steer_minimum steer_value_minimum(struct steer_parse *p, const struct steer_item *item);
+
+// The value at a key of a mapping, or the fallback.
+const char *steer_doc_string(struct steer_parse *p, const struct steer_item *mapping,
+                             const char *key, const char *fallback);
+uint64_t steer_doc_uint(struct steer_parse *p, const struct steer_item *mapping, const char *key,
+                        uint64_t min, uint64_t max, uint64_t fallback);
+uint64_t steer_doc_duration(struct steer_parse *p, const struct steer_item *mapping,
+                            const char *key, uint64_t min_ms, uint64_t max_ms, uint64_t fallback);
+// Whole seconds.
+uint32_t steer_doc_seconds(struct steer_parse *p, const struct steer_item *mapping, const char *key,
+                           uint32_t min_s, uint32_t fallback_s);
+bool steer_doc_bool(struct steer_parse *p, const struct steer_item *mapping, const char *key,
+                    bool fallback);
+// Index of the word; words from `supported` on belong to the model, not to this version.
+unsigned steer_doc_choice(struct steer_parse *p, const struct steer_item *mapping, const char *key,
+                          const char *const *words, unsigned count, unsigned supported,
+                          unsigned fallback);
+
+// ---- parse_*.c ------------------------------------------------------------------------------------
+
+// item->key is the name. The object is new, with one reference; NULL after an error.
+struct steer_object *steer_parse_object(struct steer_parse *p, enum steer_kind kind,
+                                        const struct steer_item *item);
+// A steered record of p->origin's zone; item is its tree, at its key.
+struct steer_steered_head {
+    struct steer_name owner;
+    enum steer_steered_kind kind;
+    uint32_t ttl_s;
+    bool allow_negative;
+    struct steer_where at;
+};
+struct steer_object *steer_parse_steered(struct steer_parse *p, const struct steer_steered_head *head,
+                                         const struct steer_item *tree);
+extern const char *const steer_steered_words[]; // "address", "cname", then those of later versions
+enum { STEER_STEERED_WORDS = 5, STEER_STEERED_SUPPORTED = 2 };
+
+void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
+
+// The RRset of `type` in one value or a list of values.
+void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uint16_t type,
+                       struct steer_fixed *fixed);
+// A key that names a record type which may stand in a zone; false where it does not name a type at all.
+// Fails for meta types.
+bool steer_parse_type(struct steer_parse *p, const struct steer_item *item, uint16_t *type);
+// A domain name relative to p->origin.
+void steer_parse_name(struct steer_parse *p, const struct steer_item *item, struct steer_name *name);
+
+// zone, soa, ns and records are keys of `mapping`.
+void steer_parse_zone(struct steer_parse *p, const struct steer_item *mapping,
+                      struct steer_document_zone *zone);
+void steer_zone_release(struct steer_document_zone *zone); // its steered records
+
+// ---- object.c -------------------------------------------------------------------------------------
+
+struct steer_object *steer_object_create(enum steer_kind kind);
+// Sets the head. definition is what json is made of.
+void steer_object_seal(struct steer_object *object, const char *name, const json_t *definition,
+                       const struct steer_parse *p, struct steer_where at);
+
+#endif

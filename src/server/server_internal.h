@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef STEERD_SERVER_INTERNAL_H
+#define STEERD_SERVER_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "steerd/base/hash.h"
+#include "steerd/server/server.h"
+
+enum {
+    CACHE_LINE = 64,
+    RCODES = 24,
+    UDP_ANSWER_MAX = 4096, // the most that settings.udp_size may ask for
+    UDP_BUFFER_BYTES = 2 << 20,
+};
+
+// One writer, so a load and a store do; other threads only read.
+typedef _Atomic uint64_t counter;
+static inline void count_add(counter *c, uint64_t n)
+{
+    uint64_t old = atomic_load_explicit(c, memory_order_relaxed);
+    atomic_store_explicit(c, old + n, memory_order_relaxed);
+}
+static inline uint64_t count_get(const counter *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+// What one thread counts; begins on a cache line of its own.
+struct counters {
+    _Alignas(CACHE_LINE) counter queries;
+    counter dropped, unsent, truncated, steered, with_ecs;
+    counter kinds[STEER_FACT_KINDS];
+    counter rcodes[RCODES];
+};
+
+struct listener {
+    struct sockaddr_storage sa; // as bound
+    socklen_t len;
+    bool wildcard; // the address asked must be learnt from each datagram
+    int tcp_fd;
+};
+
+struct udp_worker;
+struct tcp;
+
+struct steer_server {
+    struct steer_answer_settings answers;
+    struct steer_publisher *publisher;
+    _Atomic bool stopping;
+    uint32_t drain_ms; // written before stopping is set
+    struct listener *listeners;
+    size_t listener_count;
+    struct udp_worker **workers;
+    size_t worker_count, workers_started;
+    struct tcp *tcp;
+    bool tcp_started;
+};
+
+static inline bool is_stopping(const struct steer_server *s)
+{
+    return atomic_load_explicit(&s->stopping, memory_order_acquire);
+}
+
+// Cache-line aligned and zeroed; never NULL. Free with free().
+void *aligned_zeroed(size_t size);
+
+// udp.c: a worker over a bound socket, which it owns.
+struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener, int fd,
+                                     uint64_t seed);
+void udp_worker_destroy(struct udp_worker *w);
+// core < 0: not pinned. Errors: STEER_EIO.
+enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core,
+                                struct steer_diag *diag) STEER_MUST_USE;
+void udp_worker_wake(struct udp_worker *w);
+void udp_worker_join(struct udp_worker *w);
+const struct counters *udp_worker_counters(const struct udp_worker *w);
+
+// tcp.c
+struct tcp_counters {
+    counter accepted, refused, open;
+};
+struct tcp_limits {
+    unsigned connections, per_client;
+    uint64_t idle_ns;
+};
+// The listeners' sockets are the caller's. Errors: STEER_EIO.
+enum steer_err tcp_create(struct steer_server *server, const struct tcp_limits *limits, uint64_t seed,
+                          struct tcp **tcp, struct steer_diag *diag) STEER_MUST_USE;
+void tcp_destroy(struct tcp *t);
+enum steer_err tcp_start(struct tcp *t, struct steer_diag *diag) STEER_MUST_USE;
+void tcp_wake(struct tcp *t);
+void tcp_join(struct tcp *t);
+const struct counters *tcp_answer_counters(const struct tcp *t);
+const struct tcp_counters *tcp_connection_counters(const struct tcp *t);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account.h"
+
+enum {
+    BATCH = 32,
+    INPUT_BYTES = 1536, // a longer datagram is no query
+    OUTPUT_BYTES = BATCH * UDP_ANSWER_MAX,
+    CONTROL_BYTES = CMSG_SPACE(sizeof(struct in6_pktinfo)),
+    // More than any receive buffer holds: a flood does not keep a stopping worker for ever.
+    DRAIN_BATCHES_MAX = 1024,
+};
+
+// The kernel's view of both directions, and a batch in between. Slot i of asks and prepared belongs to
+// datagram i; answers are packed one after the other, because slots of 4,096 octets would all fall on the
+// same few lines of the first-level cache.
+struct udp_worker {
+    struct counters counters;
+    struct steer_server *server;
+    struct steer_rng rng;
+    int fd;
+    bool learns_address; // wildcard: IP_PKTINFO both ways
+    int core;
+    char name[16];
+    pthread_t thread;
+    struct mmsghdr in[BATCH], out[BATCH];
+    struct iovec in_iov[BATCH], out_iov[BATCH];
+    struct sockaddr_storage peer[BATCH];
+    struct steer_ask asks[BATCH];
+    struct steer_prepared prepared[BATCH];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL_BYTES];
+    _Alignas(CACHE_LINE) uint8_t input[BATCH][INPUT_BYTES];
+    _Alignas(CACHE_LINE) uint8_t output[OUTPUT_BYTES];
+};
+
+static void ready_slot(struct udp_worker *w, unsigned i)
+{
+    struct msghdr *h = &w->in[i].msg_hdr;
+    h->msg_namelen = sizeof w->peer[i];
+    h->msg_controllen = w->learns_address ? CONTROL_BYTES : 0;
+}
+
+// Up to BATCH datagrams; 0 when there was none. The kernel shortens the slots that it fills, so those are
+// made ready again first.
+static unsigned receive(struct udp_worker *w, unsigned used_before, int flags)
+{
+    for (unsigned i = 0; i < used_before; i++)
+        ready_slot(w, i);
+    int n = recvmmsg(w->fd, w->in, BATCH, flags, NULL);
+    return n > 0 ? (unsigned)n : 0;
+}
+
+static void prepare(struct udp_worker *w, const struct steer_world *world, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct msghdr *h = &w->in[i].msg_hdr;
+        struct steer_ask *ask = &w->asks[i];
+        uint16_t port;
+        steer_addr_from_sockaddr(&w->peer[i], &ask->client, &port);
+        // A cut datagram, and one that cannot be answered, count as empty: no reply is due to those.
+        bool usable = port != 0 && !(h->msg_flags & MSG_TRUNC);
+        ask->len = usable ? w->in[i].msg_len : 0;
+        ask->random = steer_rng_next(&w->rng);
+        steer_answer_prepare(world, ask, &w->prepared[i]);
+    }
+}
+
+// The reply leaves from the address that was asked. The interface is left to routing, except for link-local
+// addresses, which mean nothing without it.
+static void answer_from_asked_address(struct msghdr *reply, const struct msghdr *request)
+{
+    reply->msg_control = NULL;
+    reply->msg_controllen = 0;
+    struct cmsghdr *c = CMSG_FIRSTHDR(request);
+    if (!c)
+        return;
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo info;
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        info.ipi_ifindex = 0;
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        reply->msg_controllen = CMSG_SPACE(sizeof info);
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+        struct in6_pktinfo info;
+        memcpy(&info, CMSG_DATA(c), sizeof info);
+        if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+            info.ipi6_ifindex = 0;
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        reply->msg_controllen = CMSG_SPACE(sizeof info);
+    }
+    if (reply->msg_controllen)
+        reply->msg_control = request->msg_control;
+}
+
+// Returns how many replies are due.
+static unsigned render(struct udp_worker *w, const struct steer_world *world, unsigned count)
+{
+    unsigned due = 0;
+    size_t at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct steer_facts facts;
+        size_t len = steer_answer_render(world, &w->server->answers, &w->asks[i], &w->prepared[i],
+                                         w->output + at, UDP_ANSWER_MAX, &facts);
+        account(&w->counters, &w->asks[i], &facts);
+        if (len == 0)
+            continue;
+        w->out_iov[due] = (struct iovec){w->output + at, len};
+        struct msghdr *h = &w->out[due].msg_hdr;
+        h->msg_name = &w->peer[i];
+        h->msg_namelen = w->in[i].msg_hdr.msg_namelen;
+        if (w->learns_address)
+            answer_from_asked_address(h, &w->in[i].msg_hdr);
+        at += (len + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+        due++;
+    }
+    return due;
+}
+
+// A reply that the kernel does not take now is dropped, as the network would drop it; the rest of the batch
+// goes out.
+static void send_all(struct udp_worker *w, unsigned count)
+{
+    unsigned done = 0;
+    while (done < count) {
+        int n = sendmmsg(w->fd, w->out + done, count - done, MSG_DONTWAIT);
+        if (STEER_LIKELY(n > 0)) {
+            done += (unsigned)n;
+        } else if (errno != EINTR) {
+            count_add(&w->counters.unsent, 1);
+            done++;
+        }
+    }
+}
+
+static void answer_batch(struct udp_worker *w, unsigned count)
+{
+    const struct steer_world *world = steer_reader_world(w->server->publisher);
+    prepare(w, world, count);
+    send_all(w, render(w, world, count));
+}
+
+static void *run(void *arg)
+{
+    struct udp_worker *w = arg;
+    pthread_setname_np(pthread_self(), w->name);
+    if (w->core >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)w->core, &set);
+        (void)!pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    }
+    steer_reader_register();
+    unsigned count = 0;
+    while (!is_stopping(w->server)) {
+        steer_reader_offline();
+        count = receive(w, count, MSG_WAITFORONE);
+        steer_reader_online();
+        answer_batch(w, count);
+    }
+    for (unsigned i = 0; i < DRAIN_BATCHES_MAX; i++) {
+        count = receive(w, count, MSG_DONTWAIT);
+        if (!count)
+            break;
+        answer_batch(w, count);
+        steer_reader_quiescent();
+    }
+    steer_reader_unregister();
+    return NULL;
+}
+
+struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener, int fd,
+                                     uint64_t seed)
+{
+    struct udp_worker *w = aligned_zeroed(sizeof *w);
+    w->server = server;
+    w->fd = fd;
+    w->learns_address = listener->wildcard;
+    steer_rng_init(&w->rng, seed);
+    for (unsigned i = 0; i < BATCH; i++) {
+        w->in_iov[i] = (struct iovec){w->input[i], INPUT_BYTES};
+        struct msghdr *in = &w->in[i].msg_hdr;
+        in->msg_iov = &w->in_iov[i];
+        in->msg_iovlen = 1;
+        in->msg_name = &w->peer[i];
+        in->msg_control = w->learns_address ? w->control[i] : NULL;
+        ready_slot(w, i);
+        w->out[i].msg_hdr.msg_iov = &w->out_iov[i];
+        w->out[i].msg_hdr.msg_iovlen = 1;
+        w->asks[i].message = w->input[i];
+    }
+    return w;
+}
+
+void udp_worker_destroy(struct udp_worker *w)
+{
+    if (!w)
+        return;
+    close(w->fd);
+    free(w);
+}
+
+enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core, struct steer_diag *diag)
+{
+    w->core = core;
+    snprintf(w->name, sizeof w->name, "udp-%u", index);
+    int err = pthread_create(&w->thread, NULL, run, w);
+    if (err)
+        return steer_diag_set(diag, STEER_EIO, "cannot start a UDP worker: %s", strerror(err));
+    return STEER_OK;
+}
+
+// Linux refuses to shut an unconnected socket down (ENOTCONN) and wakes its readers all the same; from then
+// on an empty socket returns at once instead of blocking, so the flag cannot be missed.
+void udp_worker_wake(struct udp_worker *w)
+{
+    (void)!shutdown(w->fd, SHUT_RD);
+}
+
+void udp_worker_join(struct udp_worker *w)
+{
+    pthread_join(w->thread, NULL);
+}
+
+const struct counters *udp_worker_counters(const struct udp_worker *w)
+{
+    return &w->counters;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "random_space.h"
+#include "steerd/geo/classmap.h"
+
+// The judge: the prefixes themselves, and the classes they have. It knows no tables, ranges or descent.
+enum { ITEMS_MAX = 40, VALUES = 6, OTHERWISE = 0, FOREIGN = 1000000 };
+
+struct judge {
+    struct steer_prefix_value items[ITEMS_MAX];
+    size_t count;
+    uint16_t class_of[VALUES];
+    uint16_t unknown;
+};
+
+static const char *const area_text[] = {"::ffff:0:0/96", "64:ff9b::/96", "2002::/16", "2001::/32"};
+
+static const char *area_at(const struct steer_addr *addr, struct steer_prefix *area)
+{
+    for (size_t i = 0; i < STEER_ARRAY_LEN(area_text); i++) {
+        assert_true(steer_prefix_parse(area_text[i], area, NULL));
+        if (addr->family == STEER_V6 && steer_prefix_contains(area, addr))
+            return area_text[i];
+    }
+    return NULL;
+}
+
+static uint32_t own_class(const struct judge *judge, const struct steer_addr *addr)
+{
+    return judge->class_of[naive_value(judge->items, judge->count, OTHERWISE, addr)];
+}
+
+// The first and last address of a prefix and, of each prefix or area inside it, the borders on both
+// sides: if all of these are of one class, all its addresses are. `foreign` stands for areas of IPv4.
+static bool one_class(const struct judge *judge, const struct steer_prefix *within,
+                      uint32_t foreign, uint32_t *class_index)
+{
+    struct steer_addr points[(ITEMS_MAX + 4) * 2 + 2];
+    size_t n = 0;
+    points[n++] = within->addr;
+    points[n++] = last_of(within);
+    for (size_t i = 0; i < judge->count + STEER_ARRAY_LEN(area_text); i++) {
+        struct steer_prefix p;
+        if (i < judge->count)
+            p = judge->items[i].prefix;
+        else
+            assert_true(steer_prefix_parse(area_text[i - judge->count], &p, NULL));
+        struct steer_addr before = p.addr;
+        struct steer_addr after = moved(last_of(&p), 1);
+        if (steer_prefix_contains(within, &before))
+            points[n++] = before;
+        if (steer_prefix_contains(within, &after))
+            points[n++] = after;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct steer_prefix area;
+        bool inside = foreign && area_at(&points[i], &area);
+        uint32_t c = inside ? foreign - 1 : own_class(judge, &points[i]);
+        if (i && c != *class_index)
+            return false;
+        *class_index = c;
+    }
+    return true;
+}
+
+static struct steer_prefix cut(const struct steer_addr *addr, unsigned len)
+{
+    struct steer_prefix prefix = {*addr, (uint8_t)len};
+    steer_addr_mask(&prefix.addr, len);
+    return prefix;
+}
+
+struct verdict {
+    uint32_t class_index;
+    unsigned scope;
+};
+
+static struct verdict judged(const struct judge *judge, const struct steer_addr *addr,
+                             unsigned source)
+{
+    struct steer_addr zero4 = {.family = STEER_V4};
+    struct steer_addr zero6 = {.family = STEER_V6};
+    struct steer_prefix all4 = {zero4, 0};
+    struct steer_prefix all6 = {zero6, 0};
+    struct verdict v = {0, 0};
+    uint32_t class4, class6;
+    bool one4 = one_class(judge, &all4, 0, &class4);
+    uint32_t foreign = one4 ? class4 + 1 : FOREIGN;
+    if (one4 && one_class(judge, &all6, foreign, &class6) && class4 == class6) {
+        v.class_index = class4;
+        return v;
+    }
+    struct steer_prefix area;
+    const char *name = area_at(addr, &area);
+    if (name) {
+        bool teredo = area.len == 32;
+        unsigned at = teredo ? 96 : area.len;
+        struct steer_addr v4 = zero4;
+        for (unsigned i = 0; i < 4; i++)
+            v4.octets[i] = teredo ? (uint8_t)~addr->octets[12 + i] : addr->octets[at / 8 + i];
+        v = judged(judge, &v4, 32);
+        v.scope += at;
+        if (source <= at)
+            v.class_index = judge->unknown;
+        return v;
+    }
+    v.class_index = own_class(judge, addr);
+    for (v.scope = 1; v.scope < steer_family_bits(addr->family); v.scope++) {
+        struct steer_prefix prefix = cut(addr, v.scope);
+        uint32_t c;
+        if (one_class(judge, &prefix, addr->family == STEER_V6 ? foreign : 0, &c))
+            break;
+    }
+    return v;
+}
+
+static struct steer_class check(const struct judge *judge, const struct steer_classmap *map,
+                                const struct steer_addr *addr, unsigned source)
+{
+    struct steer_class got = steer_classmap_lookup(map, addr, (uint8_t)source);
+    struct verdict want = judged(judge, addr, source);
+    if (got.class_index != want.class_index || got.scope != want.scope) {
+        char text[64];
+        fail_msg("%s source %u: class %u scope %u, should be %u, %u",
+                 steer_addr_format(addr, text, sizeof text), source, got.class_index, got.scope,
+                 want.class_index, want.scope);
+    }
+    return got;
+}
+
+static struct steer_classmap *build(const struct judge *judge)
+{
+    struct steer_partition p;
+    steer_partition_from_prefixes(judge->items, judge->count, OTHERWISE, &p);
+    struct steer_classmap *map = steer_classmap_build(&p, judge->class_of, VALUES, judge->unknown);
+    steer_partition_fini(&p);
+    return map;
+}
+
+static struct steer_addr embed(const char *area_text_i, const struct steer_addr *v4)
+{
+    struct steer_prefix area;
+    assert_true(steer_prefix_parse(area_text_i, &area, NULL));
+    bool teredo = area.len == 32;
+    unsigned at = teredo ? 12 : area.len / 8;
+    for (unsigned i = 0; i < 4; i++)
+        area.addr.octets[at + i] = v4->octets[i] ^ (teredo ? 0xff : 0);
+    return area.addr;
+}
+
+static void check_space(struct steer_rng *rng, const struct judge *judge)
+{
+    struct steer_classmap *map = build(judge);
+    size_t asked;
+    struct steer_addr *list = interesting(rng, judge->items, judge->count, &asked);
+    for (size_t i = 0; i < asked; i++) {
+        unsigned bits = steer_family_bits(list[i].family);
+        struct steer_class got = check(judge, map, &list[i], bits);
+        struct steer_prefix scope = cut(&list[i], got.scope);
+        struct steer_addr last = last_of(&scope);
+        struct steer_class first_class = check(judge, map, &scope.addr, bits);
+        struct steer_class last_class = check(judge, map, &last, bits);
+        // Unique: everyone in a returned prefix gets the same one.
+        assert_true(first_class.class_index == got.class_index && first_class.scope == got.scope);
+        assert_true(last_class.class_index == got.class_index && last_class.scope == got.scope);
+        struct steer_addr around = cut(&list[i], below(rng, bits + 1)).addr;
+        check(judge, map, &around, below(rng, bits + 1));
+        if (list[i].family == STEER_V4)
+            for (size_t k = 0; k < STEER_ARRAY_LEN(area_text); k++) {
+                struct steer_addr inside = embed(area_text[k], &list[i]);
+                check(judge, map, &inside, 128);
+                check(judge, map, &inside, below(rng, 129));
+            }
+    }
+    free(list);
+    steer_classmap_destroy(map);
+}
+
+static void class_and_scope_are_what_a_linear_judge_says(void **state)
+{
+    (void)state;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 3);
+    for (unsigned round = 0; round < 60; round++) {
+        struct judge judge = {.count = below(&rng, round % 4 ? 12 : ITEMS_MAX + 1)};
+        unsigned classes = 1 + below(&rng, 4);
+        random_prefixes(&rng, judge.items, judge.count, VALUES);
+        for (unsigned i = 0; i < VALUES; i++)
+            judge.class_of[i] = (uint16_t)below(&rng, classes);
+        judge.unknown = judge.class_of[OTHERWISE];
+        check_space(&rng, &judge);
+    }
+}
+
+static void prefix(struct judge *judge, const char *text, uint32_t value)
+{
+    assert_true(steer_prefix_parse(text, &judge->items[judge->count].prefix, NULL));
+    judge->items[judge->count++].value = value;
+}
+
+static void check_row(const struct steer_classmap *map, const char *text, unsigned source,
+                      unsigned class_index, unsigned scope)
+{
+    struct steer_addr addr;
+    assert_true(steer_addr_parse(text, &addr));
+    struct steer_class got = steer_classmap_lookup(map, &addr, (uint8_t)source);
+    if (got.class_index != class_index || got.scope != scope)
+        fail_msg("%s/%u: class %u scope %u, should be %u, %u", text, source, got.class_index,
+                 got.scope, class_index, scope);
+}
+
+static void known_answers(void **state)
+{
+    (void)state;
+    struct judge judge = {.class_of = {0, 1, 2, 3, 4, 65535}, .unknown = 0};
+    static const struct {
+        const char *addr;
+        unsigned source, class_index, scope;
+    } rows[] = {
+        {"10.1.2.3", 24, 1, 10},
+        {"10.64.0.9", 24, 2, 24},
+        {"10.64.1.0", 24, 1, 24},
+        {"11.0.0.0", 24, 0, 8},
+        {"8.0.0.0", 24, 0, 7},
+        {"128.0.0.1", 32, 0, 2},
+        {"203.0.113.7", 32, 65535, 32},
+        {"203.0.113.6", 32, 0, 32},
+        {"2001:db8::1", 56, 3, 48},
+        {"2001:db8:8000::1", 56, 3, 33},
+        {"2001:db8:1::1", 56, 4, 48},
+        {"2001:db9::", 56, 0, 32},
+        {"2001:1::", 56, 0, 32}, // beside Teredo's area
+        {"4000::", 56, 0, 2},
+        {"8000::", 56, 0, 1},
+        {"::ffff:10.1.2.3", 128, 1, 106},
+        {"64:ff9b::10.64.0.1", 128, 2, 120},
+        {"64:ff9b:1::", 56, 0, 48},    // beside NAT64's area
+        {"2002:a01:203::", 56, 1, 26}, // 6to4 of 10.1.2.3
+        {"2002:a40::", 48, 2, 40},     // of 10.64.0.0
+        {"2002::", 16, 0, 21},         // stops before the embedded bits: unknown
+        {"2002:a00::", 24, 1, 26},
+        {"2001:0:c000:201::f5fe:fdfc", 128, 1, 106}, // Teredo of 10.1.2.3
+        {"2001:0:c000:201::", 64, 0, 99},            // of 255.255.255.255, not asked that far
+    };
+    prefix(&judge, "10.0.0.0/8", 1);
+    prefix(&judge, "10.64.0.0/24", 2);
+    prefix(&judge, "203.0.113.7/32", 5);
+    prefix(&judge, "2001:db8::/32", 3);
+    prefix(&judge, "2001:db8:1::/48", 4);
+    prefix(&judge, "2002::/16", 4); // hidden by what IPv4 says
+    struct steer_classmap *map = build(&judge);
+    assert_int_equal(map->class_count, 65536);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct steer_addr addr;
+        check_row(map, rows[i].addr, rows[i].source, rows[i].class_index, rows[i].scope);
+        assert_true(steer_addr_parse(rows[i].addr, &addr));
+        check(&judge, map, &addr, rows[i].source); // the judge, too
+    }
+    steer_classmap_destroy(map);
+}
+
+static void one_class_for_all_has_scope_zero_everywhere(void **state)
+{
+    (void)state;
+    struct judge judge = {.class_of = {3, 3, 3, 3, 3, 3}, .unknown = 3};
+    prefix(&judge, "10.0.0.0/8", 1);
+    prefix(&judge, "2002:a00::/32", 2);
+    struct steer_classmap *map = build(&judge);
+    static const char *const rows[] = {"10.0.0.1", "192.0.2.1", "2001:db8::1", "::ffff:10.0.0.1",
+                                       "2002::"};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++)
+        check_row(map, rows[i], 32, 3, 0);
+    steer_classmap_destroy(map);
+}
+
+static void one_class_in_each_family_has_scopes_of_one(void **state)
+{
+    (void)state;
+    struct judge judge = {.class_of = {0, 1}, .unknown = 0};
+    prefix(&judge, "::/0", 1);
+    struct steer_classmap *map = build(&judge);
+    check_row(map, "10.0.0.1", 32, 0, 1);
+    check_row(map, "8000::", 128, 1, 1);
+    check_row(map, "::ffff:10.0.0.1", 128, 0, 97);
+    check_row(map, "2002:1::", 48, 0, 17);
+    check_row(map, "2003::", 48, 1, 16);
+    steer_classmap_destroy(map);
+}
+
+static void equal_blocks_are_stored_once(void **state)
+{
+    (void)state;
+    struct judge judge = {.class_of = {0, 1}, .unknown = 0};
+    char text[32];
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(text, sizeof text, "10.%u.128.0/17", i);
+        prefix(&judge, text, 1);
+    }
+    struct steer_classmap *map = build(&judge);
+    assert_int_equal(map->block4_count, 1);
+    assert_true(map->bytes < 600000);
+    steer_classmap_destroy(map);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(class_and_scope_are_what_a_linear_judge_says),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(one_class_for_all_has_scope_zero_everywhere),
+        cmocka_unit_test(one_class_in_each_family_has_scopes_of_one),
+        cmocka_unit_test(equal_blocks_are_stored_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

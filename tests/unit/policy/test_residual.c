@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "unit/policy/decide_support.h"
+
+#include "policy/decide_internal.h"
+#include "steerd/base/hash.h"
+
+// "geo(pool a, fence(pool b))"
+static void describe(const struct steer_residual *r, struct steer_buf *out)
+{
+    steer_buf_puts(out, steer_residual_kind_text(r->kind));
+    if (r->object)
+        steer_buf_printf(out, " %s", r->object->name);
+    if (r->when)
+        steer_buf_puts(out, "!");
+    if (r->kind == STEER_R_POOL || !r->child_count)
+        return;
+    for (uint32_t i = 0; i < r->child_count; i++) {
+        steer_buf_puts(out, i ? ", " : "(");
+        describe(r->children[i], out);
+    }
+    steer_buf_puts(out, ")");
+}
+
+struct row {
+    const char *says;
+    const char *tree;
+    const char *client;
+    const char *expected;
+};
+
+#define RULES(list)      "{\"geo\":{\"rules\":[" list "],\"default\":{\"pool\":\"spare\"}}}"
+#define RULE(place, to)  "{\"match\":\"" place "\",\"to\":" to "}"
+#define FENCE(place, to) "{\"match\":\"" place "\",\"fence\":true,\"to\":" to "}"
+#define POOL(name)       "{\"pool\":\"" name "\"}"
+#define WORLD                                                                                      \
+    RULES(RULE("EU", POOL("c")) "," RULE("EU-DE-BE", POOL("a")) "," RULE("EU-DE", POOL("b")))
+
+static const struct row rows[] = {
+    {"the most specific first, whatever the order of the rules", WORLD, "EU-DE-BE",
+     "geo(pool a, pool b, pool c, pool spare)"},
+    {"a country's client has no subdivision", WORLD, "EU-DE", "geo(pool b, pool c, pool spare)"},
+    {"another subdivision of the country", WORLD, "EU-DE-BY", "geo(pool b, pool c, pool spare)"},
+    {"another country of the continent", WORLD, "EU-FR", "geo(pool c, pool spare)"},
+    {"only the default: the list is its child", WORLD, "AS-JP", "pool spare"},
+    {"an unknown place has the default", WORLD, NULL, "pool spare"},
+    {"no match is none", "{\"geo\":{\"rules\":[" RULE("EU", POOL("a")) "]}}", "AS", "none"},
+    {"a rule with several places", RULES("{\"match\":[\"EU\",\"AF\"],\"to\":" POOL("a") "}"), "AF",
+     "geo(pool a, pool spare)"},
+    {"the same child twice is one candidate",
+     RULES(RULE("EU", POOL("spare")) "," RULE("EU-DE", POOL("a"))), "EU-DE",
+     "geo(pool a, pool spare)"},
+    {"repeats leave one: the list is its child", RULES(RULE("EU", POOL("spare"))), "EU",
+     "pool spare"},
+    {"a fence ends the list", RULES(RULE("EU", POOL("c")) "," FENCE("EU-DE", POOL("b"))), "EU-DE",
+     "geo(fence(pool b))"},
+    {"a fence after a more specific rule",
+     RULES(FENCE("EU", POOL("c")) "," RULE("EU-DE", POOL("b"))), "EU-DE",
+     "geo(pool b, fence(pool c))"},
+    {"a failover of one is its child", "{\"failover\":[" POOL("a") "]}", NULL, "pool a"},
+    {"a failover of one inside a geo collapses too",
+     RULES(RULE("EU", "{\"failover\":[" POOL("a") "]}")), "EU", "geo(pool a, pool spare)"},
+    {"a weighted of one is its child", "{\"weighted\":[{\"weight\":3,\"to\":" POOL("a") "}]}", NULL,
+     "pool a"},
+    {"options keep a list of one",
+     "{\"failover\":[" POOL("a") "],\"when_unavailable\":\"serve_none\"}", NULL,
+     "failover!(pool a)"},
+    {"a child with a when_unavailable of its own keeps its list",
+     "{\"failover\":[{\"pool\":\"a\",\"when_unavailable\":\"serve_none\"}]}", NULL,
+     "failover(pool a!)"},
+    {"what does not match is left out of a failover",
+     "{\"failover\":[{\"geo\":{\"rules\":[" RULE("EU", POOL("a")) "]}}," POOL("b") "]}", "AS",
+     "pool b"},
+    {"nothing left is none", "{\"failover\":[{\"geo\":{\"rules\":[" RULE("EU", POOL("a")) "]}}]}",
+     "AS", "none"},
+    {"serve_none remains where nothing is left",
+     "{\"geo\":{\"rules\":[" RULE("EU", POOL("a")) "]},\"when_unavailable\":\"serve_none\"}", "AS",
+     "geo!"},
+    {"use is the policy's tree", "{\"use\":\"world\"}", "EU-FR", "geo(pool c, pool spare)"},
+    {"options of use stand around it", "{\"use\":\"world\",\"when_unavailable\":\"serve_all\"}",
+     "EU-FR", "failover!(geo(pool c, pool spare))"},
+};
+
+static struct steer_catalog *catalog_with_world(void)
+{
+    struct steer_catalog *catalog = small_catalog();
+    put(catalog, STEER_POLICY, "world", WORLD);
+    return catalog;
+}
+
+static struct steer_residual *resolve_at(struct steer_residuals *store,
+                                         struct steer_catalog *catalog, const char *tree,
+                                         const char *client, json_t *trace)
+{
+    struct steer_location location = at_place(client);
+    return steer_residual_resolve(store, catalog, record(catalog, tree), &location, trace);
+}
+
+static void clients_get_their_candidates_in_order(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = catalog_with_world();
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct steer_buf text = {0};
+        struct steer_residual *r = resolve_at(store, catalog, rows[i].tree, rows[i].client, NULL);
+        describe(r, &text);
+        if (strcmp(text.data, rows[i].expected) != 0)
+            fail_msg("%s: got %s, wanted %s", rows[i].says, text.data, rows[i].expected);
+        steer_buf_fini(&text);
+        steer_residual_unref(store, r);
+    }
+    assert_int_equal(steer_residuals_count(store), 0);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
+static void equal_trees_are_one_node(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool equal;
+    } pairs[] = {
+        {WORLD,
+         RULES(RULE("EU-DE", POOL("b")) "," RULE("EU", POOL("c")) "," RULE("EU-DE-BE", POOL("a"))),
+         true},
+        {WORLD, "{\"use\":\"world\"}", true},
+        {"{\"answer\":{\"A\":[\"192.0.2.1\",\"192.0.2.2\"]}}",
+         "{\"answer\":{\"A\":[\"192.0.2.2\",\"192.0.2.1\"]}}", true},
+        {"{\"answer\":{\"A\":[\"192.0.2.1\"]}}", "{\"answer\":{\"A\":[\"192.0.2.2\"]}}", false},
+        {"{\"failover\":[" POOL("a") "," POOL("b") "],\"min_available\":\"50%\"}",
+         "{\"failover\":[" POOL("a") "," POOL("b") "]}", true},
+        {"{\"failover\":[" POOL("a") "," POOL("b") "],\"min_available\":2}",
+         "{\"failover\":[" POOL("a") "," POOL("b") "]}", false},
+        {"{\"failover\":[" POOL("a") "," POOL("b") "],\"trickle\":\"5%\"}",
+         "{\"failover\":[" POOL("a") "," POOL("b") "]}", false},
+        {"{\"failover\":[" POOL("a") "," POOL("b") "]}",
+         "{\"failover\":[" POOL("b") "," POOL("a") "]}", false},
+        {"{\"weighted\":[{\"weight\":1,\"to\":" POOL("a") "},{\"weight\":2,\"to\":" POOL("b") "}]}",
+         "{\"weighted\":[{\"weight\":1,\"to\":" POOL("a") "},{\"weight\":3,\"to\":" POOL("b") "}]}",
+         false},
+        {"{\"pool\":\"a\",\"when_unavailable\":" POOL("b") "}",
+         "{\"pool\":\"a\",\"when_unavailable\":" POOL("c") "}", false},
+    };
+    for (size_t i = 0; i < STEER_ARRAY_LEN(pairs); i++) {
+        struct steer_residuals *store = steer_residuals_create();
+        struct steer_catalog *catalog = catalog_with_world();
+        struct steer_residual *a = resolve_at(store, catalog, pairs[i].a, "EU-DE-BE", NULL);
+        struct steer_residual *b = resolve_at(store, catalog, pairs[i].b, "EU-DE-BE", NULL);
+        if ((a == b) != pairs[i].equal)
+            fail_msg("row %zu", i);
+        steer_residual_unref(store, a);
+        assert_int_not_equal(steer_residuals_count(store), 0);
+        steer_residual_unref(store, b);
+        assert_int_equal(steer_residuals_count(store), 0);
+        steer_residuals_destroy(store);
+        steer_catalog_unref(catalog);
+    }
+}
+
+static void a_residual_outlives_its_catalogue(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = small_catalog();
+    struct steer_residual *r = resolve_at(
+        store, catalog, "{\"failover\":[" POOL("a") ",{\"answer\":{\"A\":[\"198.51.100.7\"]}}]}",
+        NULL, NULL);
+    steer_catalog_unref(catalog);
+    struct moment moment = {.down = "a"};
+    struct steer_view view = view_of(&moment);
+    struct steer_distribution d;
+    steer_decide(r, &view, STEER_TYPE_A, &d, NULL);
+    assert_int_equal(d.outcomes[0].fixed->rdata[0][3], 7);
+    steer_distribution_fini(&d);
+    steer_residual_unref(store, r);
+    assert_int_equal(steer_residuals_count(store), 0);
+    steer_residuals_destroy(store);
+}
+
+static void removing_keeps_the_others_findable(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = small_catalog();
+    const struct steer_object *objects[6];
+    struct steer_residual *held[3000];
+    struct steer_rng rng;
+    steer_rng_init(&rng, 3);
+    for (int i = 0; i < 6; i++)
+        objects[i] = steer_catalog_get(catalog, STEER_ENDPOINT, (char[2]){(char)('a' + i), '\0'});
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 3000; i++) {
+            struct steer_residual want = {
+                .kind = STEER_R_ENDPOINT, .object = objects[i % 6], .trickle_ppm = i};
+            held[i] = steer_residual_intern(store, &want);
+            assert_ptr_equal(held[i], steer_residual_intern(store, &want));
+        }
+        assert_int_equal(steer_residuals_count(store), 3000);
+        for (uint32_t i = 3000; i > 0; i--) { // in random order
+            uint32_t pick = (uint32_t)(steer_rng_next(&rng) % i);
+            steer_residual_unref(store, held[pick]);
+            steer_residual_unref(store, held[pick]);
+            held[pick] = held[i - 1];
+            assert_int_equal(steer_residuals_count(store), i - 1);
+        }
+    }
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
+static void the_trace_names_what_the_client_met(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = catalog_with_world();
+    json_t *trace = json_array();
+    struct steer_residual *r = resolve_at(store, catalog, "{\"use\":\"world\"}", "EU-DE", trace);
+    json_t *wanted = json_pack(
+        "[{s:s,s:s,s:s},{s:s,s:s,s:s,s:[s,s,s],s:[{s:s,s:s,s:b},{s:s,s:s,s:b},{s:s,s:s,s:b}]}]",
+        "node", "use", "name", "world", "at", "records/api", "node", "geo", "at", "policies/world",
+        "client", "EU-DE", "matched", "EU-DE", "EU", "default", "candidates", "place", "EU-DE",
+        "to", "pool b", "fence", 0, "place", "EU", "to", "pool c", "fence", 0, "place", "default",
+        "to", "pool spare", "fence", 0);
+    assert_true(json_equal(trace, wanted));
+    json_decref(trace);
+    json_decref(wanted);
+    steer_residual_unref(store, r);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
+// ---- classes -------------------------------------------------------------------------------------
+
+static const struct steer_location *location_at(const void *ctx, uint32_t index)
+{
+    return (const struct steer_location *)ctx + index;
+}
+
+static void classes_are_numbered_as_they_appear(void **state)
+{
+    (void)state;
+    static const char *const places[] = {NULL,    "EU-FR", "EU-DE",    "EU-DE-BE", "EU-ES",
+                                         "AS-JP", "EU",    "EU-DE-BY", "EU-DE-BE", "NA-US-CA"};
+    static const uint16_t wanted[] = {0, 1, 2, 3, 1, 0, 1, 2, 3, 0};
+    enum { N = STEER_ARRAY_LEN(places) };
+    struct steer_location locations[N];
+    for (size_t i = 0; i < N; i++) {
+        locations[i] = at_place(places[i]);
+        locations[i].asn = (uint32_t)i; // says nothing to a policy without networks
+    }
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = catalog_with_world();
+    const struct steer_object *steered = record(catalog, WORLD);
+    struct steer_classes classes, again;
+    struct steer_diag diag;
+    assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations, N, 65535,
+                                        &classes, &diag),
+                     STEER_OK);
+    assert_int_equal(classes.class_count, 4);
+    assert_int_equal(classes.location_count, N);
+    assert_memory_equal(classes.class_of, wanted, sizeof wanted);
+    for (size_t i = 0; i < N; i++) {
+        struct steer_residual *one =
+            steer_residual_resolve(store, catalog, steered, &locations[i], NULL);
+        assert_ptr_equal(one, classes.roots[classes.class_of[i]]);
+        steer_residual_unref(store, one);
+    }
+    // Another policy with the same borders has the same map.
+    const struct steer_object *other = record(
+        catalog,
+        RULES(RULE("EU-DE", POOL("a")) "," RULE("EU", POOL("b")) "," RULE("EU-DE-BE", POOL("c"))));
+    assert_int_equal(
+        steer_classes_over(store, catalog, other, location_at, locations, N, 65535, &again, &diag),
+        STEER_OK);
+    assert_true(again.map_hash == classes.map_hash);
+    steer_classes_fini(store, &again);
+    assert_int_equal(
+        steer_classes_over(store, catalog, other, location_at, locations, N, 3, &again, &diag),
+        STEER_ELIMIT);
+    assert_string_equal(diag.message, "records/api: more than 3 classes of clients");
+    steer_classes_fini(store, &classes);
+    assert_int_equal(steer_residuals_count(store), 0);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
+static void a_policy_without_geography_has_one_class(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = small_catalog();
+    struct steer_geo *geo;
+    struct steer_classes classes;
+    struct steer_diag diag;
+    assert_int_equal(steer_geo_open(NULL, 0, NULL, &geo, &diag), STEER_OK);
+    assert_int_equal(
+        steer_classes_compile(store, catalog, record(catalog, POOL("a")), geo, &classes, &diag),
+        STEER_OK);
+    assert_int_equal(classes.class_count, 1);
+    assert_int_equal(classes.location_count, steer_geo_location_count(geo));
+    steer_classes_fini(store, &classes);
+    steer_geo_unref(geo);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clients_get_their_candidates_in_order),
+        cmocka_unit_test(equal_trees_are_one_node),
+        cmocka_unit_test(a_residual_outlives_its_catalogue),
+        cmocka_unit_test(removing_keeps_the_others_findable),
+        cmocka_unit_test(the_trace_names_what_the_client_met),
+        cmocka_unit_test(classes_are_numbered_as_they_appear),
+        cmocka_unit_test(a_policy_without_geography_has_one_class),
+    };
+    return cmocka_run_group_tests_name("residual", tests, NULL, NULL);
+}

@@ -1,0 +1,785 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The server over real loopback sockets, with a small world made by hand.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "steerd/base/clock.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/mem.h"
+#include "steerd/server/server.h"
+
+enum { WAIT_MS = 10000, BIG_RRS = 200, BIG_OCTETS = 250, MESSAGE_BYTES = 65535 };
+
+// ---- a world and a server ------------------------------------------------------------------------
+
+struct fixture {
+    struct steer_publisher *publisher;
+    struct steer_server *server;
+    struct sockaddr_storage sa;
+    socklen_t sa_len;
+};
+
+static void add_record(struct steer_zone_edit *edit, const char *owner, uint16_t type, const void *rdata,
+                       size_t len)
+{
+    struct steer_name name;
+    assert_int_equal(steer_name_parse(owner, NULL, &name, NULL), STEER_OK);
+    assert_int_equal(steer_zone_add(edit, name.octets, type, 300, rdata, len, NULL, NULL), STEER_OK);
+}
+
+static struct steer_zone *build_zone(void)
+{
+    static const uint8_t soa[] = "\2ns\7example\4test\0\2ns\7example\4test\0"
+                                 "\0\0\0\1\0\0\16\20\0\0\3\204\0\22\165\0\0\0\1\54";
+    struct steer_name origin;
+    struct steer_zone *zone = NULL;
+    struct steer_retired retired = {0};
+    struct steer_diag diag = {0};
+    assert_int_equal(steer_name_parse("example.test.", NULL, &origin, NULL), STEER_OK);
+    struct steer_zone_edit *edit = steer_zone_build(&origin);
+    add_record(edit, "example.test.", STEER_TYPE_SOA, soa, sizeof soa - 1);
+    add_record(edit, "example.test.", STEER_TYPE_NS, "\2ns\7example\4test", 17);
+    add_record(edit, "ns.example.test.", STEER_TYPE_A, "\300\0\2\1", 4);
+    add_record(edit, "www.example.test.", STEER_TYPE_A, "\300\0\2\120", 4);
+    for (unsigned i = 0; i < BIG_RRS; i++) {
+        uint8_t text[BIG_OCTETS + 1];
+        memset(text, 'x', sizeof text);
+        text[0] = BIG_OCTETS;
+        text[1] = (uint8_t)i;
+        add_record(edit, "big.example.test.", STEER_TYPE_TXT, text, sizeof text);
+    }
+    assert_int_equal(steer_zone_finish(edit, &zone, &retired, &diag), STEER_OK);
+    steer_retired_free(&retired);
+    return zone;
+}
+
+static struct steer_publisher *build_world(void)
+{
+    struct steer_retired retired = {0};
+    struct steer_world *empty = steer_world_create(NULL);
+    struct steer_world_edit *edit = steer_world_edit(empty);
+    steer_world_put_zone(edit, build_zone());
+    struct steer_world *world = steer_world_finish(edit, &retired);
+    steer_retired_free(&retired);
+    return steer_publisher_create(world);
+}
+
+static void loopback(struct fixture *f, int family, uint16_t port)
+{
+    char text[32];
+    snprintf(text, sizeof text, family == AF_INET6 ? "[::1]:%u" : "127.0.0.1:%u", port);
+    assert_true(steer_sockaddr_parse(text, &f->sa, &f->sa_len));
+}
+
+static struct steer_server_options options_of(struct fixture *f)
+{
+    return (struct steer_server_options){.listen = &f->sa, .listen_len = &f->sa_len, .listen_count = 1,
+                                         .workers = 2, .publisher = f->publisher, .seed = 1};
+}
+
+static void start(struct fixture *f, const struct steer_server_options *options)
+{
+    struct steer_diag diag = {0};
+    if (steer_server_start(options, &f->server, &diag) != STEER_OK)
+        fail_msg("%s", diag.message);
+    steer_server_address(f->server, 0, &f->sa);
+}
+
+static void stop(struct fixture *f, uint32_t drain_ms)
+{
+    steer_server_stop(f->server, drain_ms);
+    f->server = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = steer_calloc(1, sizeof *f);
+    f->publisher = build_world();
+    loopback(f, AF_INET, 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    steer_server_stop(f->server, 0);
+    steer_publisher_destroy(f->publisher);
+    free(f);
+    return 0;
+}
+
+static uint64_t now_ms(void)
+{
+    return steer_clock_mono_ns() / STEER_NS_PER_MS;
+}
+
+// ---- a client ------------------------------------------------------------------------------------
+
+static size_t question(uint8_t *out, uint16_t id, const char *name, uint16_t type)
+{
+    struct steer_name wire;
+    assert_int_equal(steer_name_parse(name, NULL, &wire, NULL), STEER_OK);
+    const uint8_t head[12] = {(uint8_t)(id >> 8), (uint8_t)id, 1, 0, 0, 1};
+    const uint8_t tail[4] = {(uint8_t)(type >> 8), (uint8_t)type, 0, 1};
+    memcpy(out, head, 12);
+    memcpy(out + 12, wire.octets, wire.len);
+    memcpy(out + 12 + wire.len, tail, 4);
+    return 16u + wire.len;
+}
+
+static size_t framed(uint8_t *out, uint16_t id, const char *name, uint16_t type)
+{
+    size_t len = question(out + 2, id, name, type);
+    out[0] = (uint8_t)(len >> 8);
+    out[1] = (uint8_t)len;
+    return len + 2;
+}
+
+static int dial_to(const struct sockaddr_storage *sa, socklen_t len, int type)
+{
+    int fd = socket(sa->ss_family, type | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)sa, len), 0);
+    return fd;
+}
+
+static int dial(const struct fixture *f, int type)
+{
+    return dial_to(&f->sa, f->sa_len, type);
+}
+
+static bool readable(int fd, int timeout_ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, timeout_ms) == 1;
+}
+
+// A datagram, or 0 when none came in time.
+static size_t receive(int fd, uint8_t *out, int timeout_ms)
+{
+    if (!readable(fd, timeout_ms))
+        return 0;
+    ssize_t n = recv(fd, out, MESSAGE_BYTES, 0);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void write_all(int fd, const void *data, size_t len)
+{
+    assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+// One framed message; 0 at the end of the stream (also by a reset), or when nothing came in time.
+static size_t read_message(int fd, uint8_t *out)
+{
+    size_t have = 0, need = 2;
+    uint8_t head[2];
+    while (have < need) {
+        if (!readable(fd, WAIT_MS))
+            return 0;
+        uint8_t *to = have < 2 ? head + have : out + have - 2;
+        ssize_t n = recv(fd, to, (have < 2 ? 2 : need) - have, 0);
+        if (n <= 0)
+            return 0;
+        have += (size_t)n;
+        if (have == 2)
+            need = 2u + ((size_t)head[0] << 8 | head[1]);
+    }
+    return need - 2;
+}
+
+// True when the server closes the connection within the time.
+static bool is_closed(int fd, int timeout_ms)
+{
+    uint8_t octet;
+    return readable(fd, timeout_ms) && recv(fd, &octet, 1, 0) <= 0;
+}
+
+static uint16_t u16_at(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void assert_answer(const uint8_t *message, size_t len, uint16_t id)
+{
+    assert_true(len > 12);
+    assert_int_equal(u16_at(message), id);
+    assert_int_equal(message[2] & 0x80, 0x80);
+    assert_int_equal(message[3] & 15, 0);
+    assert_int_equal(u16_at(message + 6), 1);
+}
+
+static void ask_over_udp(int fd, uint16_t id)
+{
+    uint8_t message[MESSAGE_BYTES];
+    write_all(fd, message, question(message, id, "www.example.test.", STEER_TYPE_A));
+    size_t len = receive(fd, message, WAIT_MS);
+    assert_answer(message, len, id);
+}
+
+static void ask_over_tcp(int fd, uint16_t id)
+{
+    uint8_t message[MESSAGE_BYTES];
+    write_all(fd, message, framed(message, id, "www.example.test.", STEER_TYPE_A));
+    size_t len = read_message(fd, message);
+    assert_answer(message, len, id);
+}
+
+static struct steer_server_stats stats_of(const struct fixture *f)
+{
+    struct steer_server_stats stats;
+    steer_server_stats(f->server, &stats);
+    return stats;
+}
+
+// ---- UDP -----------------------------------------------------------------------------------------
+
+static void a_question_is_answered_over_both_protocols_on_one_port(void **state)
+{
+    struct fixture *f = *state;
+    static const int families[] = {AF_INET, AF_INET6};
+    for (unsigned i = 0; i < 2; i++) {
+        loopback(f, families[i], 0);
+        struct steer_server_options options = options_of(f);
+        struct steer_diag diag;
+        if (steer_server_start(&options, &f->server, &diag) != STEER_OK) {
+            assert_int_equal(families[i], AF_INET6); // a machine without IPv6
+            continue;
+        }
+        steer_server_address(f->server, 0, &f->sa);
+        int udp = dial(f, SOCK_DGRAM), tcp = dial(f, SOCK_STREAM);
+        ask_over_udp(udp, 1);
+        ask_over_tcp(tcp, 2);
+        close(udp);
+        close(tcp);
+        struct steer_server_stats stats = stats_of(f);
+        assert_int_equal(stats.udp_queries, 1);
+        assert_int_equal(stats.tcp_queries, 1);
+        assert_int_equal(stats.kinds[STEER_FACT_POSITIVE], 2);
+        assert_int_equal(stats.rcodes[STEER_RCODE_NOERROR], 2);
+        assert_int_equal(stats.tcp_accepted, 1);
+        assert_int_equal(stats.workers, 2);
+        stop(f, 0);
+    }
+}
+
+static void several_addresses_are_served_by_one_server(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_storage listen[2];
+    socklen_t len[2];
+    assert_true(steer_sockaddr_parse("127.0.0.1:0", &listen[0], &len[0]));
+    assert_true(steer_sockaddr_parse("127.0.0.2:0", &listen[1], &len[1]));
+    struct steer_server_options options = options_of(f);
+    options.listen = listen;
+    options.listen_len = len;
+    options.listen_count = 2;
+    options.pin = true;
+    start(f, &options);
+    for (size_t i = 0; i < 2; i++) {
+        steer_server_address(f->server, i, &f->sa);
+        int udp = dial(f, SOCK_DGRAM), tcp = dial(f, SOCK_STREAM);
+        ask_over_udp(udp, 3);
+        ask_over_tcp(tcp, 4);
+        close(udp);
+        close(tcp);
+    }
+    assert_int_equal(stats_of(f).workers, 4);
+}
+
+// The client's sockets are connected, so that they take answers only from the address that they asked.
+static void a_wildcard_bind_answers_from_the_address_asked(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *listen, *ask;
+    } rows[] = {{"0.0.0.0:0", "127.0.0.7:0"}, {"0.0.0.0:0", "127.0.0.1:0"}, {"[::]:0", "[::1]:0"}};
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct steer_diag diag;
+        assert_true(steer_sockaddr_parse(rows[i].listen, &f->sa, &f->sa_len));
+        struct steer_server_options options = options_of(f);
+        if (steer_server_start(&options, &f->server, &diag) != STEER_OK) {
+            assert_string_equal(rows[i].listen, "[::]:0");
+            continue;
+        }
+        struct sockaddr_storage bound;
+        struct steer_addr addr;
+        uint16_t port;
+        steer_server_address(f->server, 0, &bound);
+        steer_addr_from_sockaddr(&bound, &addr, &port);
+        assert_true(steer_sockaddr_parse(rows[i].ask, &f->sa, &f->sa_len));
+        steer_addr_from_sockaddr(&f->sa, &addr, NULL);
+        steer_addr_to_sockaddr(&addr, port, &f->sa, &f->sa_len);
+        int fd = dial(f, SOCK_DGRAM);
+        for (uint16_t id = 0; id < 40; id++)
+            ask_over_udp(fd, id);
+        close(fd);
+        stop(f, 0);
+    }
+}
+
+static void a_burst_of_a_thousand_is_answered_whole(void **state)
+{
+    enum { SOCKETS = 10, EACH = 100 };
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int fds[SOCKETS];
+    uint8_t message[MESSAGE_BYTES];
+    for (unsigned i = 0; i < SOCKETS; i++)
+        fds[i] = dial(f, SOCK_DGRAM);
+    for (uint16_t id = 0; id < SOCKETS * EACH; id++)
+        write_all(fds[id % SOCKETS], message, question(message, id, "www.example.test.", STEER_TYPE_A));
+    bool seen[SOCKETS * EACH] = {0};
+    for (unsigned k = 0; k < SOCKETS * EACH; k++) {
+        size_t len = receive(fds[k % SOCKETS], message, WAIT_MS);
+        assert_true(len > 12);
+        uint16_t id = u16_at(message);
+        assert_true(id < SOCKETS * EACH && !seen[id]);
+        seen[id] = true;
+        assert_answer(message, len, id);
+    }
+    for (unsigned i = 0; i < SOCKETS; i++)
+        close(fds[i]);
+    assert_int_equal(stats_of(f).udp_queries, SOCKETS * EACH);
+    assert_int_equal(stats_of(f).unsent, 0);
+}
+
+static void garbage_of_every_length_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int fd = dial(f, SOCK_DGRAM);
+    struct steer_rng rng;
+    steer_rng_init(&rng, 7);
+    uint8_t garbage[600], answer[MESSAGE_BYTES];
+    for (size_t len = 0; len <= sizeof garbage; len++) {
+        for (size_t i = 0; i < len; i++)
+            garbage[i] = (uint8_t)steer_rng_next(&rng);
+        write_all(fd, garbage, len);
+        while (receive(fd, answer, 0))
+            ;
+    }
+    while (stats_of(f).udp_queries < sizeof garbage + 1)
+        usleep(1000);
+    while (receive(fd, answer, 0))
+        ;
+    ask_over_udp(fd, 5);
+    close(fd);
+}
+
+static void a_datagram_longer_than_any_query_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    options.workers = 1;
+    start(f, &options);
+    int fd = dial(f, SOCK_DGRAM);
+    static uint8_t message[65507];
+    question(message, 9, "www.example.test.", STEER_TYPE_A);
+    write_all(fd, message, sizeof message);
+    ask_over_udp(fd, 6); // the first answer on this socket is of the second question
+    close(fd);
+    assert_int_equal(stats_of(f).dropped, 1);
+}
+
+static void what_does_not_fit_udp_is_truncated_and_whole_over_tcp(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int udp = dial(f, SOCK_DGRAM), tcp = dial(f, SOCK_STREAM);
+    uint8_t message[MESSAGE_BYTES];
+    write_all(udp, message, question(message, 1, "big.example.test.", STEER_TYPE_TXT));
+    size_t len = receive(udp, message, WAIT_MS);
+    assert_true(len > 12 && len <= 512);
+    assert_int_equal(message[2] & 2, 2);
+    write_all(tcp, message, framed(message, 2, "big.example.test.", STEER_TYPE_TXT));
+    len = read_message(tcp, message);
+    assert_true(len > BIG_RRS * BIG_OCTETS);
+    assert_int_equal(u16_at(message + 6), BIG_RRS);
+    close(udp);
+    close(tcp);
+    assert_int_equal(stats_of(f).truncated, 1);
+}
+
+// ---- TCP -----------------------------------------------------------------------------------------
+
+static void pipelined_questions_are_answered_in_order(void **state)
+{
+    enum { COUNT = 100 };
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int fd = dial(f, SOCK_STREAM);
+    uint8_t burst[COUNT * 64], message[MESSAGE_BYTES];
+    size_t len = 0;
+    for (uint16_t id = 0; id < COUNT; id++)
+        len += framed(burst + len, id, "www.example.test.", STEER_TYPE_A);
+    write_all(fd, burst, len);
+    for (uint16_t id = 0; id < COUNT; id++) {
+        size_t n = read_message(fd, message);
+        assert_answer(message, n, id);
+    }
+    close(fd);
+}
+
+static void a_message_may_come_octet_by_octet(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int fd = dial(f, SOCK_STREAM), one = 1;
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof one), 0);
+    uint8_t message[MESSAGE_BYTES];
+    for (uint16_t id = 0; id < 3; id++) {
+        size_t len = framed(message, id, "www.example.test.", STEER_TYPE_A);
+        for (size_t i = 0; i < len; i++) {
+            write_all(fd, message + i, 1);
+            sched_yield();
+        }
+        len = read_message(fd, message);
+        assert_answer(message, len, id);
+    }
+    close(fd);
+}
+
+static void half_a_message_is_cut_by_the_idle_timer(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    options.tcp_idle_ms = 150;
+    start(f, &options);
+    int slow = dial(f, SOCK_STREAM), silent = dial(f, SOCK_STREAM);
+    uint8_t message[MESSAGE_BYTES];
+    size_t len = framed(message, 1, "www.example.test.", STEER_TYPE_A);
+    uint64_t begin = now_ms();
+    // Octets that make no message do not keep a connection open.
+    for (size_t i = 0; i < len - 1 && !is_closed(slow, 20); i++)
+        (void)!send(slow, message + i, 1, MSG_NOSIGNAL);
+    assert_true(is_closed(slow, WAIT_MS));
+    assert_true(is_closed(silent, WAIT_MS));
+    assert_true(now_ms() - begin >= 140);
+    close(slow);
+    close(silent);
+    assert_int_equal(stats_of(f).tcp_open, 0);
+}
+
+static void a_length_shorter_than_a_header_ends_the_conversation(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    for (uint8_t length = 0; length < 12; length++) {
+        int fd = dial(f, SOCK_STREAM);
+        uint8_t message[MESSAGE_BYTES];
+        size_t len = framed(message, length, "www.example.test.", STEER_TYPE_A);
+        message[len++] = 0;
+        message[len++] = length;
+        write_all(fd, message, len);
+        len = read_message(fd, message);
+        assert_answer(message, len, length); // what was whole before it is answered
+        assert_true(is_closed(fd, WAIT_MS));
+        close(fd);
+    }
+}
+
+static void a_half_closed_connection_still_gets_its_answers(void **state)
+{
+    enum { COUNT = 20 };
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int fd = dial(f, SOCK_STREAM);
+    uint8_t message[MESSAGE_BYTES];
+    size_t len = 0;
+    for (uint16_t id = 0; id < COUNT; id++)
+        len += framed(message + len, id, "big.example.test.", STEER_TYPE_TXT);
+    write_all(fd, message, len);
+    shutdown(fd, SHUT_WR);
+    for (uint16_t id = 0; id < COUNT; id++) {
+        assert_true(read_message(fd, message) > BIG_RRS * BIG_OCTETS);
+        assert_int_equal(u16_at(message), id);
+    }
+    assert_true(is_closed(fd, WAIT_MS));
+    close(fd);
+}
+
+static void beyond_a_limit_the_longest_idle_makes_room_else_the_new_is_refused(void **state)
+{
+    enum { LIMIT = 4, MORE = 3 };
+    struct fixture *f = *state;
+    static const struct {
+        unsigned all, per_client;
+    } rows[] = {{LIMIT, 100}, {100, LIMIT}};
+    for (unsigned r = 0; r < STEER_ARRAY_LEN(rows); r++) {
+        loopback(f, AF_INET, 0);
+        struct steer_server_options options = options_of(f);
+        options.tcp_limit = rows[r].all;
+        options.tcp_limit_per_client = rows[r].per_client;
+        start(f, &options);
+        int fds[LIMIT + MORE];
+        for (unsigned i = 0; i < LIMIT + MORE; i++) {
+            fds[i] = dial(f, SOCK_STREAM);
+            ask_over_tcp(fds[i], (uint16_t)i);
+        }
+        for (unsigned i = 0; i < LIMIT + MORE; i++) {
+            if (i < MORE)
+                assert_true(is_closed(fds[i], WAIT_MS));
+            else // half a message: busy from now on
+                write_all(fds[i], "\0\50ab", 4);
+        }
+        assert_int_equal(stats_of(f).tcp_open, LIMIT);
+        assert_int_equal(stats_of(f).tcp_refused, 0);
+        // The four are busy once the server has read their halves: a whole message before is answered first.
+        for (unsigned i = 0; i < LIMIT; i++) {
+            int fd = dial(f, SOCK_STREAM);
+            bool refused = is_closed(fd, WAIT_MS);
+            assert_true(refused);
+            close(fd);
+        }
+        assert_int_equal(stats_of(f).tcp_refused, LIMIT);
+        for (unsigned i = 0; i < LIMIT + MORE; i++)
+            close(fds[i]);
+        stop(f, 0);
+    }
+}
+
+static void a_peer_that_never_reads_holds_up_nobody_and_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    options.tcp_idle_ms = 600;
+    start(f, &options);
+    int greedy = dial(f, SOCK_STREAM), modest = dial(f, SOCK_STREAM);
+    uint8_t message[MESSAGE_BYTES];
+    size_t len = framed(message, 1, "big.example.test.", STEER_TYPE_TXT);
+    // 50 KB for each question of 35 octets, until the server reads no more or cuts us off.
+    uint64_t asked = 0, begin = now_ms();
+    bool cut = false;
+    while (!cut && now_ms() - begin < WAIT_MS) {
+        ssize_t n = send(greedy, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n == (ssize_t)len && asked < 2000) {
+            asked++;
+            continue;
+        }
+        ask_over_tcp(modest, 2);
+        cut = n < 0 && errno != EAGAIN;
+        usleep(5000);
+    }
+    assert_true(cut);
+    assert_true(stats_of(f).tcp_queries > 0);
+    ask_over_tcp(modest, 3);
+    close(greedy);
+    close(modest);
+}
+
+static void random_octets_over_tcp_do_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    struct steer_rng rng;
+    steer_rng_init(&rng, 11);
+    for (unsigned round = 0; round < 50; round++) {
+        int fd = dial(f, SOCK_STREAM);
+        uint8_t data[4000];
+        for (size_t i = 0; i < sizeof data; i++)
+            data[i] = (uint8_t)steer_rng_next(&rng);
+        data[0] = 0; // short messages, so that many are parsed
+        data[1] = (uint8_t)(12 + round);
+        (void)!send(fd, data, sizeof data, MSG_NOSIGNAL);
+        close(fd);
+    }
+    int fd = dial(f, SOCK_STREAM);
+    ask_over_tcp(fd, 1);
+    close(fd);
+}
+
+// ---- starting and stopping -----------------------------------------------------------------------
+
+static void what_has_arrived_is_answered_when_it_stops(void **state)
+{
+    enum { COUNT = 100 };
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    options.workers = 1;
+    start(f, &options);
+    int udp = dial(f, SOCK_DGRAM), tcp = dial(f, SOCK_STREAM);
+    uint8_t message[MESSAGE_BYTES];
+    size_t len = 0;
+    for (uint16_t id = 0; id < COUNT; id++) {
+        write_all(udp, message, question(message, id, "www.example.test.", STEER_TYPE_A));
+    }
+    for (uint16_t id = 0; id < COUNT; id++)
+        len += framed(message + len, id, "www.example.test.", STEER_TYPE_A);
+    write_all(tcp, message, len);
+    stop(f, 1000);
+    for (uint16_t id = 0; id < COUNT; id++) {
+        len = receive(udp, message, 0);
+        assert_answer(message, len, id);
+        len = read_message(tcp, message);
+        assert_answer(message, len, id);
+    }
+    assert_true(is_closed(tcp, 0));
+    close(udp);
+    close(tcp);
+}
+
+static void stopping_waits_for_the_busy_no_longer_than_told(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    int busy = dial(f, SOCK_STREAM), idle = dial(f, SOCK_STREAM);
+    ask_over_tcp(idle, 1);
+    uint64_t begin = now_ms();
+    write_all(busy, "\0\50ab", 4);
+    stop(f, 200);
+    assert_in_range(now_ms() - begin, 190, WAIT_MS);
+    assert_true(is_closed(busy, 0));
+    assert_true(is_closed(idle, 0));
+    close(busy);
+    close(idle);
+    // Without anybody busy it does not wait at all.
+    begin = now_ms();
+    start(f, &options);
+    stop(f, 60000);
+    assert_in_range(now_ms() - begin, 0, WAIT_MS);
+}
+
+struct load {
+    struct fixture *f;
+    _Atomic bool over;
+    _Atomic unsigned answers;
+};
+
+static void *make_load(void *arg)
+{
+    struct load *load = arg;
+    int udp = dial(load->f, SOCK_DGRAM);
+    uint8_t message[MESSAGE_BYTES];
+    size_t len = question(message, 1, "www.example.test.", STEER_TYPE_A);
+    while (!load->over) {
+        uint8_t answer[MESSAGE_BYTES];
+        for (unsigned i = 0; i < 50; i++)
+            (void)!send(udp, message, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (receive(udp, answer, 1))
+            load->answers++;
+    }
+    close(udp);
+    return NULL;
+}
+
+static void it_stops_under_load_and_starts_again_on_the_same_port_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    struct load load = {.f = f};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, make_load, &load), 0);
+    for (unsigned round = 0; round < 5; round++) {
+        unsigned before = load.answers;
+        int tcp = dial(f, SOCK_STREAM);
+        ask_over_tcp(tcp, 1);
+        while (load.answers < before + 100)
+            usleep(1000);
+        uint64_t begin = now_ms();
+        stop(f, 2000);
+        assert_in_range(now_ms() - begin, 0, 1900);
+        assert_true(is_closed(tcp, 0)); // closed by the server: TIME_WAIT on its port
+        start(f, &options);
+        close(tcp);
+    }
+    load.over = true;
+    pthread_join(thread, NULL);
+}
+
+static void a_bind_error_names_the_address(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    start(f, &options);
+    struct sockaddr_storage in_use = f->sa, foreign, listen[2];
+    socklen_t len[2] = {f->sa_len, f->sa_len};
+    char text[80];
+    steer_sockaddr_format(&in_use, text, sizeof text);
+    // The first address is free and must be given back when the second one is not.
+    assert_true(steer_sockaddr_parse("127.0.0.9:0", &listen[0], &len[0]));
+    listen[1] = in_use;
+    options.listen = listen;
+    options.listen_len = len;
+    options.listen_count = 2;
+    struct steer_server *other = NULL;
+    struct steer_diag diag = {0};
+    assert_int_equal(steer_server_start(&options, &other, &diag), STEER_EIO);
+    assert_null(other);
+    assert_non_null(strstr(diag.message, text));
+    assert_non_null(strstr(diag.message, "Address already in use"));
+
+    assert_true(steer_sockaddr_parse("192.0.2.1:0", &foreign, &len[1]));
+    listen[1] = foreign;
+    assert_int_equal(steer_server_start(&options, &other, &diag), STEER_EIO);
+    assert_non_null(strstr(diag.message, "192.0.2.1:0"));
+    int udp = dial(f, SOCK_DGRAM); // the one that runs is not disturbed
+    ask_over_udp(udp, 1);
+    close(udp);
+}
+
+static void a_port_taken_for_udp_alone_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&f->sa, f->sa_len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&f->sa, &f->sa_len), 0);
+    struct steer_server_options options = options_of(f);
+    struct steer_server *server = NULL;
+    struct steer_diag diag = {0};
+    assert_int_equal(steer_server_start(&options, &server, &diag), STEER_EIO);
+    assert_non_null(strstr(diag.message, "(UDP)"));
+    close(fd);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(a_question_is_answered_over_both_protocols_on_one_port),
+        CASE(several_addresses_are_served_by_one_server),
+        CASE(a_wildcard_bind_answers_from_the_address_asked),
+        CASE(a_burst_of_a_thousand_is_answered_whole),
+        CASE(garbage_of_every_length_does_no_harm),
+        CASE(a_datagram_longer_than_any_query_is_dropped),
+        CASE(what_does_not_fit_udp_is_truncated_and_whole_over_tcp),
+        CASE(pipelined_questions_are_answered_in_order),
+        CASE(a_message_may_come_octet_by_octet),
+        CASE(half_a_message_is_cut_by_the_idle_timer),
+        CASE(a_length_shorter_than_a_header_ends_the_conversation),
+        CASE(a_half_closed_connection_still_gets_its_answers),
+        CASE(beyond_a_limit_the_longest_idle_makes_room_else_the_new_is_refused),
+        CASE(a_peer_that_never_reads_holds_up_nobody_and_is_cut),
+        CASE(random_octets_over_tcp_do_no_harm),
+        CASE(what_has_arrived_is_answered_when_it_stops),
+        CASE(stopping_waits_for_the_busy_no_longer_than_told),
+        CASE(it_stops_under_load_and_starts_again_on_the_same_port_at_once),
+        CASE(a_bind_error_names_the_address),
+        CASE(a_port_taken_for_udp_alone_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
