@@ -7,7 +7,12 @@
 
 void admin_health_get(struct admin_request *r)
 {
-    struct steer_control_stats stats;
-    steer_control_stats(r->admin->control, &stats);
-    admin_reply(r, 200, "text/plain", steer_strdup("ok\n"), 3);
+    json_t *overrides = NULL; // the cheapest question that control's thread answers
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_overrides(r->admin->control, &overrides, &diag);
+    json_decref(overrides);
+    if (err == STEER_OK)
+        admin_reply(r, 200, "text/plain", steer_strdup("ok\n"), 3);
+    else
+        admin_reply_result(r, err, &diag, NULL);
 }

@@ -55,6 +55,8 @@ static void server_metrics(struct steer_buf *out, const struct steer_server *ser
     for (size_t i = 0; i < STEER_FACT_KINDS; i++)
         prom_u64(out, "steerd_answers_total", "kind", kinds[i], s.kinds[i]);
     single(out, "steerd_dropped_total", "counter", "Packets that got no response.", s.dropped);
+    single(out, "steerd_unsent_total", "counter", "Replies that the kernel did not take.",
+           s.unsent);
     single(out, "steerd_truncated_total", "counter", "Responses with TC set.", s.truncated);
     single(out, "steerd_steered_total", "counter", "Responses chosen by a policy.", s.steered);
     single(out, "steerd_ecs_total", "counter", "Queries whose client subnet was used.", s.with_ecs);

@@ -16,10 +16,7 @@ void admin_status_get(struct admin_request *r)
     json_t *status = NULL;
     struct steer_diag diag = {0};
     enum steer_err err = steer_control_status(r->admin->control, &status, &diag);
-    if (err == STEER_OK) {
-        json_object_set_new(status, "software", json_string(STEER_VERSION));
-        if (r->admin->server)
-            json_object_set_new(status, "server", server_status(r->admin->server));
-    }
+    if (err == STEER_OK && r->admin->server)
+        json_object_set_new(status, "server", server_status(r->admin->server));
     admin_reply_result(r, err, &diag, status);
 }

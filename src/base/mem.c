@@ -2,6 +2,7 @@
 #include "steerd/base/mem.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +79,7 @@ struct steer_arena_block {
     alignas(16) uint8_t bytes[];
 };
 
-enum { ARENA_BLOCK = 64 * 1024, ARENA_ALIGN = 16 };
+enum { ARENA_BLOCK_MIN = 1024, ARENA_BLOCK_MAX = 64 * 1024, ARENA_ALIGN = 16 };
 
 void steer_arena_init(struct steer_arena *arena)
 {
@@ -98,14 +99,19 @@ void steer_arena_fini(struct steer_arena *arena)
 
 void *steer_arena_alloc(struct steer_arena *arena, size_t size)
 {
-    if (size > SIZE_MAX - ARENA_BLOCK)
+    if (size > SIZE_MAX - ARENA_BLOCK_MAX)
         out_of_memory(size);
     size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     arena->total_bytes += size;
     if (size > arena->left) {
-        size_t room = size > ARENA_BLOCK / 4 ? size : ARENA_BLOCK;
+        // Small arenas stay small: blocks grow with what was handed out.
+        size_t usual = arena->total_bytes < ARENA_BLOCK_MIN   ? ARENA_BLOCK_MIN
+                       : arena->total_bytes > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX
+                                                              : arena->total_bytes;
+        bool alone = size > usual / 2;
+        size_t room = alone ? size : usual;
         struct steer_arena_block *block = steer_alloc(sizeof *block + room);
-        if (room != ARENA_BLOCK && arena->blocks) {
+        if (alone && arena->blocks) {
             // A large piece gets a block of its own behind the current one, which stays in use.
             block->older = arena->blocks->older;
             arena->blocks->older = block;

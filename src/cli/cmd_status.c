@@ -14,14 +14,18 @@ static void print_head(const json_t *s)
 {
     struct steer_buf out = {0};
     cli_put(&out, "steerd ");
-    cli_put(&out, cli_member(s, "software"));
+    cli_put(&out, cli_member(s, "steerd"));
     steer_buf_printf(&out, ", up %s, version %s\n", cli_span(number(s, "uptime_s")),
                      cli_member(s, "version"));
     static const struct {
         const char *key, *text;
     } counts[] = {
-        {"zones", "zones"},     {"names", "names"},     {"records", "records"},
-        {"steered", "steered"}, {"classes", "classes"}, {"cells", "cells"},
+        {"zones", "zones"},
+        {"names", "names"},
+        {"records", "records"},
+        {"steered", "steered"},
+        {"classmaps", "class tables"},
+        {"cells", "cells"},
     };
     for (size_t i = 0; i < STEER_ARRAY_LEN(counts); i++)
         if (json_object_get(s, counts[i].key))

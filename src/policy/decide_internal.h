@@ -6,7 +6,7 @@
 
 #include "steerd/policy/decide.h"
 
-// ---- a map from non-zero integers or pointers to pointers, small ones without allocation -------------
+// ---- a map from non-zero integers or pointers to pointers, small ones without allocation --------
 
 struct steer_ptrmap_entry {
     uintptr_t key;
@@ -23,7 +23,7 @@ void steer_ptrmap_fini(struct steer_ptrmap *map);
 // The place of the key's value, NULL in it when the key is new; valid until the next call.
 void **steer_ptrmap_at(struct steer_ptrmap *map, uintptr_t key);
 
-// ---- objects -----------------------------------------------------------------------------------------
+// ---- objects ------------------------------------------------------------------------------------
 
 enum { STEER_PATH_MAX = 1200 };
 // Where an object stands in its document: "records/api", "pools/eu"; returns out.
@@ -40,7 +40,7 @@ bool steer_fixed_equal(const struct steer_fixed *a, const struct steer_fixed *b)
 uint64_t steer_fixed_hash(const struct steer_fixed *fixed);
 bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type);
 
-// ---- residuals ---------------------------------------------------------------------------------------
+// ---- residuals ----------------------------------------------------------------------------------
 
 // The one residual that equals `want` (hash and refs are ignored, the arrays are copied). Takes
 // over the references of want's children and substitute; the caller owns one reference to the
@@ -66,7 +66,7 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
                    const void *ctx, uint32_t count, uint32_t classes_max,
                    struct steer_classes *classes, struct steer_diag *diag) STEER_MUST_USE;
 
-// ---- evaluation --------------------------------------------------------------------------------------
+// ---- evaluation ---------------------------------------------------------------------------------
 
 struct steer_share steer_share_of(uint64_t num, uint64_t den);
 struct steer_share steer_share_divide(struct steer_share a, struct steer_share b); // a <= b, b > 0
@@ -136,7 +136,7 @@ struct steer_drawn {
 void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool,
                      struct steer_drawn **members, uint32_t count, struct steer_list *list);
 
-// ---- trace: every function does nothing where node is NULL -----------------------------------------
+// ---- trace: every function does nothing where node is NULL --------------------------------------
 
 json_t *steer_trace_node(const struct steer_residual *residual, bool checks_as_up);
 void steer_trace_reason(json_t *node, const char *fmt, ...) STEER_PRINTF(2, 3);

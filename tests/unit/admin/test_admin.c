@@ -360,7 +360,7 @@ static const struct {
     const char *asked;    // what control was asked; NULL: nothing
     const char *contains; // in the whole answer; NULL: no matter
 } table[] = {
-    {"GET", "/healthz", NULL, NULL, 200, NULL, "ok\n"},
+    {"GET", "/healthz", NULL, NULL, 200, "overrides", "ok\n"},
     {"GET", "/api/v1/status", NULL, NULL, 200, "status", "\"udp_queries\":41"},
     {"GET", "/api/v1/documents", NULL, NULL, 200, "documents", "[{\"list\":\"documents\"}]"},
     {"GET", "/api/v1/documents/front-door.yaml", NULL, NULL, 200, "document front-door.yaml",

@@ -289,7 +289,7 @@ static void status_is_a_table(void **state)
 {
     (void)state;
     expect(200, "application/json",
-           "{\"software\":\"9\",\"uptime_s\":3700,\"version\":4,\"zones\":2,\"table_bytes\":2048,"
+           "{\"steerd\":\"9\",\"uptime_s\":3700,\"version\":4,\"zones\":2,\"table_bytes\":2048,"
            "\"geo\":[{\"file\":\"g.mmdb\",\"type\":\"City\",\"built\":0,\"networks\":9}],"
            "\"endpoints\":[{\"name\":\"fra-1\",\"site\":\"fra\",\"state\":\"down\",\"ipv4\":\"192."
            "0.2.1\","
