@@ -118,7 +118,7 @@ static void put_node_line(const struct tree *t, const json_t *node, const json_t
     if (json_is_true(json_object_get(candidate, "chosen"))) {
         steer_buf_puts(t->out, "  ");
         cli_put_coloured(t->out, t->cli->colour_out, CLI_BOLD, "chosen");
-    } else if (candidate && !available) {
+    } else if (candidate && !available && !*cli_member(candidate, "reason")) {
         put_dim(t, "not looked at", "");
     }
     const char *exact = cli_member(candidate, "exact");

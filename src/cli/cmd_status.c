@@ -17,30 +17,20 @@ static void print_head(const json_t *s)
     cli_put(&out, cli_member(s, "steerd"));
     steer_buf_printf(&out, ", up %s, version %s\n", cli_span(number(s, "uptime_s")),
                      cli_member(s, "version"));
-    static const struct {
-        const char *key, *text;
-    } counts[] = {
-        {"zones", "zones"},
-        {"names", "names"},
-        {"records", "records"},
-        {"steered", "steered"},
-        {"classmaps", "class tables"},
-        {"cells", "cells"},
-    };
+    static const char *const counts[] = {"zones", "names", "records", "steered", "cells"};
     for (size_t i = 0; i < STEER_ARRAY_LEN(counts); i++)
-        if (json_object_get(s, counts[i].key))
-            steer_buf_printf(&out, "%s%s %s", i ? ", " : "", cli_member(s, counts[i].key),
-                             counts[i].text);
+        if (json_object_get(s, counts[i]))
+            steer_buf_printf(&out, "%s%s %s", i ? ", " : "", counts[i], cli_member(s, counts[i]));
     if (json_object_get(s, "table_bytes"))
-        steer_buf_printf(&out, ", %s of tables", cli_bytes(number(s, "table_bytes")));
+        steer_buf_printf(&out, ", tables %s", cli_bytes(number(s, "table_bytes")));
     const json_t *server = json_object_get(s, "server");
     if (server)
-        steer_buf_printf(&out, "\n%s queries over UDP, %s over TCP, %s workers",
+        steer_buf_printf(&out, "\nqueries over UDP %s, over TCP %s, workers %s",
                          cli_member(server, "udp_queries"), cli_member(server, "tcp_queries"),
                          cli_member(server, "workers"));
     const json_t *prober = json_object_get(s, "prober"), *store = json_object_get(s, "store");
     if (json_object_size(prober))
-        steer_buf_printf(&out, "\nprobes: %s targets, %s passed, %s failed, %s in flight",
+        steer_buf_printf(&out, "\nprobe targets %s, passed %s, failed %s, in flight %s",
                          cli_member(prober, "targets"), cli_member(prober, "passed"),
                          cli_member(prober, "failed"), cli_member(prober, "in_flight"));
     if (json_object_get(store, "commit_ms"))

@@ -213,9 +213,9 @@ static int report(const struct cli *cli, struct upload *u, json_t *summary)
         if (out.len)
             fwrite(out.data, 1, out.len, stderr);
         steer_buf_fini(&out);
-        printf("%lld zones loaded, %s records, in %s; %zu rejected\n", (long long)loaded,
+        printf("zones loaded: %lld, rejected: %zu; records: %s; took %s\n", (long long)loaded, bad,
                cli_member(summary, "records"),
-               cli_span(json_number_value(json_object_get(summary, "ms")) / 1000), bad);
+               cli_span(json_number_value(json_object_get(summary, "ms")) / 1000));
     }
     if (bad == 0)
         return CLI_OK;

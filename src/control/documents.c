@@ -219,7 +219,7 @@ static enum steer_err put_soa(struct applying *a, const struct steer_document_zo
     steer_buf_u16(&packed, (uint16_t)len);
     steer_buf_add(&packed, z->soa.mname.octets, z->soa.mname.len);
     steer_buf_add(&packed, z->soa.rname.octets, z->soa.rname.len);
-    steer_buf_u32(&packed, 1); // raised above the present one when the link is prepared
+    steer_buf_u32(&packed, 0); // the serial is chosen when the link is prepared
     steer_buf_u32(&packed, z->soa.refresh_s);
     steer_buf_u32(&packed, z->soa.retry_s);
     steer_buf_u32(&packed, z->soa.expire_s);

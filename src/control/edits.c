@@ -57,11 +57,14 @@ static enum steer_err store_texts(struct steer_control *c, void *ctx, struct ste
 static void log_apply(const struct apply_job *job)
 {
     const struct steer_link_summary *s = &job->summary;
+    struct steer_buf names = {0};
     for (size_t i = 0; i < job->apply->count; i++)
-        steer_log(STEER_LOG_INFO, "control",
-                  "applied %s: %zu created, %zu replaced, %zu removed, built in %.1f ms, stored in %.1f ms",
-                  job->apply->texts[i].name, s->created_count, s->replaced_count, s->removed_count,
-                  ms(job->build_ns), ms(job->commit_ns));
+        steer_buf_printf(&names, "%s%s", i ? ", " : "", job->apply->texts[i].name);
+    steer_log(STEER_LOG_INFO, "control",
+              "applied %s: %zu created, %zu replaced, %zu removed; built in %.1f ms, stored in %.1f ms",
+              names.data, s->created_count, s->replaced_count, s->removed_count, ms(job->build_ns),
+              ms(job->commit_ns));
+    steer_buf_fini(&names);
 }
 
 static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer_diag *diag)

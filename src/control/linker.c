@@ -516,7 +516,7 @@ static bool serial_above(uint32_t a, uint32_t b)
     return a != b && (uint32_t)(a - b) < UINT32_C(0x80000000);
 }
 
-// A touched zone's serial rises above the published one's; a new zone keeps the one it was given.
+// A touched zone's serial rises above the published one's.
 static enum steer_err raise_serial(struct steer_link *link, struct open_zone *z, uint32_t now,
                                    struct steer_diag *diag)
 {
@@ -524,11 +524,12 @@ static enum steer_err raise_serial(struct steer_link *link, struct open_zone *z,
     const struct steer_rrset *soa = apex ? steer_zone_node_rrset(apex, STEER_TYPE_SOA) : NULL;
     struct steer_rr_view rr;
     size_t at = 0;
-    if (!z->before || !soa || !steer_rrset_next(apex, soa, &at, &rr) || rr.rdata_len < 22)
+    if (!soa || !steer_rrset_next(apex, soa, &at, &rr) || rr.rdata_len < 22)
         return STEER_OK;
     uint32_t given = get_u32(rr.rdata + rr.rdata_len - 20);
-    uint32_t old = z->before->serial;
-    if (serial_above(given, old))
+    uint32_t old = z->before ? z->before->serial : 0;
+    // A document leaves the choice to us, with 0; a new zone from a file keeps what the file says.
+    if (z->before ? serial_above(given, old) : given != 0 || z->replaced)
         return STEER_OK;
     uint32_t next = !z->replaced && serial_above(now, old) ? now : old + 1;
     struct steer_buf packed = {0};

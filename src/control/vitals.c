@@ -154,9 +154,10 @@ void steer_vitals_follow(struct steer_vitals *v, const struct steer_catalog *cat
             uint64_t definition = steer_mix64(endpoints[i]->hash) ^ check->hash;
             p->seen = v->round;
             p->vital.hysteresis = check->check.hysteresis;
-            if (p->definition != definition && put)
+            if (put && p->definition != definition) {
                 put(ctx, &p->vital, endpoints[i], check);
-            p->definition = definition;
+                p->definition = definition;
+            }
         }
     }
     for (size_t i = 0; i < v->count; i++) {

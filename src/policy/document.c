@@ -78,7 +78,8 @@ static void parse_zone_list(struct steer_parse *p, const struct steer_item *list
             break;
         steer_name_format(zone->origin.octets, text);
         if (steer_map_get(&seen, text, &first))
-            steer_doc_fail(p, zone->at, "zone %.200s is given twice; it first stands at line %u, column %u",
+            steer_doc_fail(p, zone->at,
+                           "zone %.200s is given twice; it first stands at line %u, column %u",
                            text, document->zones[first].at.line, document->zones[first].at.column);
         steer_map_put(&seen, text, document->zone_count - 1);
     }
@@ -96,7 +97,8 @@ static void parse_zones(struct steer_parse *p, const struct steer_item *root,
         steer_doc_fail(p, list.key_at, "give 'zone' or 'zones', not both");
     for (size_t i = 0; !single && i < STEER_ARRAY_LEN(of_zone); i++)
         if (steer_doc_find(p, root, of_zone[i], &item))
-            steer_doc_fail(p, item.key_at, "'%s' needs 'zone', the name of the zone, beside it", item.key);
+            steer_doc_fail(p, item.key_at, "'%s' needs 'zone', the name of the zone, beside it",
+                           item.key);
     if (single) {
         document->zones = steer_arena_calloc(&document->arena, sizeof *document->zones);
         parse_one_zone(p, root, document);

@@ -45,8 +45,8 @@ static void expected(struct scanner *s, const char *what)
     const char *hint = "the text begins with '{' or '[' and is read as JSON";
     if (c)
         steer_builder_fail(s->b, s->where, "expected %s, not '%.*s' (%s)", what,
-                           (int)steer_utf8_octets(s->text + s->at, s->len - s->at),
-                           s->text + s->at, hint);
+                           (int)steer_utf8_octets(s->text + s->at, s->len - s->at), s->text + s->at,
+                           hint);
     else
         steer_builder_fail(s->b, s->where, "expected %s, but the text ends (%s)", what, hint);
 }

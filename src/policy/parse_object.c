@@ -30,7 +30,8 @@ static double coordinate(struct steer_parse *p, const struct steer_item *mapping
     return value;
 }
 
-static void parse_site(struct steer_parse *p, const struct steer_item *item, struct steer_site *site)
+static void parse_site(struct steer_parse *p, const struct steer_item *item,
+                       struct steer_site *site)
 {
     static const char *const keys[] = {"at", "lat", "lon"};
     static const struct steer_shape shape = {
@@ -48,14 +49,14 @@ static void parse_site(struct steer_parse *p, const struct steer_item *item, str
     bool has_lat = steer_doc_find(p, item, "lat", &lat);
     bool has_lon = steer_doc_find(p, item, "lon", &lon);
     if (has_lat != has_lon)
-        steer_doc_fail(p, has_lat ? lat.key_at : lon.key_at, "'lat' and 'lon' go together; '%s' is missing",
-                       has_lat ? "lon" : "lat");
+        steer_doc_fail(p, has_lat ? lat.key_at : lon.key_at,
+                       "'lat' and 'lon' go together; '%s' is missing", has_lat ? "lon" : "lat");
     site->has_point = has_lat;
     site->lat = coordinate(p, item, "lat", 90);
     site->lon = coordinate(p, item, "lon", 180);
     if (!site->has_place && !site->has_point)
-        steer_doc_fail(p, item->key_at, "site '%s' needs a place: {at: EU-DE} or {lat: 50.1, lon: 8.7}",
-                       item->key);
+        steer_doc_fail(p, item->key_at,
+                       "site '%s' needs a place: {at: EU-DE} or {lat: 50.1, lon: 8.7}", item->key);
 }
 
 // ---- checks --------------------------------------------------------------------------------------
@@ -118,7 +119,8 @@ static void parse_status(struct steer_parse *p, const struct steer_item *item,
         }
     }
     if (low < 100 || high > 599 || low > high)
-        steer_doc_fail(p, at.at, "'expect_status' must be a status like 200 or a range like \"200-399\"");
+        steer_doc_fail(p, at.at,
+                       "'expect_status' must be a status like 200 or a range like \"200-399\"");
     check->status_min = (uint16_t)low;
     check->status_max = (uint16_t)high;
 }
@@ -131,10 +133,13 @@ static void parse_times(struct steer_parse *p, const struct steer_item *item,
     uint32_t usual = check->interval_ms < 3000 ? check->interval_ms : 3000;
     check->timeout_ms = (uint32_t)steer_doc_duration(p, item, "timeout", 1, DAY_MS, usual);
     if (check->timeout_ms > check->interval_ms && steer_doc_find(p, item, "timeout", &at))
-        steer_doc_fail(p, at.at, "'timeout' must not be longer than 'interval' (%u ms): probes of one "
-                       "check never overlap", check->interval_ms);
+        steer_doc_fail(p, at.at,
+                       "'timeout' must not be longer than 'interval' (%u ms): probes of one "
+                       "check never overlap",
+                       check->interval_ms);
     if (check->interval_ms < 1000 && steer_doc_find(p, item, "interval", &at))
-        steer_doc_warn(p, at.at, "check '%s' probes every %u ms; under 1s is a load on the endpoint",
+        steer_doc_warn(p, at.at,
+                       "check '%s' probes every %u ms; under 1s is a load on the endpoint",
                        item->key, check->interval_ms);
     static const char *const states[] = {"up", "down"};
     bool down = steer_doc_choice(p, item, "initially", states, 2, 2, 0) == 1;
@@ -158,14 +163,14 @@ static void refuse_keys(struct steer_parse *p, const struct steer_item *item,
 static void parse_check(struct steer_parse *p, const struct steer_item *item,
                         struct steer_check *check)
 {
-    static const char *const keys[] = {"type",     "port",    "path",   "host",
-                                       "method",   "expect_status", "expect_body", "interval",
-                                       "timeout",  "rise",    "fall",   "initially",
-                                       "verify",   "family"};
+    static const char *const keys[] = {
+        "type",     "port",    "path", "host", "method",    "expect_status", "expect_body",
+        "interval", "timeout", "rise", "fall", "initially", "verify",        "family"};
     static const char *const later[] = {"shadow", "send", "expect", "headers", "sni"};
     static const char *const kinds[] = {"http", "https", "tcp",    "dns",
                                         "exec", "push",  "metric", "calculated"};
-    static const char *const http_only[] = {"path", "host", "method", "expect_status", "expect_body"};
+    static const char *const http_only[] = {"path", "host", "method", "expect_status",
+                                            "expect_body"};
     static const char *const https_only[] = {"verify"};
     static const char *const families[] = {"ipv4", "ipv6"};
     static const struct steer_shape shape = {.what = "a check",
@@ -282,8 +287,7 @@ static void parse_labels(struct steer_parse *p, const struct steer_item *mapping
                          struct steer_endpoint *endpoint)
 {
     struct steer_item item, entry;
-    if (!steer_doc_find(p, mapping, "labels", &item) ||
-        !steer_doc_mapping(p, &item, "{rack: a1}"))
+    if (!steer_doc_find(p, mapping, "labels", &item) || !steer_doc_mapping(p, &item, "{rack: a1}"))
         return;
     struct steer_label *labels =
         steer_arena_calloc(p->arena, json_object_size(item.json) * sizeof *labels);
@@ -292,7 +296,8 @@ static void parse_labels(struct steer_parse *p, const struct steer_item *mapping
     while (!p->err && steer_entries_next(&entries, &entry)) {
         if (!steer_name_text_valid(entry.key))
             steer_doc_fail(p, entry.key_at,
-                           "'%.80s' is not a label: 1 to 63 letters, digits, '_', '.' or '-'", entry.key);
+                           "'%.80s' is not a label: 1 to 63 letters, digits, '_', '.' or '-'",
+                           entry.key);
         struct steer_label *label = &labels[endpoint->label_count++];
         label->key = steer_arena_strdup(p->arena, entry.key);
         label->value = steer_value_string(p, &entry);
@@ -306,8 +311,8 @@ static void parse_labels(struct steer_parse *p, const struct steer_item *mapping
 static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
                            struct steer_endpoint *endpoint)
 {
-    static const char *const keys[] = {"ipv4",    "ipv6",    "hostname", "site",  "check",
-                                       "checks",  "require", "ttl_cap",  "labels"};
+    static const char *const keys[] = {"ipv4",   "ipv6",    "hostname", "site",  "check",
+                                       "checks", "require", "ttl_cap",  "labels"};
     static const struct steer_shape shape = {.what = "an endpoint",
                                              .example = "{ipv4: 192.0.2.10, check: web}",
                                              .keys = keys,
@@ -319,7 +324,8 @@ static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
     endpoint->has_v6 = parse_address(p, item, "ipv6", STEER_V6, &endpoint->v6);
     parse_hostname(p, item, endpoint);
     if (!endpoint->has_v4 && !endpoint->has_v6 && !endpoint->has_hostname)
-        steer_doc_fail(p, item->key_at, "endpoint '%s' needs 'ipv4', 'ipv6' or 'hostname'", item->key);
+        steer_doc_fail(p, item->key_at, "endpoint '%s' needs 'ipv4', 'ipv6' or 'hostname'",
+                       item->key);
     if (steer_doc_find(p, item, "site", &site))
         endpoint->site = steer_value_name(p, &site);
     parse_endpoint_checks(p, item, endpoint);
@@ -398,7 +404,8 @@ static void parse_pick(struct steer_parse *p, const struct steer_item *mapping,
         steer_doc_fail(p, max.key_at, "'max' goes only with 'pick: all'");
 }
 
-static void parse_pool(struct steer_parse *p, const struct steer_item *item, struct steer_pool *pool)
+static void parse_pool(struct steer_parse *p, const struct steer_item *item,
+                       struct steer_pool *pool)
 {
     static const char *const keys[] = {"endpoints", "pick", "max", "min_available"};
     static const struct steer_shape shape = {.what = "a pool",

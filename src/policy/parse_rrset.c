@@ -18,7 +18,8 @@ bool steer_parse_type(struct steer_parse *p, const struct steer_item *item, uint
     if (!steer_type_parse(item->key, type))
         return false;
     if (steer_type_is_meta(*type))
-        steer_doc_fail(p, item->key_at, "'%s' is a type for queries only; no record has it", item->key);
+        steer_doc_fail(p, item->key_at, "'%s' is a type for queries only; no record has it",
+                       item->key);
     return true;
 }
 
@@ -44,13 +45,17 @@ void steer_parse_name(struct steer_parse *p, const struct steer_item *item, stru
     else if (steer_name_parse(text, p->origin, name, &why))
         steer_doc_fail(p, item->at, "%s", why.message);
     else if (!p->origin && text[strlen(text) - 1] != '.')
-        steer_doc_fail(p, item->at, "'%.80s' must be absolute, because a policy belongs to no zone: "
-                                    "end it with a dot", text);
+        steer_doc_fail(p, item->at,
+                       "'%.80s' must be absolute, because a policy belongs to no zone: "
+                       "end it with a dot",
+                       text);
     else if (p->origin && text[strlen(text) - 1] != '.' &&
              steer_name_parse(text, NULL, &absolute, &why) == STEER_OK &&
              steer_name_is_below(absolute.octets, p->origin->octets))
-        steer_doc_warn(p, item->at, "'%.80s' is below the zone, so that the zone's name stands in it "
-                                    "twice; end it with a dot if it is the whole name", text);
+        steer_doc_warn(p, item->at,
+                       "'%.80s' is below the zone, so that the zone's name stands in it "
+                       "twice; end it with a dot if it is the whole name",
+                       text);
 }
 
 // RFC 1035 3.3.14: character-strings of at most 255 octets each.
@@ -97,8 +102,10 @@ static void presentation_rdata(struct steer_parse *p, const struct steer_item *i
     struct steer_buf twin = {0};
     if (steer_rdata_parse(type, text, &other, &twin, &why) || twin.len != rdata->len ||
         (twin.len && memcmp(twin.data, rdata->data, twin.len) != 0))
-        steer_doc_fail(p, item->at, "names in '%.80s' must be absolute, because a policy belongs to no "
-                                    "zone: end them with a dot", text);
+        steer_doc_fail(p, item->at,
+                       "names in '%.80s' must be absolute, because a policy belongs to no "
+                       "zone: end them with a dot",
+                       text);
     steer_buf_fini(&twin);
 }
 
@@ -151,7 +158,8 @@ static int by_octets(const void *a, const void *b)
     return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-static void fix(struct steer_parse *p, struct piece *pieces, size_t count, struct steer_fixed *fixed)
+static void fix(struct steer_parse *p, struct piece *pieces, size_t count,
+                struct steer_fixed *fixed)
 {
     qsort(pieces, count, sizeof *pieces, by_octets);
     fixed->len = steer_arena_calloc(p->arena, count * sizeof *fixed->len);
@@ -160,8 +168,7 @@ static void fix(struct steer_parse *p, struct piece *pieces, size_t count, struc
         if (i && by_octets(&pieces[i - 1], &pieces[i]) == 0)
             continue;
         fixed->len[fixed->count] = (uint16_t)pieces[i].len;
-        fixed->rdata[fixed->count++] =
-            steer_arena_memdup(p->arena, pieces[i].data, pieces[i].len);
+        fixed->rdata[fixed->count++] = steer_arena_memdup(p->arena, pieces[i].data, pieces[i].len);
     }
 }
 

@@ -43,7 +43,8 @@ static void parse_answer(struct steer_parse *p, const struct steer_item *item,
             steer_doc_fail(p, entry.key_at, "%s cannot be steered", entry.key);
         for (uint32_t i = 0; i < node->fixed_count; i++)
             if (fixed[i].type == type)
-                steer_doc_fail(p, entry.key_at, "type '%s' is given twice in one answer", entry.key);
+                steer_doc_fail(p, entry.key_at, "type '%s' is given twice in one answer",
+                               entry.key);
         steer_parse_rrset(p, &entry, type, &fixed[node->fixed_count++]);
     }
     node->fixed = fixed;
@@ -219,7 +220,8 @@ static void parse_geo(struct steer_parse *p, const struct steer_item *item, stru
 
 // ---- options -------------------------------------------------------------------------------------
 
-static void parse_when(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+static void parse_when(struct steer_parse *p, const struct steer_item *item,
+                       struct steer_node *node)
 {
     const char *word = json_string_value(item->json);
     if (json_is_object(item->json)) {
@@ -230,8 +232,9 @@ static void parse_when(struct steer_parse *p, const struct steer_item *item, str
     } else if (word && strcmp(word, "serve_none") == 0) {
         node->when = STEER_WHEN_SERVE_NONE;
     } else {
-        steer_doc_fail(p, item->at,
-                       "'when_unavailable' must be serve_all, serve_none or a node like {pool: eu}");
+        steer_doc_fail(
+            p, item->at,
+            "'when_unavailable' must be serve_all, serve_none or a node like {pool: eu}");
     }
 }
 
@@ -244,13 +247,15 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
         if (node->kind == STEER_NODE_POOL)
             steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
         else if (node->child_count == 0)
-            steer_doc_fail(p, option.key_at, "'min_available' goes only with weighted, failover and geo");
+            steer_doc_fail(p, option.key_at,
+                           "'min_available' goes only with weighted, failover and geo");
         node->min_available = steer_value_minimum(p, &option);
     }
     if (steer_doc_find(p, item, "when_unavailable", &option)) {
         if (node->kind == STEER_NODE_ANSWER)
-            steer_doc_fail(p, option.key_at, "'when_unavailable' says nothing here: an answer is "
-                                             "always available");
+            steer_doc_fail(p, option.key_at,
+                           "'when_unavailable' says nothing here: an answer is "
+                           "always available");
         parse_when(p, &option, node);
     }
     if (steer_doc_find(p, item, "trickle", &option)) {
@@ -263,7 +268,8 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
         if (node->kind != STEER_NODE_FAILOVER)
             steer_doc_fail(p, option.key_at, "'failback' goes only with failover");
         if ((word && strcmp(word, "manual") == 0) || json_is_object(option.json))
-            steer_doc_fail(p, option.at, "failback other than 'auto' is not supported by this version");
+            steer_doc_fail(p, option.at,
+                           "failback other than 'auto' is not supported by this version");
         if (!word || strcmp(word, "auto") != 0)
             steer_doc_fail(p, option.at, "'failback' must be auto");
     }
@@ -276,13 +282,17 @@ static const struct {
     enum steer_node_kind kind;
     void (*parse)(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
 } node_kinds[] = {
-    {"endpoint", STEER_NODE_ENDPOINT, parse_reference}, {"pool", STEER_NODE_POOL, parse_reference},
-    {"use", STEER_NODE_USE, parse_reference},           {"answer", STEER_NODE_ANSWER, parse_answer},
-    {"weighted", STEER_NODE_WEIGHTED, parse_weighted},  {"failover", STEER_NODE_FAILOVER, parse_failover},
+    {"endpoint", STEER_NODE_ENDPOINT, parse_reference},
+    {"pool", STEER_NODE_POOL, parse_reference},
+    {"use", STEER_NODE_USE, parse_reference},
+    {"answer", STEER_NODE_ANSWER, parse_answer},
+    {"weighted", STEER_NODE_WEIGHTED, parse_weighted},
+    {"failover", STEER_NODE_FAILOVER, parse_failover},
     {"geo", STEER_NODE_GEO, parse_geo},
 };
 
-static void parse_kind(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+static void parse_kind(struct steer_parse *p, const struct steer_item *item,
+                       struct steer_node *node)
 {
     struct steer_item first = {0}, value;
     size_t found = 0;
@@ -292,7 +302,8 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item, str
         if (first.key)
             steer_doc_fail(p, value.key_at,
                            "a node has one kind, and this one has '%s' and '%s'; nest them in "
-                           "weighted, failover or geo", first.key, value.key);
+                           "weighted, failover or geo",
+                           first.key, value.key);
         first = value;
         found = i;
     }
@@ -308,12 +319,11 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item, str
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
 {
-    static const char *const keys[] = {"endpoint", "pool",     "use",
-                                       "answer",   "weighted", "failover",
-                                       "geo",      "min_available", "when_unavailable",
-                                       "trickle",  "failback"};
-    static const char *const later[] = {"network", "nearest", "latency", "switch", "draw", "sticky",
-                                        "coherent", "ramp"};
+    static const char *const keys[] = {"endpoint",         "pool",     "use",     "answer",
+                                       "weighted",         "failover", "geo",     "min_available",
+                                       "when_unavailable", "trickle",  "failback"};
+    static const char *const later[] = {"network", "nearest", "latency",  "switch",
+                                        "draw",    "sticky",  "coherent", "ramp"};
     static const struct steer_shape shape = {.what = "a node",
                                              .example = "{pool: eu}",
                                              .keys = keys,
@@ -326,7 +336,8 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item, stru
     if (json_is_string(item->json)) {
         const char *name = json_string_value(item->json);
         steer_doc_fail(p, item->at,
-                       "a node must be a mapping: write {pool: %.63s} or {endpoint: %.63s}", name, name);
+                       "a node must be a mapping: write {pool: %.63s} or {endpoint: %.63s}", name,
+                       name);
     }
     if (p->depth == STEER_DEPTH_MAX)
         steer_doc_fail(p, item->at, "nodes nest deeper than %d", STEER_DEPTH_MAX);
@@ -340,7 +351,8 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item, stru
 
 // ---- steered records -----------------------------------------------------------------------------
 
-const char *const steer_steered_words[STEER_STEERED_WORDS] = {"address", "cname", "mx", "srv", "txt"};
+const char *const steer_steered_words[STEER_STEERED_WORDS] = {"address", "cname", "mx", "srv",
+                                                              "txt"};
 
 // A geo without default may give a negative answer; where that was allowed it is worth a word.
 static void warn_negative(struct steer_parse *p, const struct steer_node *node)
@@ -353,11 +365,13 @@ static void warn_negative(struct steer_parse *p, const struct steer_node *node)
     if (node->substitute)
         warn_negative(p, node->substitute);
     if (!covered)
-        steer_doc_warn(p, node->at, "this geo has no default: clients elsewhere get an empty answer, "
-                                    "which resolvers keep for all their clients");
+        steer_doc_warn(p, node->at,
+                       "this geo has no default: clients elsewhere get an empty answer, "
+                       "which resolvers keep for all their clients");
 }
 
-struct steer_object *steer_parse_steered(struct steer_parse *p, const struct steer_steered_head *head,
+struct steer_object *steer_parse_steered(struct steer_parse *p,
+                                         const struct steer_steered_head *head,
                                          const struct steer_item *tree)
 {
     if (p->err)
@@ -385,9 +399,9 @@ struct steer_object *steer_parse_steered(struct steer_parse *p, const struct ste
     snprintf(name, sizeof name, "%s %s", steer_name_format(head->owner.octets, owner),
              steer_steered_words[head->kind]);
     json_t *steer = json_deep_copy(tree->json);
-    json_t *definition = json_pack("{s:b, s:s, s:I, s:o}", "allow_negative", head->allow_negative,
-                                   "kind", steer_steered_words[head->kind], "ttl",
-                                   (json_int_t)head->ttl_s, "steer", steer);
+    json_t *definition =
+        json_pack("{s:b, s:s, s:I, s:o}", "allow_negative", head->allow_negative, "kind",
+                  steer_steered_words[head->kind], "ttl", (json_int_t)head->ttl_s, "steer", steer);
     steer_object_seal(object, name, definition, p, head->at);
     json_decref(definition);
     return object;

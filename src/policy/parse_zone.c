@@ -55,7 +55,7 @@ static void parse_mailbox(struct steer_parse *p, const struct steer_item *item,
 static void parse_soa(struct steer_parse *p, const struct steer_item *mapping,
                       struct steer_document_zone *zone)
 {
-    static const char *const keys[] = {"mname", "rname",  "refresh", "retry",
+    static const char *const keys[] = {"mname",  "rname",   "refresh", "retry",
                                        "expire", "minimum", "ttl"};
     static const struct steer_shape shape = {.what = "'soa'",
                                              .example = "{mname: ns1.example.net., minimum: 5m}",
@@ -115,9 +115,10 @@ static void parse_owner(struct steer_parse *p, const struct steer_item *record,
     steer_name_lower(owner);
     if (!steer_name_is_below(owner->octets, origin->octets) &&
         !steer_name_equal(owner->octets, origin->octets))
-        steer_doc_fail(p, record->key_at,
-                       "'%.80s' is outside the zone %.200s; without its final dot it would be below it",
-                       record->key, steer_name_format(origin->octets, zone));
+        steer_doc_fail(
+            p, record->key_at,
+            "'%.80s' is outside the zone %.200s; without its final dot it would be below it",
+            record->key, steer_name_format(origin->octets, zone));
 }
 
 // Names of a zone that were given, each with its place.
@@ -136,8 +137,9 @@ static void note_owner(struct steer_parse *p, struct owners *owners, const struc
         return;
     steer_name_format(owner->octets, text);
     if (steer_map_get(&owners->map, text, &first)) {
-        steer_doc_fail(p, record->key_at, "%.200s is given twice; it first stands at line %u, column %u",
-                       text, owners->at[first].line, owners->at[first].column);
+        steer_doc_fail(p, record->key_at,
+                       "%.200s is given twice; it first stands at line %u, column %u", text,
+                       owners->at[first].line, owners->at[first].column);
         return;
     }
     steer_map_put(&owners->map, text, owners->count);
@@ -158,9 +160,9 @@ static bool is_record_key(const char *key)
 
 static void unknown_record_key(struct steer_parse *p, const struct steer_item *entry)
 {
-    static const char *const words[] = {"ttl",  "steer", "kind", "allow_negative", "A",   "AAAA",
-                                        "CNAME", "TXT",  "MX",   "SRV",            "CAA", "NS",
-                                        "PTR",  "HTTPS", "SVCB", "DNAME"};
+    static const char *const words[] = {
+        "ttl", "steer", "kind", "allow_negative", "A",    "AAAA", "CNAME", "TXT", "MX", "SRV",
+        "CAA", "NS",    "PTR",  "HTTPS",          "SVCB", "DNAME"};
     static const char *const later[] = {"draw", "sticky", "coherent", "alias"};
     for (size_t i = 0; i < STEER_ARRAY_LEN(later); i++)
         if (strcmp(entry->key, later[i]) == 0)
@@ -170,9 +172,11 @@ static void unknown_record_key(struct steer_parse *p, const struct steer_item *e
         steer_doc_fail(p, entry->key_at, "unknown key '%.100s' in a record; did you mean '%s'?",
                        entry->key, near);
     else
-        steer_doc_fail(p, entry->key_at,
-                       "unknown key '%.100s' in a record; known are ttl, steer, kind, allow_negative "
-                       "and record types like A, TXT or TYPE65280", entry->key);
+        steer_doc_fail(
+            p, entry->key_at,
+            "unknown key '%.100s' in a record; known are ttl, steer, kind, allow_negative "
+            "and record types like A, TXT or TYPE65280",
+            entry->key);
 }
 
 // The record under way.
@@ -197,7 +201,8 @@ static void parse_static(struct steer_parse *p, struct record *r, const struct s
         return;
     }
     if (type == STEER_TYPE_SOA)
-        steer_doc_fail(p, entry->key_at, "the SOA is kept by the server; set its fields with 'soa:' in the zone");
+        steer_doc_fail(p, entry->key_at,
+                       "the SOA is kept by the server; set its fields with 'soa:' in the zone");
     if (type == STEER_TYPE_NS && r->apex && zone->ns_count)
         steer_doc_fail(p, entry->key_at, "the zone's NS are given by 'ns:' already");
     for (size_t i = r->first; i < zone->rrset_count; i++)
@@ -223,22 +228,29 @@ static void check_neighbours(struct steer_parse *p, const struct record *r)
                      type == STEER_TYPE_SVCB || type == STEER_TYPE_CNAME;
         steer_type_format(type, text);
         if (r->has_tree && r->kind == STEER_STEERED_CNAME)
-            steer_doc_fail(p, at, "%s cannot stand beside a steered cname, which shares its name with "
-                                  "nothing", text);
+            steer_doc_fail(p, at,
+                           "%s cannot stand beside a steered cname, which shares its name with "
+                           "nothing",
+                           text);
         else if (r->has_tree && owned)
-            steer_doc_fail(p, at, "%s cannot stand beside a steered address, which gives it; use an "
-                                  "`answer` node for fixed data", text);
+            steer_doc_fail(p, at,
+                           "%s cannot stand beside a steered address, which gives it; use an "
+                           "`answer` node for fixed data",
+                           text);
         else if (r->has_tree && type == STEER_TYPE_NS && !r->apex)
             steer_doc_fail(p, at, "NS makes this name a delegation, which cannot be steered");
         else if (type == STEER_TYPE_CNAME && r->apex)
-            steer_doc_fail(p, at, "a CNAME cannot stand at the apex, beside SOA and NS; use A and AAAA, or "
-                                  "a steered address");
+            steer_doc_fail(
+                p, at,
+                "a CNAME cannot stand at the apex, beside SOA and NS; use A and AAAA, or "
+                "a steered address");
         else if (type == STEER_TYPE_CNAME && count > 1)
             steer_doc_fail(p, at, "a CNAME cannot stand beside other data of the same name");
     }
     if (r->has_tree && r->kind == STEER_STEERED_CNAME && r->apex)
-        steer_doc_fail(p, r->tree.key_at, "a steered cname cannot stand at the apex, beside SOA and NS; "
-                                          "use kind: address");
+        steer_doc_fail(p, r->tree.key_at,
+                       "a steered cname cannot stand at the apex, beside SOA and NS; "
+                       "use kind: address");
 }
 
 static void parse_tree(struct steer_parse *p, struct record *r)

@@ -39,7 +39,8 @@ void steer_builder_fail(struct steer_builder *b, struct steer_where at, const ch
 void steer_builder_open(struct steer_builder *b, bool mapping, struct steer_where at);
 // Returns the closed container (borrowed), NULL after an error.
 json_t *steer_builder_close(struct steer_builder *b);
-void steer_builder_key(struct steer_builder *b, const char *text, size_t len, struct steer_where at);
+void steer_builder_key(struct steer_builder *b, const char *text, size_t len,
+                       struct steer_where at);
 // Takes the reference; NULL is an error already reported.
 void steer_builder_value(struct steer_builder *b, json_t *value, uint64_t cost,
                          struct steer_where at);
@@ -168,12 +169,14 @@ struct steer_steered_head {
     bool allow_negative;
     struct steer_where at;
 };
-struct steer_object *steer_parse_steered(struct steer_parse *p, const struct steer_steered_head *head,
+struct steer_object *steer_parse_steered(struct steer_parse *p,
+                                         const struct steer_steered_head *head,
                                          const struct steer_item *tree);
 extern const char *const steer_steered_words[]; // "address", "cname", then those of later versions
 enum { STEER_STEERED_WORDS = 5, STEER_STEERED_SUPPORTED = 2 };
 
-void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
+void steer_parse_node(struct steer_parse *p, const struct steer_item *item,
+                      struct steer_node *node);
 
 // The RRset of `type` in one value or a list of values.
 void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uint16_t type,
@@ -182,7 +185,8 @@ void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uin
 // Fails for meta types.
 bool steer_parse_type(struct steer_parse *p, const struct steer_item *item, uint16_t *type);
 // A domain name relative to p->origin.
-void steer_parse_name(struct steer_parse *p, const struct steer_item *item, struct steer_name *name);
+void steer_parse_name(struct steer_parse *p, const struct steer_item *item,
+                      struct steer_name *name);
 
 // zone, soa, ns and records are keys of `mapping`.
 void steer_parse_zone(struct steer_parse *p, const struct steer_item *mapping,

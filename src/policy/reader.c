@@ -87,8 +87,8 @@ void steer_entries_of(const struct steer_parse *p, const struct steer_item *item
     if (p->err)
         return;
     entries->container = item->json;
-    entries->count = json_is_object(item->json) ? json_object_size(item->json)
-                                                : json_array_size(item->json);
+    entries->count =
+        json_is_object(item->json) ? json_object_size(item->json) : json_array_size(item->json);
     if (p->tree && entries->count)
         entries->positions = steer_tree_positions(p->tree, item->json);
 }
@@ -319,7 +319,8 @@ uint32_t steer_value_percent(struct steer_parse *p, const struct steer_item *ite
             ppm += (uint32_t)(text[whole + 1 + i] - '0') * unit;
         return ppm;
     }
-    steer_doc_fail(p, item->at, "%s must be a percentage below 100 like \"5%%\"", subject(item, who));
+    steer_doc_fail(p, item->at, "%s must be a percentage below 100 like \"5%%\"",
+                   subject(item, who));
     return 0;
 }
 
@@ -341,8 +342,8 @@ struct steer_minimum steer_value_minimum(struct steer_parse *p, const struct ste
     minimum.percent = true;
     minimum.value = (uint32_t)(percent <= 100 ? percent : 0);
     if (len == 0 || len > 3 || strcmp(text + len, "%") != 0 || minimum.value == 0)
-        steer_doc_fail(p, item->at, "'%.60s' must be a count like 2 or a percentage from 1%% to 100%%",
-                       text);
+        steer_doc_fail(p, item->at,
+                       "'%.60s' must be a count like 2 or a percentage from 1%% to 100%%", text);
     return minimum;
 }
 
@@ -377,7 +378,8 @@ uint32_t steer_doc_seconds(struct steer_parse *p, const struct steer_item *mappi
     if (!steer_doc_find(p, mapping, key, &item))
         return fallback_s;
     // RFC 2181 8: times of the DNS have 31 bits.
-    uint64_t ms = steer_value_duration(p, &item, (uint64_t)min_s * 1000, (uint64_t)INT32_MAX * 1000);
+    uint64_t ms =
+        steer_value_duration(p, &item, (uint64_t)min_s * 1000, (uint64_t)INT32_MAX * 1000);
     if (ms % 1000)
         steer_doc_fail(p, item.at, "'%s' must be whole seconds", key);
     return (uint32_t)(ms / 1000);

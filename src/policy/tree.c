@@ -161,7 +161,8 @@ static void duplicate(struct steer_builder *b, const struct steer_frame *frame, 
     const char *other;
     json_t *value;
     size_t i = 0;
-    json_object_foreach(frame->container, other, value) {
+    json_object_foreach(frame->container, other, value)
+    {
         if (strcmp(other, key) == 0)
             break;
         i++;
@@ -237,8 +238,9 @@ static void check_text(struct steer_builder *b, const char *text, size_t len, bo
                                "a line of more than %d octets; break it up", YAML_LINE_MAX);
         else if (!json && text[i] == '%' && i == line_start &&
                  (len - i < 9 || memcmp(text + i, "%YAML 1.2", 9) != 0))
-            steer_builder_fail(b, at, "directives other than %%YAML 1.2 are not supported; text that "
-                                      "begins with '%%' must be indented");
+            steer_builder_fail(b, at,
+                               "directives other than %%YAML 1.2 are not supported; text that "
+                               "begins with '%%' must be indented");
         at.column++;
         if (text[i] == '\n') {
             at = (struct steer_where){at.line + 1, 1};

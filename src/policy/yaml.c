@@ -47,7 +47,8 @@ static uint32_t anchor_new(struct reader *r, struct fy_token *token)
         return 0;
     r->anchors = steer_grow(r->anchors, &r->anchor_cap, r->anchor_count + 1, sizeof *r->anchors);
     r->anchors[r->anchor_count++] = (struct anchor){0};
-    steer_map_put(&r->names, name, (uint32_t)(r->anchor_count - 1)); // a later one replaces (YAML 7.1)
+    steer_map_put(&r->names, name,
+                  (uint32_t)(r->anchor_count - 1)); // a later one replaces (YAML 7.1)
     return (uint32_t)r->anchor_count;
 }
 
@@ -128,7 +129,8 @@ static int integer_base(const char *text)
 {
     if (strncmp(text, "0o", 2) == 0 && text[2] && !text[2 + strspn(text + 2, "01234567")])
         return 8;
-    if (strncmp(text, "0x", 2) == 0 && text[2] && !text[2 + strspn(text + 2, "0123456789abcdefABCDEF")])
+    if (strncmp(text, "0x", 2) == 0 && text[2] &&
+        !text[2 + strspn(text + 2, "0123456789abcdefABCDEF")])
         return 16;
     const char *digits = *text == '-' || *text == '+' ? text + 1 : text;
     return *digits && !digits[strspn(digits, "0123456789")] ? 10 : 0;
@@ -172,7 +174,8 @@ static bool tag_is_string(struct reader *r, struct fy_token *tag)
         return false;
     if (strcmp(text, "tag:yaml.org,2002:str") == 0 || strcmp(text, "!") == 0)
         return true;
-    steer_builder_fail(r->b, where(r, tag), "tag '%.60s' is not supported here; only !!str is", text);
+    steer_builder_fail(r->b, where(r, tag), "tag '%.60s' is not supported here; only !!str is",
+                       text);
     return false;
 }
 

@@ -57,7 +57,8 @@ static const struct steer_object *object_of(const struct steer_document *documen
     return NULL;
 }
 
-static const struct steer_object *steered_of(const struct steer_document_zone *zone, const char *name)
+static const struct steer_object *steered_of(const struct steer_document_zone *zone,
+                                             const char *name)
 {
     for (uint32_t i = 0; i < zone->steered_count; i++)
         if (strcmp(zone->steered[i]->name, name) == 0)
@@ -164,7 +165,8 @@ static void twenty_thousand_keys_are_read_quickly(void **state)
     steer_buf_puts(&text, "zone: example.com\nrecords:\n");
     for (int i = 0; i < 20000; i++)
         steer_buf_printf(&text, "  h%d: {A: 192.0.2.1}\n", i);
-    assert_true(seconds_for(text.data, text.len, STEER_OK) < 10); // the sanitizers' pace; else 0.3 s
+    assert_true(seconds_for(text.data, text.len, STEER_OK) <
+                10); // the sanitizers' pace; else 0.3 s
     steer_buf_puts(&text, "  h77: {A: 192.0.2.1}\n");
     refused(text.data, text.len,
             "20003:3: key 'h77' is given twice; it first stands at line 80, column 3");
@@ -180,9 +182,11 @@ static void fill(struct steer_buf *text, const char *piece, size_t bytes)
 
 static void nonsense_gives_one_error_quickly(void **state)
 {
-    static const char *const pieces[] = {"[", "{a: ", "- ", "word ", "word\n", "\"a\n", "? ", "!a ",
-                                         "&a ", "[,", "---\n", "%TAG !a! tag:x\n", "\t", "'", "{\"a\":",
-                                         "- [\n", "a: |\n", "*a ", "1,\n"};
+    static const char *const pieces[] = {"[",      "{a: ",  "- ",      "word ",
+                                         "word\n", "\"a\n", "? ",      "!a ",
+                                         "&a ",    "[,",    "---\n",   "%TAG !a! tag:x\n",
+                                         "\t",     "'",     "{\"a\":", "- [\n",
+                                         "a: |\n", "*a ",   "1,\n"};
     (void)state;
     struct steer_buf text = {0};
     for (size_t i = 0; i < STEER_ARRAY_LEN(pieces); i++) {
@@ -270,7 +274,8 @@ static void lines_of_yaml_are_bounded_and_those_of_json_are_not(void **state)
 static const char sample[] =
     "zone: example.com\n"
     "checks:\n"
-    "  web: {type: https, port: 443, path: /healthz, host: api.example.com, interval: 10s, timeout: "
+    "  web: {type: https, port: 443, path: /healthz, host: api.example.com, interval: 10s, "
+    "timeout: "
     "3s, rise: 2, fall: 3}\n"
     "sites:\n"
     "  fra: {at: EU-DE}\n"
@@ -338,7 +343,8 @@ static void endpoints_and_checks_have_their_fields(void **state)
     struct steer_document *document = parse(
         "checks:\n"
         "  web: {type: https}\n"
-        "  raw: {type: tcp, port: 25, interval: 2s, initially: down, family: ipv6, rise: 1, fall: 9}\n"
+        "  raw: {type: tcp, port: 25, interval: 2s, initially: down, family: ipv6, rise: 1, fall: "
+        "9}\n"
         "  deep: {type: http, port: 8080, path: /x, method: HEAD, expect_status: 200-204,\n"
         "         expect_body: all is well, timeout: 250ms, interval: 500ms}\n"
         "endpoints:\n"
@@ -400,19 +406,20 @@ static void endpoints_and_checks_have_their_fields(void **state)
 static void nodes_have_their_options(void **state)
 {
     (void)state;
-    struct steer_document *document = parse(
-        "policies:\n"
-        "  p:\n"
-        "    failover: [{endpoint: a}, {use: q, when_unavailable: serve_none}]\n"
-        "    trickle: 0.25%\n"
-        "    failback: auto\n"
-        "    min_available: 2\n"
-        "    when_unavailable: {answer: {A: [192.0.2.9, 192.0.2.8, 192.0.2.9], CNAME: s.example.}}\n"
-        "  q:\n"
-        "    weighted: [{weight: 65535, to: {pool: x}}, {weight: 0, to: {pool: y}}]\n"
-        "    min_available: 50%\n"
-        "    when_unavailable: serve_all\n"
-        "  g: {geo: {rules: [{match: NA-US-CA, to: {pool: x}, fence: true}]}}\n");
+    struct steer_document *document =
+        parse("policies:\n"
+              "  p:\n"
+              "    failover: [{endpoint: a}, {use: q, when_unavailable: serve_none}]\n"
+              "    trickle: 0.25%\n"
+              "    failback: auto\n"
+              "    min_available: 2\n"
+              "    when_unavailable: {answer: {A: [192.0.2.9, 192.0.2.8, 192.0.2.9], CNAME: "
+              "s.example.}}\n"
+              "  q:\n"
+              "    weighted: [{weight: 65535, to: {pool: x}}, {weight: 0, to: {pool: y}}]\n"
+              "    min_available: 50%\n"
+              "    when_unavailable: serve_all\n"
+              "  g: {geo: {rules: [{match: NA-US-CA, to: {pool: x}, fence: true}]}}\n");
     const struct steer_node *p = &object_of(document, STEER_POLICY, "p")->tree;
     assert_int_equal(p->kind, STEER_NODE_FAILOVER);
     assert_int_equal(p->trickle_ppm, 2500);
@@ -427,7 +434,10 @@ static void nodes_have_their_options(void **state)
     assert_int_equal(fixed->count, 2); // sorted, without duplicates
     assert_memory_equal(fixed->rdata[0], "\xc0\x00\x02\x08", 4);
     assert_memory_equal(fixed->rdata[1], "\xc0\x00\x02\x09", 4);
-    assert_memory_equal(p->substitute->fixed[1].rdata[0], "\x01s\x07" "example", 11);
+    assert_memory_equal(p->substitute->fixed[1].rdata[0],
+                        "\x01s\x07"
+                        "example",
+                        11);
     const struct steer_node *q = &object_of(document, STEER_POLICY, "q")->tree;
     assert_int_equal(q->children[0].weight, 65535);
     assert_true(q->min_available.percent);
@@ -476,7 +486,11 @@ static void zones_and_owners_are_names(void **state)
     assert_int_equal(wild->at.line, 7);
     assert_int_equal(wild->at.column, 7);
     const struct steer_fixed *mx = &rrset_of(zone, "example.com.", STEER_TYPE_MX)->data;
-    assert_memory_equal(mx->rdata[0], "\x00\x0a\x04mail\x07" "example\x03" "com", 20);
+    assert_memory_equal(mx->rdata[0],
+                        "\x00\x0a\x04mail\x07"
+                        "example\x03"
+                        "com",
+                        20);
     assert_int_equal(rrset_of(zone, "*.sub.example.com.", STEER_TYPE_A)->ttl_s, 300);
     assert_int_equal(rrset_of(zone, "www.example.com.", STEER_TYPE_CNAME)->ttl_s, 3600);
     assert_memory_equal(rrset_of(zone, "10.example.com.", 65280)->data.rdata[0], "\xab\xcd", 2);
@@ -489,21 +503,27 @@ static void text_records_are_split_and_quoting_is_ours(void **state)
 {
     (void)state;
     struct steer_buf text = {0};
-    steer_buf_puts(&text, "zone: example.com\nrecords:\n  t: {TXT: ['\"two\" \"parts\"', 'a \"b\" ; c', ");
+    steer_buf_puts(&text,
+                   "zone: example.com\nrecords:\n  t: {TXT: ['\"two\" \"parts\"', 'a \"b\" ; c', ");
     for (int i = 0; i < 300; i++)
         steer_buf_puts(&text, "x");
     steer_buf_puts(&text, "]}\n  e: {TXT: ''}\n");
     struct steer_document *document = parse(text.data);
-    const struct steer_fixed *txt = &rrset_of(document->zones, "t.example.com.", STEER_TYPE_TXT)->data;
+    const struct steer_fixed *txt =
+        &rrset_of(document->zones, "t.example.com.", STEER_TYPE_TXT)->data;
     assert_int_equal(txt->count, 3);
     assert_int_equal(txt->len[0], 10);
     assert_memory_equal(txt->rdata[0], "\x03two\x05parts", 10);
     assert_int_equal(txt->len[1], 10);
-    assert_memory_equal(txt->rdata[1], "\x09" "a \"b\" ; c", 10);
+    assert_memory_equal(txt->rdata[1],
+                        "\x09"
+                        "a \"b\" ; c",
+                        10);
     assert_int_equal(txt->len[2], 302);
     assert_int_equal(txt->rdata[2][0], 255);
     assert_int_equal(txt->rdata[2][256], 45);
-    const struct steer_fixed *empty = &rrset_of(document->zones, "e.example.com.", STEER_TYPE_TXT)->data;
+    const struct steer_fixed *empty =
+        &rrset_of(document->zones, "e.example.com.", STEER_TYPE_TXT)->data;
     assert_int_equal(empty->len[0], 1);
     assert_int_equal(empty->rdata[0][0], 0);
     steer_document_destroy(document);
@@ -529,8 +549,8 @@ static void anchors_and_aliases_work(void **state)
 static void words_of_yaml_1_1_are_strings(void **state)
 {
     (void)state;
-    struct steer_document *document =
-        parse("endpoints:\n  NO: {hostname: yes.example, site: on, labels: {a: NO, b: off, c: 1:30}}\n");
+    struct steer_document *document = parse(
+        "endpoints:\n  NO: {hostname: yes.example, site: on, labels: {a: NO, b: off, c: 1:30}}\n");
     const struct steer_endpoint *no = &object_of(document, STEER_ENDPOINT, "NO")->endpoint;
     assert_string_equal(no->labels[0].value, "NO");
     assert_string_equal(no->labels[1].value, "off");
@@ -544,9 +564,9 @@ static void json_gives_the_same_as_yaml(void **state)
     (void)state;
     struct steer_document *yaml = parse("sites: {fra: {lat: 38.9, lon: -7.74e1}}\n"
                                         "checks: {web: {type: tcp, port: 0x50, interval: 5}}\n");
-    struct steer_document *json =
-        parse(" \n{\"sites\": {\"fra\": {\"lat\": 38.9, \"lon\": -77.4}},\n"
-              " \"checks\": {\"web\": {\"type\": \"t\\u0063p\", \"port\": 80, \"interval\": 5}}}\n");
+    struct steer_document *json = parse(
+        " \n{\"sites\": {\"fra\": {\"lat\": 38.9, \"lon\": -77.4}},\n"
+        " \"checks\": {\"web\": {\"type\": \"t\\u0063p\", \"port\": 80, \"interval\": 5}}}\n");
     assert_int_equal(json->objects[1]->at.line, 3);
     assert_int_equal(json->objects[1]->at.column, 13);
     for (unsigned i = 0; i < 2; i++) {
@@ -566,8 +586,10 @@ static void doubtful_things_are_warned_of(void **state)
         {"pools: {p: {endpoints: {a: 0, b: 0}}}", "1:24: all weights are 0"},
         {"policies: {p: {weighted: [{weight: 0, to: {pool: a}}]}}", "1:26: all weights are 0"},
         {"checks: {c: {type: http, interval: 200ms}}", "1:36: check 'c' probes every 200 ms"},
-        {"zone: a\nrecords: {b: {allow_negative: true, steer: {geo: {rules: [{match: EU, to: {pool: "
-         "p}}]}}}}", "2:44: this geo has no default"},
+        {"zone: a\nrecords: {b: {allow_negative: true, steer: {geo: {rules: [{match: EU, to: "
+         "{pool: "
+         "p}}]}}}}",
+         "2:44: this geo has no default"},
         {"zone: a.b\nrecords: {b: {CNAME: x.a.b}}", "2:22: 'x.a.b' is below the zone"},
     };
     (void)state;

@@ -26,8 +26,8 @@ static struct steer_object *load(const struct steer_object *object)
     struct steer_object *copy = NULL;
     struct steer_diag diag = {0};
     const struct steer_name *zone = object->kind == STEER_STEERED ? &object->steered.zone : NULL;
-    if (steer_object_from_json(object->kind, object->name, object->document, object->json, zone, &copy,
-                               &diag))
+    if (steer_object_from_json(object->kind, object->name, object->document, object->json, zone,
+                               &copy, &diag))
         fail_msg("%s\n%s", diag.message, object->json);
     return copy;
 }
@@ -207,9 +207,11 @@ static void every_form_comes_back_from_its_json(void **state)
 {
     (void)state;
     document_comes_back(
-        "sites: {a: {at: EU}, b: {lat: 38.9, lon: -77.4}, c: {at: NA-US-CA, lat: 0.1, lon: 179.999999}}\n"
+        "sites: {a: {at: EU}, b: {lat: 38.9, lon: -77.4}, c: {at: NA-US-CA, lat: 0.1, lon: "
+        "179.999999}}\n"
         "checks:\n"
-        "  a: {type: http, expect_status: 204, expect_body: \"\xc3\xa4 \\\" \\\\ \", interval: 1m30s}\n"
+        "  a: {type: http, expect_status: 204, expect_body: \"\xc3\xa4 \\\" \\\\ \", interval: "
+        "1m30s}\n"
         "  b: {type: https, verify: false, host: h, timeout: 1, family: ipv6, method: POST}\n"
         "  c: {type: tcp, port: 25, initially: down}\n"
         "endpoints:\n"
@@ -219,13 +221,15 @@ static void every_form_comes_back_from_its_json(void **state)
         "  a: {endpoints: [b, a], pick: all}\n"
         "  b: {endpoints: {z: 3, y: 0, x: 65535}, pick: 2, min_available: 100%}\n"
         "policies:\n"
-        "  p: {failover: [{use: q}, {endpoint: a}], trickle: 0.0001%, when_unavailable: serve_all}\n"
+        "  p: {failover: [{use: q}, {endpoint: a}], trickle: 0.0001%, when_unavailable: "
+        "serve_all}\n"
         "  q: {answer: {TXT: [b, a], A: 192.0.2.1, MX: [10 a., 5 b.], TYPE65280: '\\# 1 00'}}\n"
         "zone: example.com\n"
         "records:\n"
         "  \"*\": {steer: {geo: {rules: [{match: EU, to: {answer: {CNAME: www}}, fence: true}]}},\n"
         "        kind: cname, allow_negative: true, ttl: 1m}\n"
-        "  \"a\\\\032b\": {steer: {weighted: [{weight: 1, to: {pool: a}}], min_available: 2}, ttl: 0}\n");
+        "  \"a\\\\032b\": {steer: {weighted: [{weight: 1, to: {pool: a}}], min_available: 2}, ttl: "
+        "0}\n");
 }
 
 static uint64_t below(struct steer_rng *rng, uint64_t n)
@@ -246,16 +250,19 @@ static void random_node(struct steer_rng *rng, struct steer_buf *text, unsigned 
     else if (kind == 2)
         steer_buf_printf(text, "use: u%u", (unsigned)below(rng, 9));
     else if (kind == 3)
-        steer_buf_printf(text, "answer: {A: [192.0.2.%u, 192.0.2.%u], TXT: t%u}", (unsigned)below(rng, 256),
-                         (unsigned)below(rng, 256), (unsigned)below(rng, 9));
+        steer_buf_printf(text, "answer: {A: [192.0.2.%u, 192.0.2.%u], TXT: t%u}",
+                         (unsigned)below(rng, 256), (unsigned)below(rng, 256),
+                         (unsigned)below(rng, 9));
     else
-        steer_buf_puts(text, kind == 4 ? "weighted: [" : kind == 5 ? "failover: [" : "geo: {rules: [");
+        steer_buf_puts(text, kind == 4   ? "weighted: ["
+                             : kind == 5 ? "failover: ["
+                                         : "geo: {rules: [");
     for (uint64_t i = 0; kind >= 4 && i < count; i++) {
         if (kind == 4)
             steer_buf_printf(text, "{weight: %u, to: ", (unsigned)below(rng, 65536));
         else if (kind == 6)
-            steer_buf_printf(text, "{match: [%s, %s], fence: %s, to: ", places[2 * i], places[2 * i + 1],
-                             below(rng, 2) ? "true" : "false");
+            steer_buf_printf(text, "{match: [%s, %s], fence: %s, to: ", places[2 * i],
+                             places[2 * i + 1], below(rng, 2) ? "true" : "false");
         random_node(rng, text, depth + 1);
         steer_buf_puts(text, kind == 5 ? ", " : "}, ");
     }
@@ -267,9 +274,11 @@ static void random_node(struct steer_rng *rng, struct steer_buf *text, unsigned 
         steer_buf_puts(text, "}");
     }
     if (kind >= 4 && below(rng, 2))
-        steer_buf_printf(text, ", min_available: %u%s", 1 + (unsigned)below(rng, 100), below(rng, 2) ? "%" : "");
+        steer_buf_printf(text, ", min_available: %u%s", 1 + (unsigned)below(rng, 100),
+                         below(rng, 2) ? "%" : "");
     if (kind == 5 && below(rng, 2))
-        steer_buf_printf(text, ", trickle: %u.%u%%", (unsigned)below(rng, 100), (unsigned)below(rng, 1000));
+        steer_buf_printf(text, ", trickle: %u.%u%%", (unsigned)below(rng, 100),
+                         (unsigned)below(rng, 1000));
     if (kind != 3 && depth < 5 && below(rng, 4) == 0) {
         steer_buf_puts(text, ", when_unavailable: ");
         random_node(rng, text, depth + 1);
@@ -312,7 +321,8 @@ static void the_hash_is_of_kind_name_and_definition(void **state)
         struct steer_object *object = NULL;
         struct steer_diag diag;
         assert_int_equal(steer_object_from_json(rows[i].kind, rows[i].name, "d", rows[i].json, NULL,
-                                                &object, &diag), STEER_OK);
+                                                &object, &diag),
+                         STEER_OK);
         first = first ? first : steer_object_ref(object);
         assert_int_equal(object->hash == first->hash, rows[i].same);
         steer_object_unref(object);
@@ -332,7 +342,8 @@ static void damaged_json_is_refused(void **state)
         {STEER_SITE, "a b", "{\"at\":\"EU\"}", "stored site 'a b' is damaged: 'a b' is not a name"},
         {STEER_POOL, "a", "{}", "stored pool 'a' is damaged: pool 'a' needs 'endpoints'"},
         {STEER_STEERED, "x.example.com. cname", "{\"kind\":\"address\",\"steer\":{\"pool\":\"a\"}}",
-         "stored steered record 'x.example.com. cname' is damaged: the name does not end with the kind"},
+         "stored steered record 'x.example.com. cname' is damaged: the name does not end with the "
+         "kind"},
         {STEER_STEERED, "nospace", "{\"kind\":\"address\",\"steer\":{\"pool\":\"a\"}}",
          "stored steered record 'nospace' is damaged: the name does not end"},
         {STEER_STEERED, "x. address", "{\"kind\":\"address\"}",
@@ -346,8 +357,9 @@ static void damaged_json_is_refused(void **state)
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
         struct steer_object *object = NULL;
         struct steer_diag diag = {0};
-        assert_int_equal(steer_object_from_json(rows[i].kind, rows[i].name, "d", rows[i].json, &zone,
-                                                &object, &diag), STEER_EINVAL);
+        assert_int_equal(steer_object_from_json(rows[i].kind, rows[i].name, "d", rows[i].json,
+                                                &zone, &object, &diag),
+                         STEER_EINVAL);
         assert_null(object);
         if (strncmp(diag.message, rows[i].message, strlen(rows[i].message)) != 0)
             fail_msg("%s\nwanted %s", diag.message, rows[i].message);
@@ -360,7 +372,8 @@ static void an_object_lives_until_its_last_reference_is_gone(void **state)
     struct steer_document *document = NULL;
     struct steer_diag diag;
     const char *text = "sites: {fra: {at: EU-DE}}";
-    assert_int_equal(steer_document_parse(text, strlen(text), "doc", "f", &document, &diag), STEER_OK);
+    assert_int_equal(steer_document_parse(text, strlen(text), "doc", "f", &document, &diag),
+                     STEER_OK);
     struct steer_object *site = steer_object_ref(document->objects[0]);
     steer_document_destroy(document);
     assert_string_equal(site->name, "fra");
