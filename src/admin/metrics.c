@@ -58,6 +58,9 @@ static void server_metrics(struct steer_buf *out, const struct steer_server *ser
     single(out, "steerd_unsent_total", "counter", "Replies that the kernel did not take.",
            s.unsent);
     single(out, "steerd_truncated_total", "counter", "Responses with TC set.", s.truncated);
+    prom_family(out, "steerd_rrl_total", "counter", "Replies over UDP beyond the rate limit.");
+    prom_u64(out, "steerd_rrl_total", "action", "dropped", s.rrl_dropped);
+    prom_u64(out, "steerd_rrl_total", "action", "slipped", s.rrl_slipped);
     single(out, "steerd_steered_total", "counter", "Responses chosen by a policy.", s.steered);
     single(out, "steerd_ecs_total", "counter", "Queries whose client subnet was used.", s.with_ecs);
     single(out, "steerd_tcp_accepted_total", "counter", "TCP connections accepted.",

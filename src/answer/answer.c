@@ -5,12 +5,11 @@
 
 #include "answer_internal.h"
 
-enum { OPT_FIXED = 11, OPTION_HEAD = 4, EDE_OTHER = 0, EDE_NOT_AUTHORITATIVE = 20 };
+enum { OPT_FIXED = 11, OPTION_HEAD = 4 };
 
 static const char nothing_text[] = "no endpoint to give";
 
 // ---- EDNS ----------------------------------------------------------------------------------------
-
 
 static size_t ecs_octets(const struct steer_ecs *ecs)
 {
@@ -41,13 +40,13 @@ static void write_ecs(struct steer_writer *w, const struct steer_ecs *ecs, uint8
     steer_write_bytes(w, ecs->addr.octets, ecs_octets(ecs));
 }
 
-static void write_ede(struct steer_writer *w, uint16_t code, const char *text)
+static void write_ede(struct steer_writer *w, int code)
 {
-    size_t len = strlen(text);
+    const size_t len = code == EDE_OTHER ? sizeof nothing_text - 1 : 0;
     steer_write_u16(w, STEER_EDNS_EDE);
     steer_write_u16(w, (uint16_t)(2 + len));
-    steer_write_u16(w, code);
-    steer_write_bytes(w, text, len);
+    steer_write_u16(w, (uint16_t)code);
+    steer_write_bytes(w, nothing_text, len);
 }
 
 static void write_opt(struct response *r, const struct steer_answer_settings *settings)
@@ -69,10 +68,8 @@ static void write_opt(struct response *r, const struct steer_answer_settings *se
         steer_write_u16(w, settings->nsid_len);
         steer_write_bytes(w, settings->nsid, settings->nsid_len);
     }
-    if (r->facts->kind == STEER_FACT_REFUSED)
-        write_ede(w, EDE_NOT_AUTHORITATIVE, "");
-    else if (r->nothing_to_give)
-        write_ede(w, EDE_OTHER, nothing_text);
+    if (r->ede != EDE_NONE)
+        write_ede(w, r->ede);
     steer_write_u16_at(w, length_at, (uint16_t)(w->len - length_at - 2));
     r->additional++;
 }
@@ -153,7 +150,7 @@ static bool give_chaos(struct response *r, const struct steer_answer_settings *s
         if (!steer_name_equal(q->qname.octets, names[i].wire))
             continue;
         const char *text = names[i].is_version ? settings->version : settings->nsid;
-        size_t len = strlen(text);
+        size_t len = strnlen(text, sizeof settings->nsid);
         if (!len)
             return false;
         steer_write_u16(&r->w, 0xc000 | OWNER_QNAME);
@@ -177,26 +174,29 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
                           struct steer_prepared *p)
 {
     p->zone = NULL;
+    p->leaf = 0;
     p->zone_labels = 0;
     p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
     const struct steer_query *q = &p->query;
     if (p->parsed != STEER_PARSE_OK || !q->has_question || q->qclass != STEER_CLASS_IN)
         return;
     unsigned labels = 0;
-    p->zone = steer_world_zone_of(world, &q->qname, &q->hashes, q->qname.labels, &labels);
-    // DS at an apex belongs to the parent, where that is served too (RFC 4035 3.1.4.1).
-    if (p->zone && q->qtype == STEER_TYPE_DS && labels == q->qname.labels && labels > 0) {
-        unsigned parent_labels;
-        const struct steer_zone *parent =
-            steer_world_zone_of(world, &q->qname, &q->hashes, labels - 1, &parent_labels);
-        if (parent) {
-            p->zone = parent;
-            labels = parent_labels;
-        }
-    }
+    p->zone = zone_for(world, &q->qname, &q->hashes, q->qtype, &labels);
     p->zone_labels = (uint8_t)labels;
     if (p->zone)
-        steer_trie_prefetch(&p->zone->names, q->hashes.hash[q->qname.labels]);
+        p->leaf = steer_trie_locate(&p->zone->names, q->hashes.hash[q->qname.labels]);
+}
+
+void steer_answer_prefetch(const struct steer_prepared *p)
+{
+    if (p->zone)
+        steer_trie_prefetch(p->leaf, p->query.hashes.hash[p->query.qname.labels]);
+}
+
+// OPT and the meta and query types of RFC 6895 3.1 but ANY: no data has them. Transfers are not offered.
+static bool is_refused_type(uint16_t qtype)
+{
+    return qtype == STEER_TYPE_OPT || (qtype >= 128 && qtype < STEER_TYPE_ANY);
 }
 
 static void answer_question(struct response *r, const struct steer_answer_settings *settings,
@@ -205,17 +205,16 @@ static void answer_question(struct response *r, const struct steer_answer_settin
     const struct steer_query *q = &p->query;
     r->facts->kind = STEER_FACT_REFUSED;
     r->rcode = STEER_RCODE_REFUSED;
-    if (q->qclass == STEER_CLASS_CH) {
-        if (give_chaos(r, settings))
-            r->rcode = STEER_RCODE_NOERROR;
-        return;
+    r->ede = EDE_NOT_AUTHORITATIVE;
+    const bool chaos = q->qclass == STEER_CLASS_CH && give_chaos(r, settings);
+    if (p->zone && is_refused_type(q->qtype))
+        r->ede = EDE_PROHIBITED;
+    else if (p->zone || chaos) {
+        r->rcode = STEER_RCODE_NOERROR;
+        r->ede = EDE_NONE;
     }
-    // Transfers are not offered.
-    if (!p->zone || q->qtype == STEER_TYPE_AXFR || q->qtype == STEER_TYPE_IXFR)
-        return;
-    r->rcode = STEER_RCODE_NOERROR;
-    r->facts->kind = STEER_FACT_POSITIVE;
-    resolve(r, p->zone, p->zone_labels);
+    if (p->zone && r->ede == EDE_NONE)
+        resolve(r, p->zone, p->zone_labels);
 }
 
 size_t steer_answer_render(const struct steer_world *world, const struct steer_answer_settings *settings,
@@ -234,8 +233,9 @@ size_t steer_answer_render(const struct steer_world *world, const struct steer_a
     r.flags = 0;
     r.rcode = p->parsed == STEER_PARSE_REPLY ? q->rcode : STEER_RCODE_NOERROR;
     r.answers = r.authority = r.additional = 0;
-    r.knows_question = r.truncated = r.nothing_to_give = false;
+    r.knows_question = r.truncated = false;
     r.scope = 0;
+    r.ede = EDE_NONE;
     facts->qtype = q->qtype;
     facts->ecs = q->edns.has_ecs;
     facts->kind = r.rcode ? STEER_FACT_ERROR : STEER_FACT_NODATA;

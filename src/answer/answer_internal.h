@@ -4,7 +4,15 @@
 
 #include "steerd/answer/answer.h"
 
-enum { CHAIN_MAX = 16, OWNER_QNAME = STEER_HEADER_BYTES };
+enum {
+    CHAIN_MAX = 16,
+    TARGETS_MAX = 32, // names of one RRset that get additional data
+    OWNER_QNAME = STEER_HEADER_BYTES,
+    EDE_NONE = -1, // RFC 8914
+    EDE_OTHER = 0,
+    EDE_PROHIBITED = 18,
+    EDE_NOT_AUTHORITATIVE = 20,
+};
 
 // One response under construction.
 struct response {
@@ -18,8 +26,8 @@ struct response {
     uint16_t answers, authority, additional;
     bool knows_question;  // the writer may compress against the question's name
     bool truncated;
-    bool nothing_to_give; // a steered name had no outcome
     uint8_t scope;
+    int ede;
 };
 
 // Where an RR's owner stands: at offset 12 (the question's name), or a name to be written.
@@ -40,10 +48,16 @@ bool emit_slot(struct response *r, struct owner owner, const struct steer_answer
 // One RR whose RDATA is a name: a CNAME made from a DNAME.
 bool emit_name_rr(struct response *r, struct owner owner, uint16_t type, uint32_t ttl_s,
                   const uint8_t *target);
-// The name that an RR's RDATA points at for additional data (MX, SRV, NS, SVCB, HTTPS), or NULL.
-const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len,
-                                 const uint8_t *owner);
+// Whether RRs of the type point at names whose addresses belong in the additional section.
+bool has_targets(uint16_t type);
+// The name that an RR points at, or NULL. The root's name stands for the owner in SVCB and HTTPS in
+// service mode (RFC 9460 2.5); elsewhere it means that there is none.
+const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len, bool *is_owner);
 
+// The zone to answer from for a name and type, or NULL; labels: of its origin (resolve.c).
+const struct steer_zone *zone_for(const struct steer_world *world, const struct steer_name *name,
+                                  const struct steer_name_hashes *hashes, uint16_t qtype,
+                                  unsigned *labels);
 // Fills the sections for a question of class IN (resolve.c).
 void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_labels);
 

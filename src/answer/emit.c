@@ -33,26 +33,44 @@ static bool compressible(uint16_t type, unsigned *before, unsigned *names)
     }
 }
 
-const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len, const uint8_t *owner)
+bool has_targets(uint16_t type)
 {
     switch (type) {
     case STEER_TYPE_NS:
-        return rdata;
     case STEER_TYPE_MX:
-        return len > 2 ? rdata + 2 : NULL;
     case STEER_TYPE_SRV:
-        return len > 6 ? rdata + 6 : NULL;
+    case STEER_TYPE_NAPTR:
     case STEER_TYPE_SVCB:
     case STEER_TYPE_HTTPS:
-        if (len < 3)
-            return NULL;
-        // "." in service mode stands for the owner (RFC 9460 2.5).
-        if (rdata[2] == 0)
-            return rdata[0] | rdata[1] ? owner : NULL;
-        return rdata + 2;
+        return true;
     default:
-        return NULL;
+        return false;
     }
+}
+
+// Octets of NAPTR's order, preference and three character strings (RFC 3403 4.1).
+static size_t naptr_header(const uint8_t *rdata, size_t len)
+{
+    size_t at = 4;
+    for (unsigned i = 0; i < 3 && at < len; i++)
+        at += rdata[at] + 1u;
+    return at;
+}
+
+const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len, bool *is_owner)
+{
+    const bool svcb = type == STEER_TYPE_SVCB || type == STEER_TYPE_HTTPS;
+    size_t at = 0;
+    if (type == STEER_TYPE_MX || svcb)
+        at = 2;
+    else if (type == STEER_TYPE_SRV)
+        at = 6;
+    else if (type == STEER_TYPE_NAPTR)
+        at = naptr_header(rdata, len);
+    if (at >= len)
+        return NULL;
+    *is_owner = svcb && rdata[at] == 0 && (rdata[0] | rdata[1]);
+    return rdata[at] || *is_owner ? rdata + at : NULL;
 }
 
 static uint32_t get_u32(const uint8_t *p)
@@ -182,6 +200,7 @@ static bool settle(struct response *r, struct steer_mark mark, enum section sect
 {
     if (r->w.full) {
         steer_writer_rewind(&r->w, mark);
+        r->knows_question = r->knows_question && mark.known;
         return false;
     }
     count(r, section, n);

@@ -21,6 +21,8 @@ struct chain {
     struct steer_name_hashes hashes;
     uint64_t seen[CHAIN_MAX];
     unsigned length;
+    const struct steer_zone_node *dnames[CHAIN_MAX + 1]; // whose DNAME was given
+    unsigned dname_count;
 };
 
 static struct owner owner_of(const struct subject *s)
@@ -31,6 +33,20 @@ static struct owner owner_of(const struct subject *s)
 static const struct steer_zone_node *node_at(const struct subject *s, unsigned labels)
 {
     return steer_zone_find(s->zone, s->hashes->hash[labels], s->name->octets + s->hashes->at[labels]);
+}
+
+const struct steer_zone *zone_for(const struct steer_world *world, const struct steer_name *name,
+                                  const struct steer_name_hashes *hashes, uint16_t qtype,
+                                  unsigned *labels)
+{
+    const struct steer_zone *zone =
+        steer_world_zone_of(world, name, hashes, name->labels, labels);
+    if (!zone || qtype != STEER_TYPE_DS || *labels != name->labels || *labels == 0)
+        return zone;
+    // DS at an apex belongs to the parent, where that is served too (RFC 4035 3.1.4.1).
+    const struct steer_zone *parent =
+        steer_world_zone_of(world, name, hashes, name->labels - 1u, labels);
+    return parent ? parent : zone;
 }
 
 // The wildcard below the closest encloser (RFC 4592 3.3.1).
@@ -120,47 +136,99 @@ static void end_negative(struct response *r, const struct subject *s, uint16_t r
 
 // ---- additional data -----------------------------------------------------------------------------
 
-// A and AAAA of a name in the zone, static ones only (RFC 7871 7.3.1). False when something did not fit.
-static bool add_addresses(struct response *r, const struct steer_zone *zone, const uint8_t *target)
+// A and AAAA of a node, static ones only (RFC 7871 7.3.1). False when something did not fit.
+static bool add_addresses(struct response *r, struct owner owner, const struct steer_zone_node *node)
 {
     static const uint16_t types[] = {STEER_TYPE_A, STEER_TYPE_AAAA};
-    struct steer_name name;
-    if (!steer_name_is_below(target, zone->origin.octets) ||
-        !steer_name_from_wire(target, STEER_NAME_MAX, &name))
-        return true;
-    steer_name_lower(&name);
-    const struct steer_zone_node *node = steer_zone_find(zone, steer_name_hash(&name), name.octets);
-    if (!node)
-        return true;
     bool fits = true;
     for (unsigned i = 0; i < STEER_ARRAY_LEN(types); i++) {
         const struct steer_rrset *set = steer_zone_node_rrset(node, types[i]);
         if (set && !steer_rrset_is_steered(set))
-            fits &= emit_static(r, SECTION_ADDITIONAL, (struct owner){false, target}, node, set,
-                                UINT32_MAX);
+            fits &= emit_static(r, SECTION_ADDITIONAL, owner, node, set, UINT32_MAX);
     }
     return fits;
 }
 
-static bool add_targets(struct response *r, const struct steer_zone *zone,
+// The node of a name in the zone, glue too, but not what a DNAME hides (RFC 6672 2.4).
+static const struct steer_zone_node *visible_node(const struct steer_zone *zone,
+                                                  const struct steer_name *name,
+                                                  const struct steer_name_hashes *hashes)
+{
+    for (unsigned i = zone->origin.labels; zone->special_count && i < name->labels; i++) {
+        const struct steer_zone_node *above =
+            steer_zone_find(zone, hashes->hash[i], name->octets + hashes->at[i]);
+        if (!above || above->flags & STEER_NODE_DNAME)
+            return NULL;
+    }
+    return steer_zone_find(zone, hashes->hash[name->labels], name->octets);
+}
+
+// The names of one RRset that additional data was looked up for: several MX or SRV may name one host.
+struct targets {
+    uint64_t seen[TARGETS_MAX];
+    unsigned count;
+};
+
+static bool is_new(struct targets *targets, uint64_t hash)
+{
+    for (unsigned i = 0; i < targets->count; i++)
+        if (targets->seen[i] == hash)
+            return false;
+    if (targets->count == TARGETS_MAX)
+        return false;
+    targets->seen[targets->count++] = hash;
+    return true;
+}
+
+// Addresses of one target in the zone; those of the owner stand at `owner_node`, maybe a wildcard.
+static bool add_target(struct response *r, const struct subject *s, struct targets *targets,
+                       const struct steer_zone_node *owner_node, const uint8_t *target, bool is_owner)
+{
+    struct steer_name name;
+    struct steer_name_hashes hashes;
+    if (is_owner)
+        return !is_new(targets, s->hashes->hash[s->name->labels]) ||
+               add_addresses(r, owner_of(s), owner_node);
+    if (!steer_name_is_below(target, s->zone->origin.octets) ||
+        !steer_name_from_wire(target, STEER_NAME_MAX, &name))
+        return true;
+    steer_name_lower(&name);
+    steer_name_hash_suffixes(&name, &hashes);
+    if (!is_new(targets, hashes.hash[name.labels]))
+        return true;
+    const struct steer_zone_node *node = visible_node(s->zone, &name, &hashes);
+    return !node || add_addresses(r, (struct owner){false, target}, node);
+}
+
+static void add_targets(struct response *r, const struct subject *s,
                         const struct steer_zone_node *node, const struct steer_rrset *set)
 {
+    struct targets targets;
+    struct steer_rr_view rr;
+    size_t at = 0;
+    targets.count = 0;
+    while (targets.count < TARGETS_MAX && steer_rrset_next(node, set, &at, &rr)) {
+        bool is_owner;
+        const uint8_t *target = additional_target(set->type, rr.rdata, rr.rdata_len, &is_owner);
+        if (target)
+            (void)!add_target(r, s, &targets, node, target, is_owner);
+    }
+}
+
+// Glue at or below the cut, without which the delegation is of no use; else that of siblings, which may
+// be left out (RFC 9471 3). False when something did not fit.
+static bool add_glue(struct response *r, const struct subject *s, const struct steer_zone_node *cut,
+                     const struct steer_rrset *ns, bool in_domain)
+{
+    struct targets targets;
     struct steer_rr_view rr;
     size_t at = 0;
     bool fits = true;
-    while (steer_rrset_next(node, set, &at, &rr)) {
-        const uint8_t *target =
-            additional_target(set->type, rr.rdata, rr.rdata_len, steer_zone_node_owner(node));
-        if (target)
-            fits &= add_addresses(r, zone, target);
-    }
+    targets.count = 0;
+    while (targets.count < TARGETS_MAX && steer_rrset_next(cut, ns, &at, &rr))
+        if (steer_name_is_below(rr.rdata, steer_zone_node_owner(cut)) == in_domain)
+            fits &= add_target(r, s, &targets, cut, rr.rdata, false);
     return fits;
-}
-
-static bool wants_additional(uint16_t type)
-{
-    return type == STEER_TYPE_NS || type == STEER_TYPE_MX || type == STEER_TYPE_SRV ||
-           type == STEER_TYPE_SVCB || type == STEER_TYPE_HTTPS;
 }
 
 // ---- rungs ---------------------------------------------------------------------------------------
@@ -176,8 +244,10 @@ static void end_referral(struct response *r, const struct subject *s,
         r->flags &= (uint16_t)~STEER_FLAG_AA;
     r->facts->kind = r->answers ? STEER_FACT_POSITIVE : STEER_FACT_REFERRAL;
     if (!ns || !emit_static(r, SECTION_AUTHORITY, owner, cut, ns, UINT32_MAX) ||
-        !add_targets(r, s->zone, cut, ns))
+        !add_glue(r, s, cut, ns, true))
         truncate(r);
+    else
+        (void)!add_glue(r, s, cut, ns, false);
 }
 
 static struct steer_class classify(const struct response *r, const struct steer_program *program)
@@ -210,13 +280,14 @@ static bool give_steered(struct response *r, const struct subject *s, uint32_t p
     const struct steer_list *list = steer_tables_list(tables, cell);
     r->facts->steered = true;
     if (list->count == 0) {
-        r->nothing_to_give = true;
+        r->ede = EDE_OTHER;
         return false;
     }
     uint32_t line = steer_list_draw(list, (uint32_t)r->ask->random);
     const struct steer_answer_slot *slot = steer_tables_answer(tables, line);
     uint32_t ttl_s = slot->ttl_cap_s < program->ttl_s ? slot->ttl_cap_s : program->ttl_s;
     r->scope = class.scope;
+    r->ede = EDE_NONE;
     r->facts->kind = STEER_FACT_POSITIVE;
     r->facts->answer_line = line;
     r->facts->ttl_s = ttl_s;
@@ -233,12 +304,13 @@ static bool give_static(struct response *r, const struct subject *s,
         truncate(r);
         return true;
     }
-    if (wants_additional(set->type))
-        (void)!add_targets(r, s->zone, node, set);
+    if (has_targets(set->type))
+        add_targets(r, s, node, set);
     return true;
 }
 
-// ANY gets one RRset (RFC 8482 4.1): a static one where there is one, since it needs no client.
+// ANY gets one RRset (RFC 8482 4.1): a static one where there is one, since it needs no client. Of a
+// steered address that is A, or AAAA where there is no A to give.
 static bool give_any(struct response *r, const struct subject *s, const struct steer_zone_node *node)
 {
     for (unsigned i = 0; i < node->rrset_count; i++)
@@ -246,8 +318,9 @@ static bool give_any(struct response *r, const struct subject *s, const struct s
             return give_static(r, s, node, &node->rrsets[i]);
     for (unsigned i = 0; i < node->rrset_count; i++) {
         const struct steer_rrset *set = &node->rrsets[i];
-        uint16_t type = set->type == STEER_TYPE_ADDRESS ? STEER_TYPE_A : set->type;
-        if (give_steered(r, s, set->at, type))
+        const bool address = set->type == STEER_TYPE_ADDRESS;
+        if (give_steered(r, s, set->at, address ? STEER_TYPE_A : set->type) ||
+            (address && give_steered(r, s, set->at, STEER_TYPE_AAAA)))
             return true;
     }
     return false;
@@ -290,7 +363,7 @@ static bool follow(struct response *r, struct chain *chain, struct subject *s,
     s->name = next;
     s->hashes = &chain->hashes;
     s->is_question = false;
-    s->zone = steer_world_zone_of(r->world, next, &chain->hashes, next->labels, &s->zone_labels);
+    s->zone = zone_for(r->world, next, &chain->hashes, r->query->qtype, &s->zone_labels);
     return s->zone != NULL; // a target outside all zones ends the chain (the resolver goes on)
 }
 
@@ -305,16 +378,27 @@ static bool give_cname(struct response *r, const struct subject *s, const struct
            steer_name_from_wire(rr.rdata, rr.rdata_len, target);
 }
 
+// A chain may come through one DNAME several times; it is given once.
+static bool emit_dname(struct response *r, struct chain *chain, const struct steer_zone_node *node,
+                       const struct steer_rrset *set)
+{
+    for (unsigned i = 0; i < chain->dname_count; i++)
+        if (chain->dnames[i] == node)
+            return true;
+    chain->dnames[chain->dname_count++] = node;
+    struct owner owner = {false, steer_zone_node_owner(node)};
+    return emit_static(r, SECTION_ANSWER, owner, node, set, UINT32_MAX);
+}
+
 // RFC 6672 3.2: the DNAME, and the CNAME made from it.
-static bool give_dname(struct response *r, const struct subject *s, const struct steer_zone_node *node,
-                       struct steer_name *target)
+static bool give_dname(struct response *r, struct chain *chain, const struct subject *s,
+                       const struct steer_zone_node *node, struct steer_name *target)
 {
     const struct steer_rrset *set = steer_zone_node_rrset(node, STEER_TYPE_DNAME);
     struct steer_rr_view rr;
     size_t at = 0;
-    struct owner owner = {false, steer_zone_node_owner(node)};
     r->facts->kind = STEER_FACT_POSITIVE;
-    if (!emit_static(r, SECTION_ANSWER, owner, node, set, UINT32_MAX)) {
+    if (!emit_dname(r, chain, node, set)) {
         truncate(r);
         return false;
     }
@@ -328,11 +412,22 @@ static bool give_dname(struct response *r, const struct subject *s, const struct
         truncate(r);
         return false;
     }
-    return true;
+    // The CNAME is the answer to who asks for one.
+    return r->query->qtype != STEER_TYPE_CNAME && r->query->qtype != STEER_TYPE_ANY;
+}
+
+// The CNAME of a node that is to be followed for the type, or NULL. RRSIG and NSEC may stand beside one.
+static const struct steer_rrset *cname_for(const struct steer_zone_node *node, uint16_t qtype)
+{
+    if (!(node->flags & STEER_NODE_CNAME) || qtype == STEER_TYPE_ANY ||
+        steer_zone_node_rrset(node, qtype))
+        return NULL;
+    return steer_zone_node_rrset(node, STEER_TYPE_CNAME);
 }
 
 // One name; true when *target is the next one.
-static bool step(struct response *r, const struct subject *s, struct steer_name *target)
+static bool step(struct response *r, struct chain *chain, const struct subject *s,
+                 struct steer_name *target)
 {
     const struct steer_zone_node *node;
     uint16_t qtype = r->query->qtype;
@@ -341,22 +436,19 @@ static bool step(struct response *r, const struct subject *s, struct steer_name 
         end_referral(r, s, node);
         return false;
     case LOOKUP_DNAME:
-        return give_dname(r, s, node, target);
+        return give_dname(r, chain, s, node, target);
     case LOOKUP_NXDOMAIN:
         end_negative(r, s, STEER_RCODE_NXDOMAIN);
         return false;
     case LOOKUP_NODE:
         break;
     }
-    if (node->flags & STEER_NODE_CNAME && qtype != STEER_TYPE_CNAME && qtype != STEER_TYPE_ANY) {
-        const struct steer_rrset *set = steer_zone_node_rrset(node, STEER_TYPE_CNAME);
-        if (!steer_rrset_is_steered(set))
-            return give_cname(r, s, node, set, target);
-        if (!give_steered(r, s, set->at, STEER_TYPE_CNAME)) // given, and never chased
-            end_negative(r, s, STEER_RCODE_NOERROR);
-        return false;
-    }
-    if (!give_type(r, s, node, qtype))
+    const struct steer_rrset *cname = cname_for(node, qtype);
+    if (cname && !steer_rrset_is_steered(cname))
+        return give_cname(r, s, node, cname, target);
+    const bool given = cname ? give_steered(r, s, cname->at, STEER_TYPE_CNAME) // and never chased
+                             : give_type(r, s, node, qtype);
+    if (!given)
         end_negative(r, s, STEER_RCODE_NOERROR);
     return false;
 }
@@ -366,10 +458,10 @@ void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_la
     struct subject s = {&r->query->qname, &r->query->hashes, true, zone, zone_labels};
     struct steer_name target;
     r->flags |= STEER_FLAG_AA;
-    if (!step(r, &s, &target))
-        return;
     struct chain chain;
     chain.length = 0;
-    while (follow(r, &chain, &s, &target) && step(r, &s, &target))
+    chain.dname_count = 0;
+    r->facts->kind = STEER_FACT_POSITIVE;
+    while (step(r, &chain, &s, &target) && follow(r, &chain, &s, &target))
         ;
 }

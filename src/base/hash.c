@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "steerd/base/hash.h"
 
+#include <endian.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ uint64_t steer_hash_bytes(const void *data, size_t len, uint64_t seed)
     while (len >= 8) {
         uint64_t word;
         memcpy(&word, p, 8);
-        h = (h ^ steer_mix64(word)) * 0x9fb21c651e98df25ULL;
+        h = (h ^ steer_mix64(le64toh(word))) * 0x9fb21c651e98df25ULL;
         h ^= h >> 29;
         p += 8;
         len -= 8;
@@ -21,7 +23,7 @@ uint64_t steer_hash_bytes(const void *data, size_t len, uint64_t seed)
     uint64_t tail = 0;
     if (len)
         memcpy(&tail, p, len);
-    return steer_mix64(h ^ tail);
+    return steer_mix64(h ^ le64toh(tail));
 }
 
 uint64_t steer_hash_string(const char *text)
@@ -163,7 +165,7 @@ static unsigned distance(const char *a, const char *b)
     size_t la = strlen(a);
     size_t lb = strlen(b);
     if (la > WORD_MAX || lb > WORD_MAX)
-        return WORD_MAX;
+        return UINT_MAX;
     unsigned row[WORD_MAX + 1];
     for (unsigned j = 0; j <= lb; j++)
         row[j] = j;

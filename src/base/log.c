@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LINE_MAX_BYTES = 2048 };
+
 static _Atomic int threshold = STEER_LOG_INFO;
 static const char *const names[] = {"error", "warn", "info", "debug"};
 
@@ -27,11 +29,33 @@ bool steer_log_level_parse(const char *text, enum steer_log_level *level)
     return false;
 }
 
+// Copies the message with control characters as \xNN; what does not fit is cut off. Returns the octets written.
+static size_t escape(const char *message, char *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t used = 0;
+    for (; *message; message++) {
+        const unsigned char c = (unsigned char)*message;
+        const bool plain = c >= 0x20 && c != 0x7f;
+        if (size - used < (plain ? 1 : 4))
+            break;
+        if (plain) {
+            out[used++] = (char)c;
+            continue;
+        }
+        const char text[4] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
+        memcpy(out + used, text, sizeof text);
+        used += sizeof text;
+    }
+    return used;
+}
+
 void steer_log(enum steer_log_level level, const char *room, const char *fmt, ...)
 {
     if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
-    char line[2048];
+    char message[LINE_MAX_BYTES];
+    char line[LINE_MAX_BYTES];
     struct timespec now;
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -39,17 +63,13 @@ void steer_log(enum steer_log_level level, const char *room, const char *fmt, ..
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &tm);
     int n = snprintf(line + used, sizeof line - used, ".%03ldZ %s %s: ", now.tv_nsec / 1000000,
                      names[level], room);
-    size_t start = used + (size_t)(n > 0 ? n : 0);
+    size_t end = used + (size_t)(n > 0 ? n : 0);
     va_list args;
     va_start(args, fmt);
-    n = vsnprintf(line + start, sizeof line - start - 1, fmt, args);
+    if (vsnprintf(message, sizeof message, fmt, args) < 0)
+        message[0] = '\0';
     va_end(args);
-    size_t end = start + (size_t)(n > 0 ? n : 0);
-    if (end > sizeof line - 2)
-        end = sizeof line - 2;
-    for (size_t i = start; i < end; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = ' ';
+    end += escape(message, line + end, sizeof line - end - 1);
     line[end++] = '\n';
     // One write, so that lines of different threads do not mix.
     ssize_t ignored = write(STDERR_FILENO, line, end);

@@ -101,7 +101,7 @@ void *steer_arena_alloc(struct steer_arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ARENA_BLOCK_MAX)
         out_of_memory(size);
-    size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    size = ((size ? size : 1) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     arena->total_bytes += size;
     if (size > arena->left) {
         // Small arenas stay small: blocks grow with what was handed out.

@@ -107,6 +107,33 @@ static void print_endpoints(const json_t *status, bool colour)
     cli_table_print(&table, colour);
 }
 
+// When nobody is sent any more to what is out of service.
+static void print_safe_to_stop(const json_t *status)
+{
+    const json_t *endpoint;
+    size_t i;
+    bool first = true;
+    json_array_foreach(json_object_get(status, "endpoints"), i, endpoint)
+    {
+        struct steer_buf out = {0};
+        const json_t *expires = json_object_get(endpoint, "last_given_expires");
+        const char *state = cli_member(endpoint, "state");
+        if (!expires || (strcmp(state, "drained") != 0 && strcmp(state, "down") != 0))
+            continue;
+        steer_buf_puts(&out, first ? "\n" : "");
+        cli_put(&out, cli_member(endpoint, "name"));
+        cli_put(&out, " (");
+        cli_put(&out, state);
+        if (json_is_null(expires))
+            steer_buf_puts(&out, "): safe to stop, no answer that names it was given\n");
+        else
+            steer_buf_printf(&out, "): safe to stop at %s, when the last answer that names it expires\n",
+                             cli_moment(expires));
+        cli_write(&out);
+        first = false;
+    }
+}
+
 static void print_geo(const json_t *status, bool colour)
 {
     const json_t *files = json_object_get(status, "geo"), *file;
@@ -139,6 +166,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
     } else {
         print_head(status);
         print_endpoints(status, cli->colour_out);
+        print_safe_to_stop(status);
         print_geo(status, cli->colour_out);
     }
     json_decref(status);

@@ -27,6 +27,7 @@ enum steer_err control_call(struct steer_control *c,
         pthread_mutex_unlock(&c->mutex);
         return steer_diag_set(diag, STEER_ESTOPPED, "steerd is shutting down");
     }
+    c->callers++;
     if (c->last)
         c->last->next = &op;
     else
@@ -35,6 +36,8 @@ enum steer_err control_call(struct steer_control *c,
     pthread_cond_signal(&c->wake);
     while (!op.done)
         pthread_cond_wait(&c->done, &c->mutex);
+    if (--c->callers == 0)
+        pthread_cond_broadcast(&c->done);
     pthread_mutex_unlock(&c->mutex);
     return op.result;
 }
@@ -64,12 +67,11 @@ static struct results swap_results(struct steer_control *c)
     return taken;
 }
 
-// True when the verdict is another one now (and must be stored).
-static bool observe(struct steer_control *c, const struct result *r)
+static void observe(struct steer_control *c, const struct result *r)
 {
     struct steer_vital *vital = steer_vitals_by_key(c->vitals, r->key);
     if (!vital)
-        return false; // its target went while the probe was under way
+        return; // its target went while the probe was under way
     enum steer_verdict before = vital->state.verdict;
     bool changed = steer_verdict_observe(&vital->state, &vital->hysteresis, r->pass, r->reason,
                                          r->at_unix_s);
@@ -80,7 +82,11 @@ static bool observe(struct steer_control *c, const struct result *r)
                   vital->endpoint, steer_verdict_text(vital->state.verdict), vital->check, r->reason,
                   cells);
     }
-    return vital->state.verdict != before;
+    if (vital->state.verdict == before || vital->unstored)
+        return;
+    c->unstored = steer_grow(c->unstored, &c->unstored_cap, c->unstored_count + 1, sizeof *c->unstored);
+    c->unstored[c->unstored_count++] = vital->key;
+    vital->unstored = true;
 }
 
 static enum steer_err store_verdict(struct steer_control *c, uint64_t key, struct steer_diag *diag)
@@ -104,27 +110,39 @@ static void store_verdicts(struct steer_control *c)
         err = store_verdict(c, c->unstored[i], &diag);
     if (err == STEER_OK)
         err = steer_store_commit(c->store, &diag);
-    if (err == STEER_OK) {
-        c->unstored_count = 0;
+    if (err != STEER_OK) {
+        steer_store_rollback(c->store);
+        if (!c->store_failing) // once, not each second
+            steer_log(STEER_LOG_ERROR, "control", "verdicts are in force but not stored: %s",
+                      diag.message);
+        c->store_failing = true;
         return;
     }
-    steer_store_rollback(c->store);
-    steer_log(STEER_LOG_ERROR, "control", "verdicts are in force but not stored: %s", diag.message);
+    for (size_t i = 0; i < c->unstored_count; i++) {
+        struct steer_vital *vital = steer_vitals_by_key(c->vitals, c->unstored[i]);
+        if (vital)
+            vital->unstored = false;
+    }
+    c->unstored_count = 0;
+    if (c->store_failing)
+        steer_log(STEER_LOG_INFO, "control", "verdicts are stored again");
+    c->store_failing = false;
 }
 
 void control_take_results(struct steer_control *c, bool store)
 {
     struct results taken = swap_results(c);
-    for (size_t i = 0; i < taken.count; i++) {
-        if (!observe(c, &taken.items[i]))
-            continue;
-        c->unstored = steer_grow(c->unstored, &c->unstored_cap, c->unstored_count + 1,
-                                 sizeof *c->unstored);
-        c->unstored[c->unstored_count++] = taken.items[i].key;
-    }
+    for (size_t i = 0; i < taken.count; i++)
+        observe(c, &taken.items[i]);
     if (store && c->unstored_count)
         store_verdicts(c);
     free(taken.items);
+}
+
+// What may not wait for a long change.
+static void pause_change(void *ctx)
+{
+    control_take_results(ctx, false);
 }
 
 // ---- following the catalogue ---------------------------------------------------------------------
@@ -279,12 +297,13 @@ enum steer_err steer_control_start(const struct steer_control_options *options,
     init_sync(c);
     c->started_unix_s = steer_clock_unix_s();
     c->geo_count = options->geo_count;
+    c->geo_keys = options->geo_keys;
     c->geo_files = steer_calloc(c->geo_count, sizeof *c->geo_files);
     for (size_t i = 0; i < c->geo_count; i++)
         c->geo_files[i] = steer_strdup(options->geo_files[i]);
     c->vitals = steer_vitals_create();
     enum steer_err err =
-        steer_geo_open(options->geo_files, options->geo_count, NULL, &geo, diag);
+        steer_geo_open(options->geo_files, options->geo_count, &options->geo_keys, &geo, diag);
     if (err == STEER_OK)
         err = steer_linker_create(geo, c->vitals, &c->linker, diag);
     steer_geo_unref(geo);
@@ -295,7 +314,10 @@ enum steer_err steer_control_start(const struct steer_control_options *options,
     if (err == STEER_OK)
         err = start_prober(c, options, diag);
     if (err == STEER_OK) {
+        c->earlier_end_unix_s = control_earlier_answers_end(c);
+        control_expire_overrides(c, c->started_unix_s);
         control_follow(c);
+        steer_linker_set_pause(c->linker, pause_change, c);
         err = start_thread(c, diag);
     }
     if (err != STEER_OK) {
@@ -315,6 +337,10 @@ void steer_control_stop(struct steer_control *c)
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->mutex);
     pthread_join(c->thread, NULL);
+    pthread_mutex_lock(&c->mutex);
+    while (c->callers) // their answers are there; they have only to wake up
+        pthread_cond_wait(&c->done, &c->mutex);
+    pthread_mutex_unlock(&c->mutex);
     control_free(c);
 }
 
@@ -327,13 +353,12 @@ struct steer_publisher *steer_control_publisher(struct steer_control *c)
 
 static enum steer_err run_reload_geo(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
+    uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
     steer_link_set_geo(link, arg);
-    enum steer_err err = steer_link_prepare(link, steer_clock_unix_s(), diag);
-    if (err != STEER_OK) {
-        steer_link_abort(link);
+    enum steer_err err = control_prepare(c, link, begin, diag);
+    if (err != STEER_OK)
         return err;
-    }
     const struct control_commit commit = {"geo reload", "", NULL, NULL};
     return control_commit(c, link, &commit, diag);
 }
@@ -342,7 +367,7 @@ enum steer_err steer_control_reload_geo(struct steer_control *c, struct steer_di
 {
     struct steer_geo *geo;
     enum steer_err err =
-        steer_geo_open((const char *const *)c->geo_files, c->geo_count, NULL, &geo, diag);
+        steer_geo_open((const char *const *)c->geo_files, c->geo_count, &c->geo_keys, &geo, diag);
     if (err != STEER_OK)
         return err;
     err = control_call(c, run_reload_geo, geo, diag);

@@ -42,8 +42,10 @@ struct steer_control {
     // Set at the start and then only read.
     struct steer_linker *linker;
     uint64_t started_unix_s;
+    uint64_t earlier_end_unix_s; // when answers of an earlier run are out of use; 0: there were none
     char **geo_files;
     size_t geo_count;
+    struct steer_geo_keys geo_keys; // strings are the caller's and outlive control
     pthread_t thread;
     // Control's thread only.
     struct steer_store *store;
@@ -53,12 +55,14 @@ struct steer_control {
     size_t document_count, document_cap;
     uint64_t *unstored; // keys of verdicts that are in force and not in the store yet
     size_t unstored_count, unstored_cap;
+    bool store_failing; // the last batch of verdicts could not be stored
     uint64_t edits, edits_refused, verdict_changes, last_build_ns;
     // Guarded by the mutex.
     pthread_mutex_t mutex;
     pthread_cond_t wake, done;
     struct op *first, *last;
     struct results results;
+    unsigned callers; // inside control_call
     bool stopping;
 };
 
@@ -75,6 +79,10 @@ enum steer_err control_call(struct steer_control *c,
 void control_take_results(struct steer_control *c, bool store);
 // Brings vitals and prober in step with the catalogue.
 void control_follow(struct steer_control *c);
+// Prepares a link; one that is refused is aborted. begin_ns: when its building began.
+enum steer_err control_prepare(struct steer_control *c, struct steer_link *link, uint64_t begin_ns,
+                               struct steer_diag *diag) STEER_MUST_USE;
+void control_refuse(struct steer_control *c, struct steer_link *link);
 // Writes a prepared link and an audit line in one transaction, then publishes it: commits or aborts the
 // link in any case. extra (may be NULL) writes more in the same transaction.
 struct control_commit {
@@ -87,12 +95,23 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
                               struct steer_diag *diag) STEER_MUST_USE;
 // Everything in the store into a first world.
 enum steer_err control_load(struct steer_control *c, struct steer_diag *diag) STEER_MUST_USE;
+// When all steered answers are out of use that were given before the start, as the catalogue loaded then has it.
+uint64_t control_earlier_answers_end(const struct steer_control *c);
 // Writes a link's journal into the open transaction.
 enum steer_err control_write_journal(struct steer_control *c, const struct steer_link *link,
                                      struct steer_diag *diag) STEER_MUST_USE;
-// Ends overrides whose time has come; returns the Unix time of the next one, or 0.
-uint64_t control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
+// Ends overrides whose time has come.
+void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,
                            uint64_t applied_unix_s);
+
+// ---- anywhere ------------------------------------------------------------------------------------
+
+// A zone's nodes, to be freed by the caller; order is for qsort, of pointers to nodes.
+const struct steer_zone_node **control_sorted_nodes(const struct steer_zone *zone,
+                                                    int (*order)(const void *, const void *),
+                                                    size_t *count);
+// A JSON string also of text that is not UTF-8 (what a zone file or a file's name may hold).
+json_t *control_text(const char *text);
 
 #endif

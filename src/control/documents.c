@@ -8,37 +8,37 @@
 #include "steerd/base/mem.h"
 #include "steerd/rr/type.h"
 
+enum { KEY_MAX = STEER_NAME_TEXT_MAX + 64 };
+
 struct applying {
     struct steer_link *link;
     const struct steer_link_documents_options *options;
     struct steer_link_summary *summary;
-    struct steer_map defined; // "kind name" of this apply -> 1
+    struct steer_map defined; // what this apply gives, in the words of the summary
     struct steer_diag *diag;
 };
 
 // ---- the summary ---------------------------------------------------------------------------------
 
-static void note(char ***list, size_t *count, size_t *cap, const char *what, const char *name)
+static void note(char ***list, size_t *count, size_t *cap, const char *what)
 {
-    struct steer_buf text = {0};
-    steer_buf_printf(&text, "%s %s", what, name);
     *list = steer_grow(*list, cap, *count + 1, sizeof **list);
-    (*list)[(*count)++] = steer_buf_take(&text);
+    (*list)[(*count)++] = steer_strdup(what);
 }
 
-static void note_put(struct applying *a, bool existed, const char *what, const char *name)
+static void note_put(struct applying *a, bool existed, const char *what)
 {
     struct steer_link_summary *s = a->summary;
     if (existed)
-        note(&s->replaced, &s->replaced_count, &s->replaced_cap, what, name);
+        note(&s->replaced, &s->replaced_count, &s->replaced_cap, what);
     else
-        note(&s->created, &s->created_count, &s->created_cap, what, name);
+        note(&s->created, &s->created_count, &s->created_cap, what);
 }
 
-static void note_removed(struct applying *a, const char *what, const char *name)
+static void note_removed(struct applying *a, const char *what)
 {
     struct steer_link_summary *s = a->summary;
-    note(&s->removed, &s->removed_count, &s->removed_cap, what, name);
+    note(&s->removed, &s->removed_count, &s->removed_cap, what);
 }
 
 void steer_link_summary_fini(struct steer_link_summary *s)
@@ -55,27 +55,53 @@ void steer_link_summary_fini(struct steer_link_summary *s)
     memset(s, 0, sizeof *s);
 }
 
-static const char *rrset_label(char *out, size_t size, const struct steer_name *owner, uint16_t type)
+static const char *rrset_label(char out[KEY_MAX], const struct steer_name *owner, uint16_t type)
 {
     char name[STEER_NAME_TEXT_MAX];
-    char text[32];
-    snprintf(out, size, "%s %s", steer_name_format(owner->octets, name),
+    char text[STEER_TYPE_TEXT_MAX];
+    snprintf(out, KEY_MAX, "records %s %s", steer_name_format(owner->octets, name),
              steer_type_format(type, text));
+    return out;
+}
+
+static const char *steered_label(char out[KEY_MAX], const struct steer_name *owner, bool cname)
+{
+    char name[STEER_NAME_TEXT_MAX];
+    snprintf(out, KEY_MAX, "record %s %s", steer_name_format(owner->octets, name),
+             cname ? "cname" : "address");
     return out;
 }
 
 // ---- objects -------------------------------------------------------------------------------------
 
-// True in *skip when the same definition is there already. Refuses what belongs to another document, and a
-// second definition in the same apply.
+static bool same_zone(const struct steer_object *a, const struct steer_object *b)
+{
+    return a->kind != STEER_STEERED || steer_name_equal(a->steered.zone.octets, b->steered.zone.octets);
+}
+
+static void kind_key(char *out, size_t size, enum steer_kind kind, const char *name)
+{
+    snprintf(out, size, "%s %s", kind == STEER_STEERED ? "record" : steer_kind_text(kind), name);
+}
+
+// Refuses a second definition in the same apply.
+static enum steer_err define(struct applying *a, const char *key, const char *file,
+                             struct steer_where at)
+{
+    if (steer_map_get(&a->defined, key, NULL))
+        return steer_diag_at(a->diag, file, at.line, at.column, "%s is defined twice in this apply", key);
+    steer_map_put(&a->defined, key, 1);
+    return STEER_OK;
+}
+
+// True in *skip when the same definition is there already. Refuses what belongs to another document.
 static enum steer_err admit(struct applying *a, const struct steer_object *object, bool *skip)
 {
-    char key[1200];
-    snprintf(key, sizeof key, "%s %s", steer_kind_text(object->kind), object->name);
-    if (steer_map_get(&a->defined, key, NULL))
-        return steer_diag_at(a->diag, object->file, object->at.line, object->at.column,
-                             "%s is defined twice in this apply", key);
-    steer_map_put(&a->defined, key, 1);
+    char key[KEY_MAX];
+    kind_key(key, sizeof key, object->kind, object->name);
+    enum steer_err err = define(a, key, object->file, object->at);
+    if (err != STEER_OK)
+        return err;
     const struct steer_object *there =
         steer_catalog_get(steer_link_catalog(a->link), object->kind, object->name);
     if (there && strcmp(there->document, object->document) != 0 && !a->options->take_over)
@@ -84,12 +110,11 @@ static enum steer_err admit(struct applying *a, const struct steer_object *objec
                              "--take-over",
                              key, there->document);
     *skip = there && there->hash == object->hash && strcmp(there->json, object->json) == 0 &&
-            strcmp(there->document, object->document) == 0;
+            strcmp(there->document, object->document) == 0 && same_zone(there, object);
     if (*skip)
         a->summary->unchanged++;
     else
-        note_put(a, there != NULL, object->kind == STEER_STEERED ? "record" : steer_kind_text(object->kind),
-                 object->name);
+        note_put(a, there != NULL, key);
     return STEER_OK;
 }
 
@@ -106,7 +131,7 @@ static enum steer_err put_objects(struct applying *a, const struct steer_documen
     return STEER_OK;
 }
 
-// ---- records -------------------------------------------------------------------------------------
+// ---- looking at what is there --------------------------------------------------------------------
 
 static void pack(struct steer_buf *out, const struct steer_fixed *data)
 {
@@ -137,55 +162,128 @@ static bool same_rrset(const struct steer_zone_node *node, const struct steer_rr
     return true;
 }
 
-static const struct steer_rrset *current_rrset(struct applying *a, const struct steer_name *origin,
-                                               const struct steer_name *owner, uint16_t type,
-                                               const struct steer_zone_node **node)
+// The zone as this apply has it so far; put_apex made it. What is returned holds until the next change.
+static const struct steer_zone_node *current_node(struct applying *a, const struct steer_name *origin,
+                                                  const struct steer_name *owner)
 {
-    struct steer_zone_edit *edit = steer_link_zone(a->link, origin, NULL);
-    *node = steer_zone_edit_find(edit, owner->octets);
-    return *node ? steer_zone_node_rrset(*node, type) : NULL;
+    return steer_zone_edit_find(link_open_zone(a->link, origin, true, "")->edit, owner->octets);
 }
 
-static void remove_static(struct applying *a, const struct steer_name *origin,
-                          const struct steer_name *owner, uint16_t type)
+static const struct steer_rrset *static_rrset(const struct steer_zone_node *node, uint16_t type)
 {
-    char label[STEER_NAME_TEXT_MAX + 40];
-    if (steer_link_remove_rrset(a->link, origin, owner, type))
-        note_removed(a, "records", rrset_label(label, sizeof label, owner, type));
+    const struct steer_rrset *set = node ? steer_zone_node_rrset(node, type) : NULL;
+    return set && !steer_rrset_is_steered(set) ? set : NULL;
 }
 
-static void remove_steered(struct applying *a, const struct steer_name *owner, const char *kind)
+// ---- giving way ----------------------------------------------------------------------------------
+
+// A record on its way to an owner.
+struct newcomer {
+    const struct steer_name *origin, *owner;
+    uint16_t type; // STEER_TYPE_ADDRESS: a steered address
+    bool steered;
+    const char *key, *document, *file;
+    struct steer_where at;
+};
+
+static bool clashes(const struct steer_rrset *set, const struct newcomer *n)
 {
-    char text[STEER_NAME_TEXT_MAX];
-    char name[STEER_NAME_TEXT_MAX + 16];
-    snprintf(name, sizeof name, "%s %s", steer_name_format(owner->octets, text), kind);
-    if (!steer_catalog_get(steer_link_catalog(a->link), STEER_STEERED, name))
-        return;
+    const bool address = set->type == STEER_TYPE_A || set->type == STEER_TYPE_AAAA;
+    if (set->type == n->type) // RRsets of one kind take each other's place
+        return steer_rrset_is_steered(set) != n->steered;
+    return set->type == STEER_TYPE_CNAME || n->type == STEER_TYPE_CNAME ||
+           (address && n->type == STEER_TYPE_ADDRESS) ||
+           (set->type == STEER_TYPE_ADDRESS &&
+            (n->type == STEER_TYPE_A || n->type == STEER_TYPE_AAAA));
+}
+
+static enum steer_err give_way_steered(struct applying *a, const struct newcomer *n, const char *key)
+{
+    const char *name = key + strlen("record ");
+    const struct steer_object *there =
+        steer_catalog_get(steer_link_catalog(a->link), STEER_STEERED, name);
+    if (there && strcmp(there->document, n->document) != 0 && !a->options->take_over)
+        return steer_diag_at(a->diag, n->file, n->at.line, n->at.column,
+                             "%s is defined by document '%s' and cannot stand beside %s; change it "
+                             "there, or apply with --take-over",
+                             key, there->document, n->key);
+    note_removed(a, key);
     steer_link_remove_steered(a->link, name);
-    note_removed(a, "record", name);
+    return STEER_OK;
+}
+
+static enum steer_err give_way(struct applying *a, const struct newcomer *n, uint16_t type,
+                               bool steered)
+{
+    char key[KEY_MAX];
+    if (steered)
+        steered_label(key, n->owner, type == STEER_TYPE_CNAME);
+    else
+        rrset_label(key, n->owner, type);
+    if (steer_map_get(&a->defined, key, NULL))
+        return steer_diag_at(a->diag, n->file, n->at.line, n->at.column,
+                             "%s cannot stand beside %s, which this apply also gives", n->key, key);
+    if (steered)
+        return give_way_steered(a, n, key);
+    note_removed(a, key);
+    steer_link_remove_rrset(a->link, n->origin, n->owner, type);
+    return STEER_OK;
 }
 
 // What cannot stand beside the new record gives way: the document says what its owner is now.
-static enum steer_err put_rrset(struct applying *a, const struct steer_document_zone *z,
+static enum steer_err make_room(struct applying *a, const struct newcomer *n)
+{
+    const struct steer_zone_node *node = current_node(a, n->origin, n->owner);
+    struct {
+        uint16_t type;
+        bool steered;
+    } *old = steer_calloc(node ? node->rrset_count : 0, sizeof *old);
+    size_t count = 0;
+    enum steer_err err = STEER_OK;
+    for (unsigned i = 0; node && i < node->rrset_count; i++) {
+        if (!clashes(&node->rrsets[i], n))
+            continue;
+        old[count].type = node->rrsets[i].type;
+        old[count++].steered = steer_rrset_is_steered(&node->rrsets[i]);
+    }
+    for (size_t i = 0; i < count && err == STEER_OK; i++)
+        err = give_way(a, n, old[i].type, old[i].steered);
+    free(old);
+    return err;
+}
+
+// ---- records -------------------------------------------------------------------------------------
+
+static enum steer_err put_rrset(struct applying *a, const struct steer_document *d,
+                                const struct steer_document_zone *z,
                                 const struct steer_document_rrset *rrset)
 {
-    char label[STEER_NAME_TEXT_MAX + 40];
-    const struct steer_zone_node *node;
+    char key[KEY_MAX];
     uint16_t type = rrset->data.type;
-    if (type == STEER_TYPE_CNAME || type == STEER_TYPE_A || type == STEER_TYPE_AAAA)
-        remove_steered(a, &rrset->owner, "address");
-    remove_steered(a, &rrset->owner, "cname");
-    const struct steer_rrset *there = current_rrset(a, &z->origin, &rrset->owner, type, &node);
-    if (there && !steer_rrset_is_steered(there) && same_rrset(node, there, rrset)) {
+    rrset_label(key, &rrset->owner, type);
+    const struct newcomer n = {.origin = &z->origin,
+                               .owner = &rrset->owner,
+                               .type = type,
+                               .key = key,
+                               .document = d->name,
+                               .file = d->name,
+                               .at = rrset->at};
+    enum steer_err err = define(a, key, d->name, rrset->at);
+    if (err == STEER_OK)
+        err = make_room(a, &n);
+    if (err != STEER_OK)
+        return err;
+    const struct steer_zone_node *node = current_node(a, &z->origin, &rrset->owner);
+    const struct steer_rrset *there = static_rrset(node, type);
+    if (there && same_rrset(node, there, rrset)) {
         a->summary->unchanged++;
         return STEER_OK;
     }
-    note_put(a, there != NULL, "records", rrset_label(label, sizeof label, &rrset->owner, type));
+    note_put(a, there != NULL, key);
     struct steer_buf packed = {0};
     pack(&packed, &rrset->data);
-    enum steer_err err =
-        steer_link_put_rrset(a->link, &z->origin, &rrset->owner, type, rrset->ttl_s,
-                             (const uint8_t *)packed.data, packed.len, a->diag);
+    err = steer_link_put_rrset(a->link, &z->origin, &rrset->owner, type, rrset->ttl_s,
+                               (const uint8_t *)packed.data, packed.len, a->diag);
     steer_buf_fini(&packed);
     return err;
 }
@@ -193,21 +291,26 @@ static enum steer_err put_rrset(struct applying *a, const struct steer_document_
 static enum steer_err put_steered(struct applying *a, struct steer_object *object)
 {
     const struct steer_steered *s = &object->steered;
+    char key[KEY_MAX];
     bool skip;
     enum steer_err err = admit(a, object, &skip);
     if (err != STEER_OK || skip)
         return err;
-    if (s->kind == STEER_STEERED_ADDRESS) {
-        remove_steered(a, &s->owner, "cname");
-        remove_static(a, &s->zone, &s->owner, STEER_TYPE_A);
-        remove_static(a, &s->zone, &s->owner, STEER_TYPE_AAAA);
-    } else {
-        remove_steered(a, &s->owner, "address");
-        const struct steer_zone_node *node;
-        if (current_rrset(a, &s->zone, &s->owner, STEER_TYPE_CNAME, &node))
-            remove_static(a, &s->zone, &s->owner, STEER_TYPE_CNAME);
-    }
-    return steer_link_put_steered(a->link, object, a->diag);
+    kind_key(key, sizeof key, STEER_STEERED, object->name);
+    const struct newcomer n = {
+        .origin = &s->zone,
+        .owner = &s->owner,
+        .type = s->kind == STEER_STEERED_ADDRESS ? STEER_TYPE_ADDRESS : STEER_TYPE_CNAME,
+        .steered = true,
+        .key = key,
+        .document = object->document,
+        .file = object->file,
+        .at = object->at,
+    };
+    err = make_room(a, &n);
+    if (err == STEER_OK)
+        err = steer_link_put_steered(a->link, object, a->diag);
+    return err;
 }
 
 // ---- the apex ------------------------------------------------------------------------------------
@@ -234,9 +337,8 @@ static enum steer_err put_soa(struct applying *a, const struct steer_document_zo
 // The SOA that is there differs from the wanted one in more than its serial.
 static bool soa_differs(struct applying *a, const struct steer_document_zone *z)
 {
-    const struct steer_zone_node *node;
-    const struct steer_rrset *set =
-        current_rrset(a, &z->origin, &z->origin, STEER_TYPE_SOA, &node);
+    const struct steer_zone_node *node = current_node(a, &z->origin, &z->origin);
+    const struct steer_rrset *set = static_rrset(node, STEER_TYPE_SOA);
     struct steer_rr_view rr;
     size_t at = 0;
     if (!set || set->ttl_s != z->soa.ttl_s || !steer_rrset_next(node, set, &at, &rr))
@@ -255,48 +357,71 @@ static bool soa_differs(struct applying *a, const struct steer_document_zone *z)
     return false;
 }
 
-static enum steer_err put_ns(struct applying *a, const struct steer_document_zone *z,
-                             const struct steer_name *names, uint32_t count)
+static bool named_before(const struct steer_name *names, uint32_t i)
 {
-    struct steer_document_rrset rrset = {.owner = z->origin, .ttl_s = 3600};
-    rrset.data.type = STEER_TYPE_NS;
-    rrset.data.count = (uint16_t)count;
-    rrset.data.len = steer_calloc(count, sizeof *rrset.data.len);
-    rrset.data.rdata = steer_calloc(count, sizeof *rrset.data.rdata);
+    for (uint32_t k = 0; k < i; k++)
+        if (steer_name_equal(names[k].octets, names[i].octets))
+            return true;
+    return false;
+}
+
+static enum steer_err put_ns(struct applying *a, const struct steer_document *d,
+                             const struct steer_document_zone *z, const struct steer_name *names,
+                             uint32_t count)
+{
+    struct steer_document_rrset rrset = {.owner = z->origin, .ttl_s = 3600, .at = z->at};
+    struct steer_fixed *data = &rrset.data;
+    data->type = STEER_TYPE_NS;
+    data->len = steer_calloc(count, sizeof *data->len);
+    data->rdata = steer_calloc(count, sizeof *data->rdata);
     for (uint32_t i = 0; i < count; i++) {
-        rrset.data.len[i] = names[i].len;
-        rrset.data.rdata[i] = names[i].octets;
+        if (named_before(names, i))
+            continue;
+        data->len[data->count] = names[i].len;
+        data->rdata[data->count++] = names[i].octets;
     }
-    enum steer_err err = put_rrset(a, z, &rrset);
-    free(rrset.data.len);
-    free(rrset.data.rdata);
+    enum steer_err err = put_rrset(a, d, z, &rrset);
+    free(data->len);
+    free(data->rdata);
     return err;
+}
+
+static bool gives_ns(const struct steer_document_zone *z)
+{
+    for (uint32_t i = 0; i < z->rrset_count; i++)
+        if (z->rrsets[i].data.type == STEER_TYPE_NS &&
+            steer_name_equal(z->rrsets[i].owner.octets, z->origin.octets))
+            return true;
+    return false;
 }
 
 static enum steer_err put_apex(struct applying *a, const struct steer_document *d,
                                const struct steer_document_zone *z)
 {
     char name[STEER_NAME_TEXT_MAX];
+    char key[KEY_MAX];
     bool there = steer_link_has_zone(a->link, &z->origin);
     enum steer_err err = STEER_OK;
-    steer_link_zone(a->link, &z->origin, d->name);
-    if (!there)
-        note_put(a, false, "zone", steer_name_format(z->origin.octets, name));
-    if (!there || (z->has_soa && soa_differs(a, z)))
+    link_open_zone(a->link, &z->origin, true, d->name);
+    if (!there) {
+        snprintf(key, sizeof key, "zone %s", steer_name_format(z->origin.octets, name));
+        note_put(a, false, key);
         err = put_soa(a, z);
+    } else if (z->has_soa && soa_differs(a, z)) {
+        note_put(a, true, rrset_label(key, &z->origin, STEER_TYPE_SOA));
+        err = put_soa(a, z);
+    }
     if (err == STEER_OK && z->ns_count)
-        err = put_ns(a, z, z->ns, z->ns_count);
-    else if (err == STEER_OK && !there)
-        err = put_ns(a, z, &z->soa.mname, 1);
+        err = put_ns(a, d, z, z->ns, z->ns_count);
+    else if (err == STEER_OK && !there && !gives_ns(z))
+        err = put_ns(a, d, z, &z->soa.mname, 1);
     return err;
 }
 
 // ---- prune ---------------------------------------------------------------------------------------
 
-struct pruning {
-    struct applying *applying;
-    const struct steer_document_zone *zone;
-    struct steer_map wanted; // "owner TYPE" that the document has
+struct unwanted {
+    const struct applying *applying;
     struct steer_name *owners;
     uint16_t *types;
     size_t count, owners_cap, types_cap;
@@ -304,8 +429,8 @@ struct pruning {
 
 static bool collect_unwanted(void *ctx, const struct steer_zone_node *node)
 {
-    struct pruning *p = ctx;
-    char label[STEER_NAME_TEXT_MAX + 40];
+    struct unwanted *u = ctx;
+    char key[KEY_MAX];
     struct steer_name owner;
     if (!steer_name_from_wire(steer_zone_node_owner(node), STEER_NAME_MAX, &owner))
         return true;
@@ -314,61 +439,48 @@ static bool collect_unwanted(void *ctx, const struct steer_zone_node *node)
         bool apex = node->flags & STEER_NODE_APEX;
         if (steer_rrset_is_steered(set) ||
             (apex && (set->type == STEER_TYPE_SOA || set->type == STEER_TYPE_NS)) ||
-            steer_map_get(&p->wanted, rrset_label(label, sizeof label, &owner, set->type), NULL))
+            steer_map_get(&u->applying->defined, rrset_label(key, &owner, set->type), NULL))
             continue;
-        p->owners = steer_grow(p->owners, &p->owners_cap, p->count + 1, sizeof *p->owners);
-        p->types = steer_grow(p->types, &p->types_cap, p->count + 1, sizeof *p->types);
-        p->owners[p->count] = owner;
-        p->types[p->count++] = set->type;
+        u->owners = steer_grow(u->owners, &u->owners_cap, u->count + 1, sizeof *u->owners);
+        u->types = steer_grow(u->types, &u->types_cap, u->count + 1, sizeof *u->types);
+        u->owners[u->count] = owner;
+        u->types[u->count++] = set->type;
     }
     return true;
 }
 
+// Static records have no document of their own: those of a document's zone are the document's.
 static void prune_zone(struct applying *a, const struct steer_document_zone *z)
 {
-    struct pruning p = {.applying = a, .zone = z};
-    char label[STEER_NAME_TEXT_MAX + 40];
-    const struct steer_world *world = steer_linker_world(a->link->linker);
-    const struct steer_zone *zone =
-        steer_world_zone(world, steer_name_hash(&z->origin), z->origin.octets);
-    for (uint32_t i = 0; i < z->rrset_count; i++)
-        steer_map_put(&p.wanted,
-                      rrset_label(label, sizeof label, &z->rrsets[i].owner, z->rrsets[i].data.type), 1);
+    struct unwanted u = {.applying = a};
+    char key[KEY_MAX];
+    const struct steer_zone *zone = linker_zone(a->link->linker, &z->origin);
     if (zone)
-        steer_zone_each(zone, collect_unwanted, &p);
-    for (size_t i = 0; i < p.count; i++)
-        remove_static(a, &z->origin, &p.owners[i], p.types[i]);
-    steer_map_fini(&p.wanted);
-    free(p.owners);
-    free(p.types);
-    size_t count = steer_catalog_count(steer_link_catalog(a->link), STEER_STEERED);
-    const struct steer_object **list = steer_catalog_list(steer_link_catalog(a->link), STEER_STEERED);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(label, sizeof label, "%s %s", steer_kind_text(STEER_STEERED), list[i]->name);
-        if (!steer_name_equal(list[i]->steered.zone.octets, z->origin.octets) ||
-            steer_map_get(&a->defined, label, NULL))
-            continue;
-        note_removed(a, "record", list[i]->name);
-        steer_link_remove_steered(a->link, list[i]->name);
-    }
-    free(list);
+        steer_zone_each(zone, collect_unwanted, &u);
+    for (size_t i = 0; i < u.count; i++)
+        if (steer_link_remove_rrset(a->link, &z->origin, &u.owners[i], u.types[i]))
+            note_removed(a, rrset_label(key, &u.owners[i], u.types[i]));
+    free(u.owners);
+    free(u.types);
 }
 
-// Objects that the document defined before and does not now.
+// What the document defined before and does not now; records first, then what they are made of.
 static void prune_objects(struct applying *a, const struct steer_document *d)
 {
-    char key[1200];
-    for (int kind = STEER_STEERED - 1; kind >= 0; kind--) {
-        size_t count = steer_catalog_count(steer_link_catalog(a->link), (enum steer_kind)kind);
-        const struct steer_object **list =
-            steer_catalog_list(steer_link_catalog(a->link), (enum steer_kind)kind);
-        for (size_t i = 0; i < count; i++) {
-            const char *what = steer_kind_text((enum steer_kind)kind);
-            snprintf(key, sizeof key, "%s %s", what, list[i]->name);
-            if (strcmp(list[i]->document, d->name) != 0 || steer_map_get(&a->defined, key, NULL))
+    char key[KEY_MAX];
+    for (int i = STEER_STEERED; i >= 0; i--) {
+        enum steer_kind kind = (enum steer_kind)i;
+        size_t count = steer_catalog_count(steer_link_catalog(a->link), kind);
+        const struct steer_object **list = steer_catalog_list(steer_link_catalog(a->link), kind);
+        for (size_t k = 0; k < count; k++) {
+            kind_key(key, sizeof key, kind, list[k]->name);
+            if (strcmp(list[k]->document, d->name) != 0 || steer_map_get(&a->defined, key, NULL))
                 continue;
-            note_removed(a, what, list[i]->name);
-            steer_link_remove(a->link, (enum steer_kind)kind, list[i]->name);
+            note_removed(a, key);
+            if (kind == STEER_STEERED)
+                steer_link_remove_steered(a->link, list[k]->name);
+            else
+                steer_link_remove(a->link, kind, list[k]->name);
         }
         free(list);
     }
@@ -381,7 +493,7 @@ static enum steer_err put_zone(struct applying *a, const struct steer_document *
 {
     enum steer_err err = put_apex(a, d, z);
     for (uint32_t i = 0; i < z->rrset_count && err == STEER_OK; i++)
-        err = put_rrset(a, z, &z->rrsets[i]);
+        err = put_rrset(a, d, z, &z->rrsets[i]);
     for (uint32_t i = 0; i < z->steered_count && err == STEER_OK; i++)
         err = put_steered(a, z->steered[i]);
     return err;

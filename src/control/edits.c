@@ -10,6 +10,8 @@
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
 
+enum { EXPIRES_MAX_S = 10 * 366 * 86400 };
+
 static double ms(uint64_t ns)
 {
     return (double)ns / 1e6;
@@ -20,13 +22,14 @@ static double ms(uint64_t ns)
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,
                            uint64_t applied_unix_s)
 {
-    struct document_text *d = NULL;
-    for (size_t i = 0; i < c->document_count; i++)
-        if (strcmp(c->documents[i].name, name) == 0)
-            d = &c->documents[i];
-    if (!d) {
+    size_t at = 0; // in order of name, as the store has them
+    while (at < c->document_count && strcmp(c->documents[at].name, name) < 0)
+        at++;
+    struct document_text *d = c->documents ? &c->documents[at] : NULL;
+    if (at == c->document_count || strcmp(d->name, name) != 0) {
         c->documents = steer_grow(c->documents, &c->document_cap, c->document_count + 1, sizeof *c->documents);
-        d = &c->documents[c->document_count++];
+        d = &c->documents[at];
+        memmove(d + 1, d, (c->document_count++ - at) * sizeof *d);
         *d = (struct document_text){.name = steer_strdup(name)};
     }
     free(d->text);
@@ -54,6 +57,21 @@ static enum steer_err store_texts(struct steer_control *c, void *ctx, struct ste
     return err;
 }
 
+// Nothing but, perhaps, comments changed: the texts are kept, and the world stays as it is.
+static enum steer_err commit_texts(struct steer_control *c, struct apply_job *job, struct steer_diag *diag)
+{
+    enum steer_err err = steer_store_begin(c->store, diag);
+    if (err == STEER_OK)
+        err = store_texts(c, job, diag);
+    if (err == STEER_OK)
+        err = steer_store_audit(c->store, "apply", job->apply->texts[0].name, "", diag);
+    if (err == STEER_OK)
+        err = steer_store_commit(c->store, diag);
+    if (err != STEER_OK)
+        steer_store_rollback(c->store);
+    return err;
+}
+
 static void log_apply(const struct apply_job *job)
 {
     const struct steer_link_summary *s = &job->summary;
@@ -76,18 +94,26 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
     job->now_unix_s = steer_clock_unix_s();
     enum steer_err err = steer_link_documents(link, job->documents, job->apply->count, &options,
                                               &job->summary, diag);
-    if (err == STEER_OK)
-        err = steer_link_prepare(link, job->now_unix_s, diag);
-    job->build_ns = c->last_build_ns = steer_clock_mono_ns() - begin;
-    job->changed = job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
-    if (err != STEER_OK || job->apply->dry_run) {
-        c->edits_refused += err != STEER_OK;
-        steer_link_abort(link);
+    if (err != STEER_OK)
+        control_refuse(c, link);
+    else
+        err = control_prepare(c, link, begin, diag);
+    if (err != STEER_OK)
         return err;
+    job->build_ns = c->last_build_ns;
+    job->changed = job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
+    if (job->apply->dry_run) {
+        steer_link_abort(link);
+        return STEER_OK;
     }
     const struct control_commit commit = {"apply", job->apply->texts[0].name, store_texts, job};
     begin = steer_clock_mono_ns();
-    err = control_commit(c, link, &commit, diag);
+    if (job->changed) {
+        err = control_commit(c, link, &commit, diag);
+    } else {
+        steer_link_abort(link);
+        err = commit_texts(c, job, diag);
+    }
     if (err != STEER_OK)
         return err;
     job->commit_ns = steer_clock_mono_ns() - begin;
@@ -102,14 +128,14 @@ static json_t *strings(char *const *items, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_string(items[i]));
+        json_array_append_new(list, control_text(items[i]));
     return list;
 }
 
 static json_t *diag_json(const struct steer_diag *d)
 {
-    return json_pack("{s:s,s:i,s:i,s:s}", "file", d->file, "line", (int)d->line, "column", (int)d->column,
-                     "message", d->message);
+    return json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(d->file), "line", (int)d->line, "column",
+                     (int)d->column, "message", control_text(d->message));
 }
 
 static json_t *apply_json(const struct apply_job *job)
@@ -159,7 +185,7 @@ static enum steer_err run_documents(struct steer_control *c, void *arg, struct s
     (void)diag;
     for (size_t i = 0; i < c->document_count; i++) {
         const struct document_text *d = &c->documents[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "name", d->name, "applied",
+        json_array_append_new(list, json_pack("{s:o,s:s,s:I}", "name", control_text(d->name), "applied",
                                               steer_time_format(d->applied_unix_s, when, sizeof when),
                                               "bytes", (json_int_t)d->len));
     }
@@ -275,6 +301,8 @@ static enum steer_err run_override_set(struct steer_control *c, void *arg, struc
         return steer_diag_set(diag, STEER_EINVAL, "'%s' is not a state; give up, down or drained", o->state);
     if (!o->reason || !o->reason[0])
         return steer_diag_set(diag, STEER_EINVAL, "an override needs a reason, for whoever finds it later");
+    if (o->expires_in_s > EXPIRES_MAX_S)
+        return steer_diag_set(diag, STEER_EINVAL, "an override ends within ten years, or never");
     uint64_t expires = o->expires_in_s ? now + o->expires_in_s : 0;
     const struct steer_store_override row = {o->kind, o->target, o->state, o->reason,
                                              o->owner ? o->owner : "", now, expires};
@@ -322,14 +350,11 @@ enum steer_err steer_control_override_clear(struct steer_control *c, const char 
     return control_call(c, run_override_clear, &job, diag);
 }
 
-uint64_t control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
+void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
 {
-    uint64_t next = 0;
     for (size_t i = 0; i < steer_vitals_override_count(c->vitals);) {
         const struct steer_override *o = steer_vitals_override_at(c->vitals, i);
         if (!o->expires_unix_s || o->expires_unix_s > now_unix_s) {
-            if (o->expires_unix_s && (!next || o->expires_unix_s < next))
-                next = o->expires_unix_s;
             i++;
             continue;
         }
@@ -344,7 +369,6 @@ uint64_t control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
         free(kind);
         free(target);
     }
-    return next;
 }
 
 static enum steer_err run_overrides(struct steer_control *c, void *arg, struct steer_diag *diag)

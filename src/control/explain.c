@@ -224,8 +224,12 @@ static void choose(struct steer_linker *l, struct found *f, uint16_t type)
     }
 }
 
-json_t *steer_linker_explain(struct steer_linker *l, const struct steer_explain_question *q)
+json_t *steer_linker_explain(struct steer_linker *l, const struct steer_explain_question *question)
 {
+    // As a resolver would send it: nothing beyond the source prefix (RFC 7871 6).
+    struct steer_explain_question masked = *question;
+    const struct steer_explain_question *q = &masked;
+    steer_addr_mask(&masked.client, masked.source);
     char text[STEER_NAME_TEXT_MAX];
     struct steer_name_hashes hashes;
     struct found f = {0};

@@ -5,7 +5,6 @@
 
 #include "control_internal.h"
 #include "steerd/base/clock.h"
-#include "steerd/base/log.h"
 #include "steerd/base/mem.h"
 
 enum { ROWS_BETWEEN_RESULTS = 1024 };
@@ -37,19 +36,6 @@ static enum steer_err put_object(struct steer_store *store, const struct steer_o
 }
 
 // ---- zones ---------------------------------------------------------------------------------------
-
-struct nodes {
-    const struct steer_zone_node **items;
-    size_t count, cap;
-};
-
-static bool collect(void *ctx, const struct steer_zone_node *node)
-{
-    struct nodes *n = ctx;
-    n->items = steer_grow(n->items, &n->cap, n->count + 1, sizeof(struct steer_zone_node *));
-    n->items[n->count++] = node;
-    return true;
-}
 
 static int by_owner(const void *a, const void *b)
 {
@@ -88,22 +74,21 @@ static enum steer_err put_zone_content(struct steer_control *c, const struct ste
                                        struct steer_diag *diag)
 {
     int64_t zone_id;
-    struct nodes nodes = {0};
+    size_t count;
     struct steer_buf packed = {0};
     enum steer_err err = steer_store_put_zone(c->store, &zone->origin, "", &zone_id, diag);
     if (err == STEER_OK)
         err = steer_store_clear_zone(c->store, zone_id, diag);
-    if (err == STEER_OK) {
-        steer_zone_each(zone, collect, &nodes);
-        qsort(nodes.items, nodes.count, sizeof *nodes.items, by_owner);
-    }
-    for (size_t i = 0; i < nodes.count && err == STEER_OK; i++) {
-        err = put_node(c->store, zone_id, nodes.items[i], &packed, diag);
+    if (err != STEER_OK)
+        return err;
+    const struct steer_zone_node **nodes = control_sorted_nodes(zone, by_owner, &count);
+    for (size_t i = 0; i < count && err == STEER_OK; i++) {
+        err = put_node(c->store, zone_id, nodes[i], &packed, diag);
         if (i % ROWS_BETWEEN_RESULTS == 0)
             control_take_results(c, false);
     }
     steer_buf_fini(&packed);
-    free(nodes.items);
+    free(nodes);
     return err;
 }
 
@@ -146,7 +131,7 @@ static enum steer_err write_entry(struct steer_control *c, const struct steer_jo
         err = steer_store_delete_zone(c->store, &e->origin, diag);
         return err == STEER_ENOTFOUND ? STEER_OK : err; // made and removed in one change
     case STEER_J_ZONE_CONTENT:
-        return put_zone_content(c, e->zone, diag);
+        return e->zone ? put_zone_content(c, e->zone, diag) : STEER_OK;
     case STEER_J_RRSET:
         return put_rrset(c, zone_id, e, diag);
     case STEER_J_RRSET_GONE:
@@ -175,6 +160,22 @@ enum steer_err control_write_journal(struct steer_control *c, const struct steer
     return err;
 }
 
+enum steer_err control_prepare(struct steer_control *c, struct steer_link *link, uint64_t begin_ns,
+                               struct steer_diag *diag)
+{
+    enum steer_err err = steer_link_prepare(link, steer_clock_unix_s(), diag);
+    c->last_build_ns = steer_clock_mono_ns() - begin_ns;
+    if (err != STEER_OK)
+        control_refuse(c, link);
+    return err;
+}
+
+void control_refuse(struct steer_control *c, struct steer_link *link)
+{
+    c->edits_refused++;
+    steer_link_abort(link);
+}
+
 enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
                               const struct control_commit *commit, struct steer_diag *diag)
 {
@@ -189,8 +190,7 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
         err = steer_store_commit(c->store, diag);
     if (err != STEER_OK) {
         steer_store_rollback(c->store);
-        steer_link_abort(link);
-        c->edits_refused++;
+        control_refuse(c, link);
         return err;
     }
     steer_link_commit(link);

@@ -31,21 +31,31 @@ struct steer_linker {
     size_t map_count, map_cap;
     struct steer_map endpoint_numbers; // stable for the life of the process
     uint32_t next_endpoint;
-    bool linking; // one link at a time
+    struct steer_link *open; // one link at a time
+    void (*pause)(void *ctx);
+    void *pause_ctx;
 };
 
 // One zone that a link works on.
 struct open_zone {
     struct steer_name origin;
-    struct steer_zone_edit *edit;    // NULL once finished, or when removed
+    struct steer_zone_edit *edit;    // NULL: as before, or removed
     const struct steer_zone *before; // published, or NULL
-    bool replaced;                   // built afresh over `before`
+    bool afresh;                     // edit is not made from `before`
+    bool imported;                   // and is journalled whole
+    bool changed;                    // something was put or removed: the serial rises
     bool removed;
 };
 
 struct made_program {
     uint32_t id;
-    struct steer_program *program; // NULL: removed
+    struct steer_program *program;
+};
+
+// Health that changed while the link was open.
+struct refreshed {
+    enum steer_kind kind;
+    char *name;
 };
 
 struct steer_link {
@@ -56,23 +66,39 @@ struct steer_link {
     bool loading;
     struct open_zone **zones;
     size_t zone_count, zone_cap;
-    struct steer_map zone_index; // origin text -> index
-    struct steer_map touched;    // steered names to compile
-    struct steer_map new_programs; // steered name -> id, not yet in the linker
-    struct steer_map gone_programs;
+    struct steer_map zone_index;    // origin text -> index
+    struct steer_map touched;       // steered names to compile; all are in the catalogue
+    struct steer_map new_programs;  // steered name -> id, not yet in the linker
+    struct steer_map gone_programs; // of names in the linker
     struct made_program *made;
     size_t made_count, made_cap;
     struct steer_journal_entry *journal;
     size_t journal_count, journal_cap;
+    struct refreshed *refreshed;
+    size_t refreshed_count, refreshed_cap;
 };
+
+// linker.c
+const struct steer_zone *linker_zone(const struct steer_linker *linker,
+                                     const struct steer_name *origin);
+void linker_give_program_id(struct steer_linker *linker, uint32_t id);
+// Hands back what no reader can reach any more, after a grace period.
+void linker_reclaim(struct steer_linker *linker);
+// Lets the caller see to what cannot wait, between two steps of a long change.
+void linker_pause(struct steer_linker *linker);
+
+// link.c
+struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_journal_kind kind);
+// The zone's state in this link, opened for editing; make: also when it does not exist, else NULL.
+// documents.c looks at zones through it: what is only looked at stays as it is.
+struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin, bool make,
+                                 const char *document);
+// For steer_catalog_dependents.
+void link_touch(void *ctx, const struct steer_object *steered);
 
 // programs.c: compiling steered records.
 enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);
 // Ends a program's uses of cells and class table; call once no reader can reach it. Does not free it.
 void link_release_program(struct steer_linker *linker, const struct steer_program *program);
-struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_journal_kind kind);
-// The zone's state in this link, opened for editing; make: also when it does not exist.
-struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin, bool make,
-                                 const char *document);
 
 #endif

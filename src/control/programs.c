@@ -80,29 +80,40 @@ static struct steer_program *program_create(const struct steer_object *steered, 
     return p;
 }
 
+// Acquires the cells of each type and class; none when it fails.
+static enum steer_err acquire_cells(struct steer_link *link, const struct steer_classes *classes,
+                                    struct steer_program *p)
+{
+    struct steer_cells *cells = link->linker->cells;
+    const uint32_t count = (uint32_t)p->type_count * classes->class_count;
+    for (uint32_t n = 0; n < count; n++) {
+        enum steer_err err =
+            steer_cells_acquire(cells, classes->roots[n % classes->class_count],
+                                p->types[n / classes->class_count], &link->view.view, &p->cells[n]);
+        if (err == STEER_OK)
+            continue;
+        while (n)
+            steer_cells_release(cells, p->cells[--n]);
+        return err;
+    }
+    return STEER_OK;
+}
+
 static enum steer_err compile(struct steer_link *link, const struct steer_object *steered,
                               struct steer_program **out, struct steer_diag *diag)
 {
     struct steer_linker *l = link->linker;
     struct steer_classes classes;
-    enum steer_err err = steer_classes_compile(l->residuals, link->catalog, steered, link->geo, &classes, diag);
+    enum steer_err err =
+        steer_classes_compile(l->residuals, link->catalog, steered, link->geo, &classes, diag);
     if (err != STEER_OK)
         return err;
     struct steer_program *p = program_create(steered, classes.class_count);
-    uint32_t n = 0;
-    for (unsigned t = 0; t < p->type_count && err == STEER_OK; t++) {
-        for (uint32_t c = 0; c < classes.class_count && err == STEER_OK; c++) {
-            err = steer_cells_acquire(l->cells, classes.roots[c], p->types[t], &link->view.view,
-                                      &p->cells[n]);
-            n += err == STEER_OK;
-        }
-    }
+    err = acquire_cells(link, &classes, p);
     if (err == STEER_OK) {
         p->map = map_acquire(l, link->geo, &classes);
         *out = p;
     } else {
-        while (n)
-            steer_cells_release(l->cells, p->cells[--n]);
         free(p);
         steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);
     }
@@ -115,18 +126,17 @@ enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag)
     size_t at = 0;
     const char *name;
     while (steer_map_next(&link->touched, &at, &name, NULL)) {
-        const struct steer_object *steered =
-            steer_catalog_get(link->catalog, STEER_STEERED, name);
-        if (!steered)
-            continue;
+        const struct steer_object *steered = steer_catalog_get(link->catalog, STEER_STEERED, name);
         struct made_program made = {0};
         if (!steer_map_get(&link->new_programs, name, &made.id))
             steer_map_get(&link->linker->programs, name, &made.id);
         enum steer_err err = compile(link, steered, &made.program, diag);
         if (err != STEER_OK)
             return err;
-        link->made = steer_grow(link->made, &link->made_cap, link->made_count + 1, sizeof *link->made);
+        link->made =
+            steer_grow(link->made, &link->made_cap, link->made_count + 1, sizeof *link->made);
         link->made[link->made_count++] = made;
+        linker_pause(link->linker);
     }
     return STEER_OK;
 }

@@ -5,7 +5,22 @@
 
 #include "control_internal.h"
 #include "steerd/base/clock.h"
+#include "steerd/base/mem.h"
 #include "steerd/rr/type.h"
+
+json_t *control_text(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    char *ascii = steer_strdup(text);
+    for (char *c = ascii; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    string = json_string(ascii);
+    free(ascii);
+    return string;
+}
 
 static json_t *when(uint64_t unix_s)
 {
@@ -33,6 +48,27 @@ static json_t *override_json(const struct steer_control *c, const struct steer_o
                      "expires", when(found->expires_unix_s));
 }
 
+uint64_t control_earlier_answers_end(const struct steer_control *c)
+{
+    const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
+    const struct steer_object **list = steer_catalog_list(catalog, STEER_STEERED);
+    size_t count = steer_catalog_count(catalog, STEER_STEERED);
+    uint64_t longest_s = 0;
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->steered.ttl_s > longest_s)
+            longest_s = list[i]->steered.ttl_s;
+    free(list);
+    return count ? c->started_unix_s + longest_s : 0;
+}
+
+// From then on no client uses the endpoint by an answer of this server. What was given before the start
+// is not known, so that the longest TTL counts.
+static json_t *last_given_expires(const struct steer_control *c, const struct steer_object *o)
+{
+    uint64_t given = steer_cells_expiry(steer_linker_cells(c->linker), o);
+    return when(given > c->earlier_end_unix_s ? given : c->earlier_end_unix_s);
+}
+
 static json_t *endpoint_json(const struct steer_control *c, const struct steer_object *o)
 {
     const struct steer_endpoint *e = &o->endpoint;
@@ -43,9 +79,10 @@ static json_t *endpoint_json(const struct steer_control *c, const struct steer_o
         if (v)
             json_array_append_new(checks, check_json(v));
     }
-    json_t *out = json_pack("{s:s,s:s,s:o,s:o}", "name", o->name, "state",
+    json_t *out = json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", o->name, "state",
                             steer_vitals_state(steer_linker_view(c->linker), o), "checks", checks,
-                            "override", override_json(c, o));
+                            "override", override_json(c, o), "last_given_expires",
+                            last_given_expires(c, o));
     json_object_set_new(out, "site", e->site ? json_string(e->site) : json_null());
     if (e->has_v4)
         json_object_set_new(out, "ipv4", json_string(steer_addr_format(&e->v4, text, sizeof text)));

@@ -297,18 +297,14 @@ static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const
 {
     const struct steer_override *o = steer_vitals_get_override(view->vitals, "check", check);
     const struct pair *p = pair_find(view->vitals, endpoint, check);
-    enum steer_verdict verdict;
-    if (o) {
+    const struct steer_object *object = steer_catalog_get(view->catalog, STEER_CHECK, check);
+    enum steer_verdict verdict = STEER_UP;
+    if (o)
         verdict = o->state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
-    } else if (as_up) {
-        verdict = STEER_UP;
-    } else if (p) {
-        verdict = steer_verdict_effective(&p->vital.state, &p->vital.hysteresis);
-    } else {
-        const struct steer_object *object =
-            steer_catalog_get(view->catalog, STEER_CHECK, check);
-        verdict = object ? object->check.hysteresis.initially : STEER_UP;
-    }
+    else if (!as_up && p && p->vital.state.verdict != STEER_UNKNOWN)
+        verdict = p->vital.state.verdict;
+    else if (!as_up && object) // as this catalogue has the check, whether or not vitals follow it yet
+        verdict = object->check.hysteresis.initially;
     if (why)
         note_check(why, check, p ? &p->vital : NULL, verdict, o);
     return verdict;

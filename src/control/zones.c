@@ -23,12 +23,12 @@ struct incoming {
     struct steer_diag diag;
     json_t *warnings;
     size_t dropped_warnings;
-    uint64_t records;
+    bool linked;
     uint32_t serial;
-    uint64_t rrsets;
+    uint64_t records, rrsets;
 };
 
-static void warn(struct incoming *in, uint32_t line, const char *fmt, const uint8_t *owner)
+static void warn(struct incoming *in, uint32_t line, const char *what, const uint8_t *owner)
 {
     char name[STEER_NAME_TEXT_MAX];
     char message[STEER_NAME_TEXT_MAX + 128];
@@ -36,9 +36,10 @@ static void warn(struct incoming *in, uint32_t line, const char *fmt, const uint
         in->dropped_warnings++;
         return;
     }
-    snprintf(message, sizeof message, "%s: %s", steer_name_format(owner, name), fmt);
-    json_array_append_new(in->warnings, json_pack("{s:s,s:i,s:i,s:s}", "file", in->source->file, "line",
-                                                  (int)line, "column", 0, "message", message));
+    snprintf(message, sizeof message, "%s: %s", steer_name_format(owner, name), what);
+    json_array_append_new(in->warnings,
+                          json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(in->source->file), "line",
+                                    (int)line, "column", 0, "message", control_text(message)));
 }
 
 static int take_record(void *ctx, const struct steer_rr *rr)
@@ -58,7 +59,6 @@ static int take_record(void *ctx, const struct steer_rr *rr)
         in->diag.column = 0;
         return 1;
     }
-    in->records++;
     if (ttl_differs)
         warn(in, rr->line, "the TTLs of one RRset differ; the lowest is used (RFC 2181 5.2)", rr->owner);
     return 0;
@@ -76,10 +76,9 @@ static void refuse(struct incoming *in)
 static void read_zone(struct incoming *in)
 {
     const struct steer_control_zone *z = in->source;
-    struct steer_diag origin_diag = {0};
     in->warnings = json_array();
-    if (steer_name_parse(z->origin, NULL, &in->origin, &origin_diag) != STEER_OK) {
-        steer_diag_set(&in->diag, STEER_EINVAL, "'%s' is not a zone's name: %s", z->origin, origin_diag.message);
+    if (steer_name_parse(z->origin, NULL, &in->origin, &in->diag) != STEER_OK) {
+        refuse(in);
         return;
     }
     steer_name_lower(&in->origin);
@@ -90,6 +89,11 @@ static void read_zone(struct incoming *in)
         err = steer_zone_check(in->build, &in->diag);
     if (err != STEER_OK)
         refuse(in);
+    if (in->dropped_warnings)
+        json_array_append_new(in->warnings,
+                              json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(z->file), "line", 0,
+                                        "column", 0, "message",
+                                        json_sprintf("%zu more warnings", in->dropped_warnings)));
 }
 
 static void incoming_fini(struct incoming *in)
@@ -104,27 +108,34 @@ struct import_job {
     uint64_t records;
 };
 
-static void note_serial(struct steer_link *link, struct incoming *in)
-{
-    const struct steer_zone *after = steer_link_zone_after(link, &in->origin);
-    in->serial = after->serial;
-    in->rrsets = after->rrset_count;
-}
-
 // Puts each zone; one that its own faults refuse is left out.
-static void link_zones(struct import_job *job, struct steer_link *link)
+static void link_zones(struct steer_control *c, struct import_job *job, struct steer_link *link)
 {
     for (size_t i = 0; i < job->count; i++) {
         struct incoming *in = &job->zones[i];
-        if (!in->build)
-            continue;
         struct steer_zone_edit *build = in->build;
+        control_take_results(c, false);
         in->build = NULL;
-        if (steer_link_replace_zone(link, &in->origin, build, &in->diag) != STEER_OK) {
-            refuse(in);
+        if (!build)
             continue;
-        }
-        job->loaded++;
+        in->linked = steer_link_replace_zone(link, &in->origin, build, &in->diag) == STEER_OK;
+        if (in->linked)
+            job->loaded++;
+        else
+            refuse(in);
+    }
+}
+
+static void note_figures(struct import_job *job, const struct steer_link *link)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        struct incoming *in = &job->zones[i];
+        if (!in->linked)
+            continue;
+        const struct steer_zone *after = steer_link_zone_after(link, &in->origin);
+        in->serial = after->serial;
+        in->records = after->record_count;
+        in->rrsets = after->rrset_count - after->steered_count;
         job->records += in->records;
     }
 }
@@ -132,24 +143,26 @@ static void link_zones(struct import_job *job, struct steer_link *link)
 static enum steer_err run_import(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct import_job *job = arg;
+    char subject[STEER_NAME_TEXT_MAX];
     uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
-    link_zones(job, link);
-    enum steer_err err = STEER_OK;
-    if (job->loaded)
-        err = steer_link_prepare(link, steer_clock_unix_s(), diag);
-    if (err != STEER_OK || !job->loaded) {
-        steer_link_abort(link);
-        return err;
+    link_zones(c, job, link);
+    if (!job->loaded) {
+        control_refuse(c, link);
+        return STEER_OK; // each has its own diag
     }
-    for (size_t i = 0; i < job->count; i++)
-        if (!job->zones[i].diag.message[0])
-            note_serial(link, &job->zones[i]);
-    c->last_build_ns = steer_clock_mono_ns() - begin;
-    const struct control_commit commit = {"zone import", job->zones[0].source->origin, NULL, NULL};
+    enum steer_err err = control_prepare(c, link, begin, diag);
+    if (err != STEER_OK)
+        return err;
+    note_figures(job, link);
+    if (job->count == 1)
+        steer_name_format(job->zones[0].origin.octets, subject);
+    else
+        snprintf(subject, sizeof subject, "%zu zones", job->loaded);
+    const struct control_commit commit = {"zone import", subject, NULL, NULL};
     err = control_commit(c, link, &commit, diag);
     if (err == STEER_OK)
-        steer_log(STEER_LOG_INFO, "control", "imported %zu zones with %llu records in %.3f s", job->loaded,
+        steer_log(STEER_LOG_INFO, "control", "imported %s with %llu records in %.3f s", subject,
                   (unsigned long long)job->records, (double)(steer_clock_mono_ns() - begin) / 1e9);
     return err;
 }
@@ -164,7 +177,7 @@ enum steer_err steer_control_import(struct steer_control *c, const struct steer_
     read_zone(&in);
     if (in.build)
         err = control_call(c, run_import, &job, &in.diag);
-    if (err == STEER_OK && in.diag.message[0])
+    if (err == STEER_OK && !in.linked)
         err = STEER_EINVAL;
     if (err == STEER_OK)
         *summary = json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", steer_name_format(in.origin.octets, name),
@@ -184,10 +197,11 @@ static json_t *many_json(const struct import_job *job, uint64_t ns)
         const struct incoming *in = &job->zones[i];
         char text[1400];
         json_array_extend(warnings, in->warnings);
-        if (!in->diag.message[0])
+        if (in->linked)
             continue;
-        json_array_append_new(rejected, json_pack("{s:s,s:s}", "origin", in->source->origin, "error",
-                                                  steer_diag_format(&in->diag, text, sizeof text)));
+        steer_diag_format(&in->diag, text, sizeof text);
+        json_array_append_new(rejected, json_pack("{s:o,s:o}", "origin", control_text(in->source->origin),
+                                                  "error", control_text(text)));
     }
     return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected", rejected,
                      "records", (json_int_t)job->records, "warnings", warnings, "ms", (double)ns / 1e6);
@@ -206,8 +220,9 @@ static void refuse_twice(struct import_job *job)
         if (steer_map_get(&seen, name, NULL)) {
             steer_diag_set(&in->diag, STEER_EINVAL, "the zone is in the list twice");
             refuse(in);
+        } else {
+            steer_map_put(&seen, name, 1);
         }
-        steer_map_put(&seen, name, 1);
     }
     steer_map_fini(&seen);
 }
@@ -246,6 +261,18 @@ static bool collect(void *ctx, const struct steer_zone_node *node)
     return true;
 }
 
+const struct steer_zone_node **control_sorted_nodes(const struct steer_zone *zone,
+                                                    int (*order)(const void *, const void *),
+                                                    size_t *count)
+{
+    struct nodes nodes = {0};
+    steer_zone_each(zone, collect, &nodes);
+    if (nodes.count)
+        qsort(nodes.items, nodes.count, sizeof(struct steer_zone_node *), order);
+    *count = nodes.count;
+    return nodes.items;
+}
+
 static int canonical(const void *a, const void *b)
 {
     const struct steer_zone_node *x = *(const struct steer_zone_node *const *)a;
@@ -272,17 +299,16 @@ static void write_rrset(struct steer_buf *out, const struct steer_zone_node *nod
 
 static void write_zone(struct steer_buf *out, const struct steer_zone *zone)
 {
-    struct nodes nodes = {0};
+    size_t count;
+    const struct steer_zone_node **nodes = control_sorted_nodes(zone, canonical, &count);
     const struct steer_rrset *soa = steer_zone_node_rrset(zone->apex, STEER_TYPE_SOA);
-    steer_zone_each(zone, collect, &nodes);
-    qsort(nodes.items, nodes.count, sizeof *nodes.items, canonical);
     if (soa)
         write_rrset(out, zone->apex, soa);
-    for (size_t i = 0; i < nodes.count; i++)
-        for (unsigned k = 0; k < nodes.items[i]->rrset_count; k++)
-            if (&nodes.items[i]->rrsets[k] != soa)
-                write_rrset(out, nodes.items[i], &nodes.items[i]->rrsets[k]);
-    free(nodes.items);
+    for (size_t i = 0; i < count; i++)
+        for (unsigned k = 0; k < nodes[i]->rrset_count; k++)
+            if (&nodes[i]->rrsets[k] != soa)
+                write_rrset(out, nodes[i], &nodes[i]->rrsets[k]);
+    free(nodes);
 }
 
 enum steer_err steer_control_export(struct steer_control *c, const char *origin, struct steer_buf *out,
@@ -309,17 +335,18 @@ static enum steer_err run_delete(struct steer_control *c, void *arg, struct stee
 {
     const struct steer_name *origin = arg;
     char name[STEER_NAME_TEXT_MAX];
+    uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
     enum steer_err err = STEER_OK;
     steer_name_format(origin->octets, name);
     if (!steer_link_remove_zone(link, origin))
         err = steer_diag_set(diag, STEER_ENOTFOUND, "there is no zone '%s'", name);
-    if (err == STEER_OK)
-        err = steer_link_prepare(link, steer_clock_unix_s(), diag);
-    if (err != STEER_OK) {
-        steer_link_abort(link);
+    if (err != STEER_OK)
+        control_refuse(c, link);
+    else
+        err = control_prepare(c, link, begin, diag);
+    if (err != STEER_OK)
         return err;
-    }
     const struct control_commit commit = {"zone delete", name, NULL, NULL};
     return control_commit(c, link, &commit, diag);
 }

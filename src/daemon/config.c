@@ -60,13 +60,94 @@ static const char *set_geo(struct config *c, const char *value)
     return replace(&c->geo[c->geo_count++], value, "an .mmdb file");
 }
 
-static const char *set_workers(struct config *c, const char *value)
+// "country=country_code": where the .mmdb files keep a part (a path of keys, dot-separated).
+static const char *set_geo_key(struct config *c, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **path;
+    } parts[] = {
+        {"continent", &c->geo_keys.continent}, {"country", &c->geo_keys.country},
+        {"subdivision", &c->geo_keys.subdivision}, {"latitude", &c->geo_keys.latitude},
+        {"longitude", &c->geo_keys.longitude}, {"asn", &c->geo_keys.asn},
+    };
+    const char *equals = strchr(value, '=');
+    for (unsigned i = 0; equals && equals[1] && i < STEER_ARRAY_LEN(parts); i++) {
+        size_t len = strlen(parts[i].name);
+        if ((size_t)(equals - value) != len || strncmp(parts[i].name, value, len) != 0)
+            continue;
+        free((char *)(uintptr_t)*parts[i].path);
+        *parts[i].path = steer_strdup(equals + 1);
+        return NULL;
+    }
+    return "PART=PATH, where PART is continent, country, subdivision, latitude, longitude or asn, like "
+           "country=country.iso_code";
+}
+
+static bool number_within(const char *value, unsigned long min, unsigned long max, unsigned long *n)
 {
     char *end;
-    unsigned long n = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > 256)
+    *n = strtoul(value, &end, 10);
+    return value[0] >= '0' && value[0] <= '9' && !*end && *n >= min && *n <= max;
+}
+
+static const char *set_workers(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, 256, &n))
         return "a number from 1 to 256";
     c->workers = (unsigned)n;
+    return NULL;
+}
+
+static const char *set_rrl_rate(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 0, STEER_RRL_RATE_MAX, &n))
+        return "answers a second, up to 1000000; 0 switches the limit off";
+    c->rrl.rate = (uint32_t)n;
+    return NULL;
+}
+
+static const char *set_rrl_slip(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 0, STEER_RRL_SLIP_MAX, &n))
+        return "a number from 0 to 10";
+    c->rrl.slip = (uint32_t)n;
+    return NULL;
+}
+
+static const char *set_rrl_ipv4_prefix(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, 32, &n))
+        return "a prefix length from 1 to 32";
+    c->rrl.v4_len = (uint8_t)n;
+    return NULL;
+}
+
+static const char *set_rrl_ipv6_prefix(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, STEER_RRL_V6_LEN_MAX, &n))
+        return "a prefix length from 1 to 64";
+    c->rrl.v6_len = (uint8_t)n;
+    return NULL;
+}
+
+static const char *set_rrl_allow(struct config *c, const char *value)
+{
+    c->rrl_allow_given = true;
+    if (strcmp(value, "none") == 0) {
+        c->rrl.allow_count = 0;
+        return NULL;
+    }
+    if (c->rrl.allow_count == CONFIG_ALLOW_MAX)
+        return "at most 64 prefixes";
+    if (!steer_prefix_parse(value, &c->rrl_allow[c->rrl.allow_count], NULL))
+        return "a prefix without host bits, like 192.0.2.0/24 or 2001:db8::/32, or none";
+    c->rrl.allow_count++;
     return NULL;
 }
 
@@ -113,6 +194,10 @@ static const struct setting settings[] = {
     {"workers", false, set_workers},      {"pin", false, set_pin},
     {"log_level", false, set_log_level},  {"ca_file", false, set_ca_file},
     {"nsid", false, set_nsid},            {"version_text", false, set_version},
+    {"geo_key", true, set_geo_key},       {"rrl_rate", false, set_rrl_rate},
+    {"rrl_slip", false, set_rrl_slip},    {"rrl_allow", true, set_rrl_allow},
+    {"rrl_ipv4_prefix", false, set_rrl_ipv4_prefix},
+    {"rrl_ipv6_prefix", false, set_rrl_ipv6_prefix},
 };
 
 static const struct setting *find_setting(const char *name)
@@ -223,11 +308,18 @@ static const char usage[] =
     "  --admin ADDR:PORT    the HTTP API that steerctl speaks to (127.0.0.1:8053)\n"
     "  --data DIR           the database and the admin token (./data)\n"
     "  --geo FILE           an .mmdb file; a later one fills in what earlier ones leave open\n"
+    "  --geo-key PART=PATH  where the files keep continent, country, subdivision, latitude, longitude,\n"
+    "                       asn, e.g. country=country_code (the usual places are tried)\n"
     "  --workers N          UDP workers per listen address (one per core)\n"
     "  --pin true|false     keep each worker on one core (false)\n"
     "  --ca-file FILE       certificates that https checks trust (the system's)\n"
     "  --nsid TEXT          what NSID and id.server say (off)\n"
     "  --version-text TEXT  what version.bind says (off)\n"
+    "  --rrl-rate N         answers of one kind that a network gets over UDP in a second (1000; 0: no limit)\n"
+    "  --rrl-slip N         of those beyond, every Nth is truncated, not dropped (2; 0: none)\n"
+    "  --rrl-allow PREFIX   clients that are never limited (repeatable; loopback), or none\n"
+    "  --rrl-ipv4-prefix N, --rrl-ipv6-prefix N\n"
+    "                       what counts as one network (24, 56)\n"
     "  --log-level LEVEL    error, warn, info or debug (info)\n"
     "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command line\n"
     "                       overrides it\n"
@@ -242,6 +334,10 @@ static const struct option options[] = {
     {"workers", required_argument, NULL, 4},      {"pin", required_argument, NULL, 5},
     {"log-level", required_argument, NULL, 6},    {"ca-file", required_argument, NULL, 7},
     {"nsid", required_argument, NULL, 8},         {"version-text", required_argument, NULL, 9},
+    {"geo-key", required_argument, NULL, 10},     {"rrl-rate", required_argument, NULL, 11},
+    {"rrl-slip", required_argument, NULL, 12},    {"rrl-allow", required_argument, NULL, 13},
+    {"rrl-ipv4-prefix", required_argument, NULL, 14},
+    {"rrl-ipv6-prefix", required_argument, NULL, 15},
     {"config", required_argument, NULL, OPT_CONFIG}, {"check-config", no_argument, NULL, OPT_CHECK},
     {"version", no_argument, NULL, OPT_VERSION},  {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -262,6 +358,8 @@ static void forget_list(struct config *c, int option, bool *seen)
     seen[option] = true;
     if (option == 0)
         c->listen_count = 0;
+    if (option == 13)
+        c->rrl.allow_count = 0;
     while (option == 3 && c->geo_count) {
         free(c->geo[--c->geo_count]);
         c->geo[c->geo_count] = NULL;
@@ -314,6 +412,9 @@ static void set_defaults(struct config *c)
     memset(c, 0, sizeof *c);
     c->log_level = STEER_LOG_INFO;
     c->data = steer_strdup("data");
+    c->rrl.rate = STEER_RRL_RATE;
+    c->rrl.slip = STEER_RRL_SLIP;
+    c->rrl.allow = c->rrl_allow;
     (void)set_admin(c, "127.0.0.1:8053");
 }
 
@@ -332,6 +433,10 @@ enum config_result config_read(int argc, char **argv, struct config *c)
         result = usage_error("no arguments are taken beside the options", argv[optind]);
     if (result == CONFIG_RUN && !c->listen_count)
         (void)set_listen(c, "127.0.0.1:5300");
+    if (result == CONFIG_RUN && !c->rrl_allow_given) {
+        (void)set_rrl_allow(c, "127.0.0.0/8");
+        (void)set_rrl_allow(c, "::1/128");
+    }
     return result;
 }
 
@@ -339,6 +444,10 @@ void config_fini(struct config *c)
 {
     for (size_t i = 0; i < c->geo_count; i++)
         free(c->geo[i]);
+    const char *keys[] = {c->geo_keys.continent, c->geo_keys.country,   c->geo_keys.subdivision,
+                          c->geo_keys.latitude,  c->geo_keys.longitude, c->geo_keys.asn};
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(keys); i++)
+        free((char *)(uintptr_t)keys[i]);
     free(c->data);
     free(c->ca_file);
     free(c->nsid);

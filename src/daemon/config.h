@@ -9,8 +9,10 @@
 
 #include "steerd/base/err.h"
 #include "steerd/base/log.h"
+#include "steerd/geo/geo.h"
+#include "steerd/server/rrl.h"
 
-enum { CONFIG_LISTEN_MAX = 64, CONFIG_GEO_MAX = 16 };
+enum { CONFIG_LISTEN_MAX = 64, CONFIG_GEO_MAX = 16, CONFIG_ALLOW_MAX = 64 };
 
 struct config {
     struct sockaddr_storage listen[CONFIG_LISTEN_MAX];
@@ -21,10 +23,14 @@ struct config {
     char *data;
     char *geo[CONFIG_GEO_MAX];
     size_t geo_count;
+    struct steer_geo_keys geo_keys; // each NULL: the known ones
     unsigned workers; // 0: one per core
     bool pin;
     bool check_only;
     enum steer_log_level log_level;
+    struct steer_rrl_settings rrl; // allow points to rrl_allow
+    struct steer_prefix rrl_allow[CONFIG_ALLOW_MAX];
+    bool rrl_allow_given; // else loopback
     char *ca_file; // NULL: the system's bundle
     char *nsid;    // NULL: off
     char *version; // answer to version.bind; NULL: off

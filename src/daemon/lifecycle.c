@@ -15,6 +15,7 @@ static enum steer_err start_control(struct daemon *d, struct steer_diag *diag)
         .data_folder = c->data,
         .geo_files = (const char *const *)c->geo,
         .geo_count = c->geo_count,
+        .geo_keys = c->geo_keys,
         .ca_file = c->ca_file,
         .probing = true,
     };
@@ -43,6 +44,7 @@ static enum steer_err start_server(struct daemon *d, struct steer_diag *diag)
         .publisher = steer_control_publisher(d->control),
         .seed = steer_clock_mono_ns() ^ steer_clock_unix_ms() << 20,
         .answers = {.udp_size = STEER_UDP_SIZE},
+        .rrl = c->rrl,
     };
     set_text(options.answers.nsid, sizeof options.answers.nsid, c->nsid);
     set_text(options.answers.version, sizeof options.answers.version, c->version);

@@ -43,7 +43,7 @@ static int check(const struct config *config)
     struct steer_geo *geo = NULL;
     char text[1400];
     enum steer_err err =
-        steer_geo_open((const char *const *)config->geo, config->geo_count, NULL, &geo, &diag);
+        steer_geo_open((const char *const *)config->geo, config->geo_count, &config->geo_keys, &geo, &diag);
     if (err != STEER_OK) {
         fprintf(stderr, "steerd: %s\n", steer_diag_format(&diag, text, sizeof text));
         return 1;

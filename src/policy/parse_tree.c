@@ -314,6 +314,9 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
     if (p->err)
         return;
     node->kind = node_kinds[found].kind;
+    // A leaf's place is its name, so that "not defined" points at the word that is wrong.
+    if (json_is_string(first.json))
+        node->at = first.at;
     node_kinds[found].parse(p, &first, node);
 }
 

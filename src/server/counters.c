@@ -10,6 +10,8 @@ static void add(struct steer_server_stats *stats, const struct counters *c)
     stats->truncated += count_get(&c->truncated);
     stats->steered += count_get(&c->steered);
     stats->with_ecs += count_get(&c->with_ecs);
+    stats->rrl_dropped += count_get(&c->rrl_dropped);
+    stats->rrl_slipped += count_get(&c->rrl_slipped);
     for (unsigned i = 0; i < STEER_FACT_KINDS; i++)
         stats->kinds[i] += count_get(&c->kinds[i]);
     for (unsigned i = 0; i < RCODES; i++)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "server_internal.h"
@@ -31,6 +32,11 @@ void *aligned_zeroed(size_t size)
     }
     memset(p, 0, size);
     return p;
+}
+
+uint32_t unix_s_rounded_up(void)
+{
+    return (uint32_t)((steer_clock_unix_ms() + 999) / 1000);
 }
 
 // ---- sockets -------------------------------------------------------------------------------------
@@ -190,7 +196,8 @@ static struct steer_answer_settings settings_within_bounds(struct steer_answer_s
 }
 
 static enum steer_err add_listener(struct steer_server *s, const struct steer_server_options *o,
-                                   size_t index, unsigned workers, bool *small, struct steer_diag *diag)
+                                   size_t index, unsigned workers, bool *small,
+                                   struct steer_diag *diag)
 {
     struct listener *l = &s->listeners[index];
     *l = (struct listener){.sa = o->listen[index], .len = o->listen_len[index], .tcp_fd = -1};
@@ -219,9 +226,22 @@ static void server_free(struct steer_server *s)
     tcp_destroy(s->tcp);
     for (size_t i = 0; i < s->listener_count; i++)
         close(s->listeners[i].tcp_fd);
+    steer_rrl_destroy(s->rrl);
     free(s->workers);
     free(s->listeners);
     free(s);
+}
+
+static enum steer_err start_limit(struct steer_server *s, const struct steer_rrl_settings *settings,
+                                  struct steer_diag *diag)
+{
+    uint64_t secret[3];
+    if (!settings->rate)
+        return STEER_OK;
+    if (getrandom(secret, sizeof secret, 0) != sizeof secret)
+        return steer_diag_set(diag, STEER_EIO, "cannot get random numbers: %s", strerror(errno));
+    s->rrl = steer_rrl_create(settings, secret, 0);
+    return STEER_OK;
 }
 
 // The cores that this process may run on; at least one.
@@ -257,8 +277,8 @@ static enum steer_err start_threads(struct steer_server *s, bool pin, const int 
     return err;
 }
 
-enum steer_err steer_server_start(const struct steer_server_options *options, struct steer_server **server,
-                                  struct steer_diag *diag)
+enum steer_err steer_server_start(const struct steer_server_options *options,
+                                  struct steer_server **server, struct steer_diag *diag)
 {
     int cores[CPU_SETSIZE];
     unsigned core_count = list_cores(cores, CPU_SETSIZE);
@@ -269,7 +289,7 @@ enum steer_err steer_server_start(const struct steer_server_options *options, st
     s->publisher = options->publisher;
     s->listeners = steer_calloc(options->listen_count, sizeof *s->listeners);
     s->workers = steer_calloc(options->listen_count * workers, sizeof(void *));
-    enum steer_err err = STEER_OK;
+    enum steer_err err = start_limit(s, &options->rrl, diag);
     for (size_t i = 0; !err && i < options->listen_count; i++)
         err = add_listener(s, options, i, workers, &small, diag);
     struct tcp_limits limits = {
@@ -286,10 +306,11 @@ enum steer_err steer_server_start(const struct steer_server_options *options, st
         return err;
     }
     if (small)
-        steer_log(STEER_LOG_WARN, "server",
-                  "the kernel grants less than %d octets of receive buffer: short bursts may be lost; "
-                  "raise net.core.rmem_max",
-                  UDP_BUFFER_BYTES);
+        steer_log(
+            STEER_LOG_WARN, "server",
+            "the kernel grants less than %d octets of receive buffer: short bursts may be lost; "
+            "raise net.core.rmem_max",
+            UDP_BUFFER_BYTES);
     *server = s;
     return STEER_OK;
 }
@@ -311,7 +332,8 @@ void steer_server_stop(struct steer_server *server, uint32_t drain_ms)
     server_free(server);
 }
 
-void steer_server_address(const struct steer_server *server, size_t index, struct sockaddr_storage *sa)
+void steer_server_address(const struct steer_server *server, size_t index,
+                          struct sockaddr_storage *sa)
 {
     *sa = server->listeners[index].sa;
 }

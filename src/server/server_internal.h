@@ -31,6 +31,7 @@ static inline uint64_t count_get(const counter *c)
 struct counters {
     _Alignas(CACHE_LINE) counter queries;
     counter dropped, unsent, truncated, steered, with_ecs;
+    counter rrl_dropped, rrl_slipped;
     counter kinds[STEER_FACT_KINDS];
     counter rcodes[RCODES];
 };
@@ -48,6 +49,7 @@ struct tcp;
 struct steer_server {
     struct steer_answer_settings answers;
     struct steer_publisher *publisher;
+    struct steer_rrl *rrl; // NULL: no limit
     _Atomic bool stopping;
     uint32_t drain_ms; // written before stopping is set
     struct listener *listeners;
@@ -63,12 +65,25 @@ static inline bool is_stopping(const struct steer_server *s)
     return atomic_load_explicit(&s->stopping, memory_order_acquire);
 }
 
+// For the book of what was given: never earlier than it is.
+uint32_t unix_s_rounded_up(void);
+
+// limit.c: the rate limit on one reply over UDP, in two steps so that a batch hides the table's cache
+// misses. rrl is not NULL.
+uint64_t limit_key(const struct steer_rrl *rrl, const struct steer_ask *ask,
+                   const struct steer_prepared *p, const struct steer_facts *facts);
+// Turns a reply that slips through into a truncated one, smaller than its query, and shortens *len; 0 when it
+// is dropped. now: steer_rrl_time.
+enum steer_rrl_verdict limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
+                                   const struct steer_ask *ask, const struct steer_prepared *p,
+                                   struct steer_facts *facts, uint8_t *reply, size_t *len);
+
 // Cache-line aligned and zeroed; never NULL. Free with free().
 void *aligned_zeroed(size_t size);
 
 // udp.c: a worker over a bound socket, which it owns.
-struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener, int fd,
-                                     uint64_t seed);
+struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener,
+                                     int fd, uint64_t seed);
 void udp_worker_destroy(struct udp_worker *w);
 // core < 0: not pinned. Errors: STEER_EIO.
 enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core,
@@ -86,8 +101,8 @@ struct tcp_limits {
     uint64_t idle_ns;
 };
 // The listeners' sockets are the caller's. Errors: STEER_EIO.
-enum steer_err tcp_create(struct steer_server *server, const struct tcp_limits *limits, uint64_t seed,
-                          struct tcp **tcp, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err tcp_create(struct steer_server *server, const struct tcp_limits *limits,
+                          uint64_t seed, struct tcp **tcp, struct steer_diag *diag) STEER_MUST_USE;
 void tcp_destroy(struct tcp *t);
 enum steer_err tcp_start(struct tcp *t, struct steer_diag *diag) STEER_MUST_USE;
 void tcp_wake(struct tcp *t);

@@ -21,10 +21,10 @@ enum {
     FLUSH_BYTES = 16 << 10, // of answers before they are sent
     OUTPUT_BYTES = FLUSH_BYTES + LENGTH_BYTES + STEER_MESSAGE_MAX,
     EVENTS = 64,
-    ACCEPTS = 64,       // at once, so that the open connections have their turn
+    ACCEPTS = 64, // at once, so that the open connections have their turn
     EVICTION_LOOKS = 64,
-    BUCKETS = 1024,     // of clients; a power of two
-    PAUSE_MS = 100,     // of accepting, when the process is out of descriptors
+    BUCKETS = 1024, // of clients; a power of two
+    PAUSE_MS = 100, // of accepting, when the process is out of descriptors
 };
 
 struct connection {
@@ -34,8 +34,8 @@ struct connection {
     bool waits_to_send; // what epoll was told
     struct steer_addr peer;
     struct steer_addr client; // what the limit per client goes by: /32 or /64
-    uint64_t since_ns;  // last complete message, or accepted
-    uint8_t *in, *out;  // what is incomplete; NULL: nothing
+    uint64_t since_ns;        // last complete message, or accepted
+    uint8_t *in, *out;        // what is incomplete; NULL: nothing
     size_t in_len, out_len, out_at;
     struct connection *older, *newer; // in order of since_ns
     struct connection *next, **link;  // others of the same bucket
@@ -51,9 +51,10 @@ struct tcp {
     struct steer_rng rng;
     uint64_t hash_seed;
     uint64_t now_ns;
-    uint64_t resume_ns;   // when accepting goes on; 0: it is on
+    uint32_t unix_s; // of now_ns, rounded up
+    uint64_t resume_ns; // when accepting goes on; 0: it is on
     bool draining;
-    uint64_t drained_ns;  // when draining ends at the latest
+    uint64_t drained_ns; // when draining ends at the latest
     unsigned open;
     struct connection *oldest, *newest;
     struct connection *buckets[BUCKETS];
@@ -154,14 +155,16 @@ static void send_new(struct tcp *t, struct connection *c)
     t->out_len = 0;
 }
 
-static void answer_message(struct tcp *t, const struct connection *c, const uint8_t *message, size_t len)
+static void answer_message(struct tcp *t, const struct connection *c, const uint8_t *message,
+                           size_t len)
 {
     struct steer_ask ask = {message, len, c->peer, true, steer_rng_next(&t->rng)};
     struct steer_facts facts;
     uint8_t *out = t->output + t->out_len;
-    size_t n = steer_answer(steer_reader_world(t->server->publisher), &t->server->answers, &ask,
-                            out + LENGTH_BYTES, STEER_MESSAGE_MAX, &facts);
-    account(&t->counters, &ask, &facts);
+    const struct steer_world *world = steer_reader_world(t->server->publisher);
+    size_t n = steer_answer(world, &t->server->answers, &ask, out + LENGTH_BYTES, STEER_MESSAGE_MAX,
+                            &facts);
+    account(&t->counters, world, &facts, STEER_RRL_PASS, t->unix_s);
     if (n == 0)
         return;
     out[0] = (uint8_t)(n >> 8);
@@ -422,6 +425,7 @@ static void *run(void *arg)
         int n = epoll_wait(t->epoll_fd, events, EVENTS, wait_ms(t));
         steer_reader_online();
         t->now_ns = steer_clock_mono_ns();
+        t->unix_s = unix_s_rounded_up();
         handle(t, events, n);
         expire(t);
         if (!t->draining && is_stopping(t->server)) {
@@ -444,8 +448,8 @@ static bool add_source(struct tcp *t, int fd, void *ptr)
     return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-enum steer_err tcp_create(struct steer_server *server, const struct tcp_limits *limits, uint64_t seed,
-                          struct tcp **tcp, struct steer_diag *diag)
+enum steer_err tcp_create(struct steer_server *server, const struct tcp_limits *limits,
+                          uint64_t seed, struct tcp **tcp, struct steer_diag *diag)
 {
     struct tcp *t = aligned_zeroed(sizeof *t);
     t->server = server;

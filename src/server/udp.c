@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "account.h"
+#include "steerd/base/clock.h"
 
 enum {
     BATCH = 32,
@@ -16,6 +17,14 @@ enum {
     CONTROL_BYTES = CMSG_SPACE(sizeof(struct in6_pktinfo)),
     // More than any receive buffer holds: a flood does not keep a stopping worker for ever.
     DRAIN_BATCHES_MAX = 1024,
+};
+
+// An answer between rendering and sending.
+struct answered {
+    struct steer_facts facts;
+    uint8_t *reply;
+    size_t len;
+    uint64_t limit_key;
 };
 
 // The kernel's view of both directions, and a batch in between. Slot i of asks and prepared belongs to
@@ -35,6 +44,10 @@ struct udp_worker {
     struct sockaddr_storage peer[BATCH];
     struct steer_ask asks[BATCH];
     struct steer_prepared prepared[BATCH];
+    struct answered answered[BATCH];
+    uint64_t clock_ns;   // the coarse clock's last tick, and what follows from it
+    uint64_t limit_time; // steer_rrl_time
+    uint32_t unix_s;     // rounded up
     _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL_BYTES];
     _Alignas(CACHE_LINE) uint8_t input[BATCH][INPUT_BYTES];
     _Alignas(CACHE_LINE) uint8_t output[OUTPUT_BYTES];
@@ -57,6 +70,18 @@ static unsigned receive(struct udp_worker *w, unsigned used_before, int flags)
     return n > 0 ? (unsigned)n : 0;
 }
 
+// Once per batch; between two ticks nothing is computed again.
+static void read_clock(struct udp_worker *w)
+{
+    uint64_t now_ns = steer_clock_coarse_ns();
+    if (STEER_LIKELY(now_ns == w->clock_ns))
+        return;
+    w->clock_ns = now_ns;
+    w->unix_s = unix_s_rounded_up();
+    if (w->server->rrl)
+        w->limit_time = steer_rrl_time(w->server->rrl, now_ns);
+}
+
 static void prepare(struct udp_worker *w, const struct steer_world *world, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -70,6 +95,8 @@ static void prepare(struct udp_worker *w, const struct steer_world *world, unsig
         ask->random = steer_rng_next(&w->rng);
         steer_answer_prepare(world, ask, &w->prepared[i]);
     }
+    for (unsigned i = 0; i < count; i++)
+        steer_answer_prefetch(&w->prepared[i]);
 }
 
 // The reply leaves from the address that was asked. The interface is left to routing, except for link-local
@@ -99,25 +126,40 @@ static void answer_from_asked_address(struct msghdr *reply, const struct msghdr 
         reply->msg_control = request->msg_control;
 }
 
-// Returns how many replies are due.
-static unsigned render(struct udp_worker *w, const struct steer_world *world, unsigned count)
+static void render(struct udp_worker *w, const struct steer_world *world, unsigned count)
+{
+    const struct steer_rrl *rrl = w->server->rrl;
+    uint8_t *out = w->output;
+    for (unsigned i = 0; i < count; i++) {
+        struct answered *a = &w->answered[i];
+        a->reply = out;
+        a->len = steer_answer_render(world, &w->server->answers, &w->asks[i], &w->prepared[i], out,
+                                     UDP_ANSWER_MAX, &a->facts);
+        if (rrl && a->len)
+            a->limit_key = limit_key(rrl, &w->asks[i], &w->prepared[i], &a->facts);
+        out += (a->len + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    }
+}
+
+// Limits and accounts; returns how many replies are due.
+static unsigned settle(struct udp_worker *w, const struct steer_world *world, unsigned count)
 {
     unsigned due = 0;
-    size_t at = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct steer_facts facts;
-        size_t len = steer_answer_render(world, &w->server->answers, &w->asks[i], &w->prepared[i],
-                                         w->output + at, UDP_ANSWER_MAX, &facts);
-        account(&w->counters, &w->asks[i], &facts);
-        if (len == 0)
+        struct answered *a = &w->answered[i];
+        enum steer_rrl_verdict verdict = STEER_RRL_PASS;
+        if (w->server->rrl && a->len)
+            verdict = limit_reply(w->server, a->limit_key, w->limit_time, &w->asks[i],
+                                  &w->prepared[i], &a->facts, a->reply, &a->len);
+        account(&w->counters, world, &a->facts, verdict, w->unix_s);
+        if (a->len == 0)
             continue;
-        w->out_iov[due] = (struct iovec){w->output + at, len};
+        w->out_iov[due] = (struct iovec){a->reply, a->len};
         struct msghdr *h = &w->out[due].msg_hdr;
         h->msg_name = &w->peer[i];
         h->msg_namelen = w->in[i].msg_hdr.msg_namelen;
         if (w->learns_address)
             answer_from_asked_address(h, &w->in[i].msg_hdr);
-        at += (len + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
         due++;
     }
     return due;
@@ -142,8 +184,10 @@ static void send_all(struct udp_worker *w, unsigned count)
 static void answer_batch(struct udp_worker *w, unsigned count)
 {
     const struct steer_world *world = steer_reader_world(w->server->publisher);
+    read_clock(w);
     prepare(w, world, count);
-    send_all(w, render(w, world, count));
+    render(w, world, count);
+    send_all(w, settle(w, world, count));
 }
 
 static void *run(void *arg)
@@ -175,8 +219,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener, int fd,
-                                     uint64_t seed)
+struct udp_worker *udp_worker_create(struct steer_server *server, const struct listener *listener,
+                                     int fd, uint64_t seed)
 {
     struct udp_worker *w = aligned_zeroed(sizeof *w);
     w->server = server;
@@ -206,7 +250,8 @@ void udp_worker_destroy(struct udp_worker *w)
     free(w);
 }
 
-enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core, struct steer_diag *diag)
+enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core,
+                                struct steer_diag *diag)
 {
     w->core = core;
     snprintf(w->name, sizeof w->name, "udp-%u", index);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "steerd/world/cells.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,9 @@ enum {
     ORDERS = 16, // runs of 1, 2, 4 ... lines
     MAX_CELLS = 1 << 26,
     MAX_LINES = 1 << 24,
-    NO_CELL = UINT32_MAX,
+    MAX_ENDPOINTS = 1 << 22,
 };
+#define NO_CELL UINT32_MAX
 
 // Lines of one slab, given out in runs of a power of two.
 struct run_pool {
@@ -42,8 +44,9 @@ struct answer {
     struct run run;
 };
 
-// What cells depend on: an endpoint or a pool, by name.
+// What cells depend on: an endpoint or a pool, by name. It goes with the last cell that does.
 struct dependency {
+    char *key;
     struct use {
         uint32_t cell;
         uint32_t slot; // in the cell's own list
@@ -88,6 +91,8 @@ struct steer_cells {
     struct steer_map names; // "e NAME" or "p NAME" -> dependency
     struct dependency *dependencies;
     size_t dependency_count, dependency_cap;
+    uint32_t *free_dependencies;
+    size_t free_dependencies_count, free_dependencies_cap;
     struct runs old_lists, old_answers;
     uint32_t *old_cells;
     size_t old_cells_count, old_cells_cap;
@@ -156,12 +161,24 @@ static void answer_table_grow(struct steer_cells *c)
     c->answer_table_cap = cap;
 }
 
+// The endpoint's number, with a place in the book of expiries. Errors: STEER_ELIMIT.
+static enum steer_err number_of(struct steer_cells *c, const struct steer_object *endpoint,
+                                uint32_t *number)
+{
+    struct steer_slab *book = &c->tables.expiries;
+    uint32_t first;
+    *number = c->number(c->number_ctx, endpoint);
+    return *number < book->next ? STEER_OK
+                                : steer_slab_take_run(book, *number - book->next + 1, &first);
+}
+
 // Writes the slot's bytes (struct steer_answer_slot, RRs, endpoint numbers) into scratch.
-static void render_slot(struct steer_cells *c, const struct steer_outcome *outcome, uint16_t type)
+static enum steer_err render_slot(struct steer_cells *c, const struct steer_outcome *outcome, uint16_t type)
 {
     struct steer_buf rrs = {0};
     struct steer_answer_slot slot = {0};
     slot.count = steer_outcome_render(outcome, type, &rrs);
+    assert(rrs.len <= UINT16_MAX); // what a document may hold is bounded far below
     slot.len = (uint16_t)rrs.len;
     slot.ttl_cap_s = outcome->ttl_cap_s ? outcome->ttl_cap_s : UINT32_MAX;
     slot.endpoint_count = outcome->endpoint_count;
@@ -175,11 +192,14 @@ static void render_slot(struct steer_cells *c, const struct steer_outcome *outco
     steer_buf_add(&c->scratch, rrs.data, rrs.len);
     while (c->scratch.len % 4)
         steer_buf_u8(&c->scratch, 0);
-    for (uint32_t i = 0; i < outcome->endpoint_count; i++) {
-        uint32_t number = c->number(c->number_ctx, outcome->endpoints[i]);
+    steer_buf_fini(&rrs);
+    enum steer_err err = STEER_OK;
+    for (uint32_t i = 0; !err && i < outcome->endpoint_count; i++) {
+        uint32_t number;
+        err = number_of(c, outcome->endpoints[i], &number);
         steer_buf_add(&c->scratch, &number, sizeof number);
     }
-    steer_buf_fini(&rrs);
+    return err;
 }
 
 static uint32_t new_answer_index(struct steer_cells *c)
@@ -201,7 +221,9 @@ static void remember_line(struct steer_cells *c, uint32_t line, uint32_t index)
 static enum steer_err answer_acquire(struct steer_cells *c, const struct steer_outcome *outcome,
                                      uint16_t type, uint32_t *line)
 {
-    render_slot(c, outcome, type);
+    enum steer_err err = render_slot(c, outcome, type);
+    if (err != STEER_OK)
+        return err;
     uint64_t hash = steer_hash_bytes(c->scratch.data, c->scratch.len, 1);
     if (c->answer_count >= c->answer_table_cap)
         answer_table_grow(c);
@@ -216,7 +238,7 @@ static enum steer_err answer_acquire(struct steer_cells *c, const struct steer_o
         }
     }
     struct run run;
-    enum steer_err err = run_take(&c->answer_pool, c->scratch.len, &run);
+    err = run_take(&c->answer_pool, c->scratch.len, &run);
     if (err != STEER_OK)
         return err;
     memcpy(answer_at(c, run.line), c->scratch.data, c->scratch.len);
@@ -361,25 +383,47 @@ struct linking {
     uint32_t cell;
 };
 
+static uint32_t dependency_of(struct steer_cells *c, const struct steer_object *object)
+{
+    char key[512];
+    uint32_t index;
+    dependency_key(key, sizeof key, object->kind, object->name);
+    if (steer_map_get(&c->names, key, &index))
+        return index;
+    if (c->free_dependencies_count) {
+        index = c->free_dependencies[--c->free_dependencies_count];
+    } else {
+        c->dependencies = steer_grow(c->dependencies, &c->dependency_cap, c->dependency_count + 1,
+                                     sizeof *c->dependencies);
+        index = (uint32_t)c->dependency_count++;
+    }
+    c->dependencies[index] = (struct dependency){.key = steer_strdup(key)};
+    steer_map_put(&c->names, key, index);
+    return index;
+}
+
+static void dependency_free(struct steer_cells *c, uint32_t index)
+{
+    struct dependency *d = &c->dependencies[index];
+    steer_map_remove(&c->names, d->key);
+    free(d->key);
+    free(d->uses);
+    *d = (struct dependency){0};
+    c->free_dependencies = steer_grow(c->free_dependencies, &c->free_dependencies_cap,
+                                      c->free_dependencies_count + 1, sizeof *c->free_dependencies);
+    c->free_dependencies[c->free_dependencies_count++] = index;
+}
+
 static void link_object(void *ctx, const struct steer_object *object)
 {
     struct linking *l = ctx;
     struct steer_cells *c = l->cells;
-    char key[512];
-    uint32_t index;
-    dependency_key(key, sizeof key, object->kind, object->name);
-    if (!steer_map_get(&c->names, key, &index)) {
-        c->dependencies = steer_grow(c->dependencies, &c->dependency_cap, c->dependency_count + 1,
-                                     sizeof *c->dependencies);
-        index = (uint32_t)c->dependency_count++;
-        c->dependencies[index] = (struct dependency){0};
-        steer_map_put(&c->names, key, index);
-    }
-    struct cell *cell = &c->cells[l->cell];
-    for (size_t i = 0; i < cell->held_count; i++)
-        if (cell->held[i].dependency == index)
-            return;
+    const uint32_t index = dependency_of(c, object);
     struct dependency *d = &c->dependencies[index];
+    struct cell *cell = &c->cells[l->cell];
+    // The cell is new, so that if it is here already, it came last.
+    if (d->count && d->uses[d->count - 1].cell == l->cell)
+        return;
     d->uses = steer_grow(d->uses, &d->cap, d->count + 1, sizeof *d->uses);
     cell->held = steer_grow(cell->held, &cell->held_cap, cell->held_count + 1, sizeof *cell->held);
     d->uses[d->count] = (struct use){l->cell, (uint32_t)cell->held_count};
@@ -394,6 +438,8 @@ static void unlink_cell(struct steer_cells *c, struct cell *cell)
         d->uses[slot] = d->uses[--d->count];
         if (slot < d->count)
             c->cells[d->uses[slot].cell].held[d->uses[slot].slot].slot = slot;
+        if (!d->count)
+            dependency_free(c, cell->held[i].dependency);
     }
     free(cell->held);
 }
@@ -536,11 +582,19 @@ void steer_cells_stats(const struct steer_cells *c, struct steer_cells_stats *st
         .lists = c->tables.list_lines.next,
         .answers = c->answer_count,
         .bytes = c->tables.cells.committed_bytes + c->tables.list_lines.committed_bytes +
-                 c->tables.answer_lines.committed_bytes,
+                 c->tables.answer_lines.committed_bytes + c->tables.expiries.committed_bytes,
         .evaluations = c->evaluations,
         .served_all = c->served_all,
         .exhausted = c->exhausted,
     };
+}
+
+uint32_t steer_cells_expiry(const struct steer_cells *c, const struct steer_object *endpoint)
+{
+    uint32_t number = c->number(c->number_ctx, endpoint);
+    if (number >= c->tables.expiries.next)
+        return 0;
+    return atomic_load_explicit(steer_tables_expiry(&c->tables, number), memory_order_relaxed);
 }
 
 const struct steer_tables *steer_cells_tables(const struct steer_cells *c)
@@ -563,6 +617,7 @@ enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx,
     if (steer_slab_init(&c->tables.cells, sizeof(uint32_t), MAX_CELLS) != STEER_OK ||
         steer_slab_init(&c->tables.list_lines, STEER_LINE_BYTES, MAX_LINES) != STEER_OK ||
         steer_slab_init(&c->tables.answer_lines, STEER_LINE_BYTES, MAX_LINES) != STEER_OK ||
+        steer_slab_init(&c->tables.expiries, sizeof(uint32_t), MAX_ENDPOINTS) != STEER_OK ||
         steer_slab_take(&c->tables.list_lines, &zero) != STEER_OK ||
         steer_slab_take(&c->tables.answer_lines, &zero) != STEER_OK) {
         steer_cells_destroy(c);
@@ -589,14 +644,14 @@ void steer_cells_destroy(struct steer_cells *c)
         free(c->list_pool.free[i].lines);
         free(c->answer_pool.free[i].lines);
     }
-    for (size_t i = 0; i < c->dependency_count; i++)
-        free(c->dependencies[i].uses);
     steer_slab_fini(&c->tables.cells);
     steer_slab_fini(&c->tables.list_lines);
     steer_slab_fini(&c->tables.answer_lines);
+    steer_slab_fini(&c->tables.expiries);
     steer_map_fini(&c->names);
     steer_buf_fini(&c->scratch);
     free(c->dependencies);
+    free(c->free_dependencies);
     free(c->cells);
     free(c->cell_table);
     free(c->answers);

@@ -14,6 +14,8 @@
 #include "steerd/base/mem.h"
 #include "zone_internal.h"
 
+enum { CACHE_LINE = 64 };
+
 // ---- whose block it is ---------------------------------------------------------------------------
 
 static bool owned(const struct steer_trie_change *change, const void *block)
@@ -149,9 +151,27 @@ const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_
     return trie_find(trie, hash, match, key);
 }
 
-void steer_trie_prefetch(const struct steer_trie *trie, uint64_t hash)
+uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash)
 {
-    __builtin_prefetch((const void *)(trie_leaf(trie, hash) & ~(uintptr_t)SLOT_MARKS));
+    const uintptr_t leaf = trie_leaf(trie, hash);
+    const uint8_t *block = (const uint8_t *)(leaf & ~(uintptr_t)SLOT_MARKS);
+    __builtin_prefetch(block);
+    __builtin_prefetch(block + CACHE_LINE); // a full page and most items take two
+    return leaf;
+}
+
+void steer_trie_prefetch(uintptr_t leaf, uint64_t hash)
+{
+    if (!(leaf & SLOT_PAGE))
+        return;
+    const struct trie_page *page = trie_page_of(leaf);
+    for (uint64_t i = 0; i < page->count; i++) {
+        if (page->entries[i] >> TRIE_TAG_SHIFT != (hash & 0xffff))
+            continue;
+        const uint8_t *item = trie_entry_item(page->entries[i]);
+        __builtin_prefetch(item);
+        __builtin_prefetch(item + CACHE_LINE);
+    }
 }
 
 // Puts item in the place of the one that matches, if there is one.

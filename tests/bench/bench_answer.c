@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench_answer [--geo FILE] [--names N] [--rounds N] [--ms N]: the answer path alone, message in, message out,
-// in nanoseconds per query. Workloads take turns within each round, so that other load meets them all.
+// bench_answer [--geo FILE] [--names N] [--rounds N] [--ms N] [--json]: the answer path alone, message in, message
+// out, in nanoseconds per query. `--only WORKLOAD --count N` answers N queries and measures nothing: for callgrind
+// with --toggle-collect=answer_batch. --sizes prints how large the structs of the path are. Workloads take turns within each round, so that other load meets them all.
 // Without --geo, steered workloads classify by the small fixture, which is kinder to caches than real data.
 #include <getopt.h>
 #include <stdio.h>
@@ -19,6 +20,9 @@ struct settings {
     const char *geo;
     size_t names;
     unsigned rounds, ms;
+    const char *only;
+    size_t count;
+    bool sizes, json;
 };
 
 struct query {
@@ -52,7 +56,8 @@ static void host_name(char *out, size_t size, size_t number)
     snprintf(out, size, "%.*sh%zx.bench.test.", (int)(number % 8), "abcdefg", number);
 }
 
-static void add(struct steer_zone_edit *edit, const char *owner, uint16_t type, const void *rdata, size_t len)
+static void add(struct steer_zone_edit *edit, const char *owner, uint16_t type, const void *rdata,
+                size_t len)
 {
     struct steer_name name;
     struct steer_diag diag = {0};
@@ -188,22 +193,26 @@ struct bench {
 };
 
 // As the UDP workers do it: answers packed one behind the other.
-static void answer_batch(struct bench *b, struct workload *w, enum mode mode, size_t first)
+__attribute__((noinline)) static void answer_batch(struct bench *b, struct workload *w,
+                                                   enum mode mode, size_t first)
 {
     size_t at = 0;
     for (unsigned i = 0; i < BATCH; i++) {
         const struct query *q = &w->queries[first + i];
-        b->asks[i] = (struct steer_ask){q->octets, q->len, {STEER_V4, {127, 0, 0, 1}}, false,
-                                        steer_rng_next(&b->rng)};
+        b->asks[i] = (struct steer_ask){
+            q->octets, q->len, {STEER_V4, {127, 0, 0, 1}}, false, steer_rng_next(&b->rng)};
         if (mode == BATCHED)
             steer_answer_prepare(b->world, &b->asks[i], &b->prepared[i]);
     }
+    for (unsigned i = 0; mode == BATCHED && i < BATCH; i++)
+        steer_answer_prefetch(&b->prepared[i]);
     for (unsigned i = 0; i < BATCH; i++) {
         struct steer_facts facts;
-        size_t len = mode == BATCHED
-                         ? steer_answer_render(b->world, &b->answers, &b->asks[i], &b->prepared[i],
-                                               b->out + at, OUT_BYTES, &facts)
-                         : steer_answer(b->world, &b->answers, &b->asks[i], b->out + at, OUT_BYTES, &facts);
+        size_t len =
+            mode == BATCHED
+                ? steer_answer_render(b->world, &b->answers, &b->asks[i], &b->prepared[i],
+                                      b->out + at, OUT_BYTES, &facts)
+                : steer_answer(b->world, &b->answers, &b->asks[i], b->out + at, OUT_BYTES, &facts);
         at += (len + 63) & ~(size_t)63;
         w->kinds[facts.kind]++;
         w->steered += facts.steered;
@@ -241,15 +250,56 @@ static void report(struct workload *w, unsigned rounds)
         qsort(w->ns[m], rounds, sizeof w->ns[m][0], by_value);
         printf("  %7.1f %7.1f-%-7.1f", w->ns[m][rounds / 2], w->ns[m][0], w->ns[m][rounds - 1]);
     }
-    printf("  %5.1f %% data  %5.1f %% steered\n", 100.0 * (double)w->kinds[STEER_FACT_POSITIVE] / (double)all,
+    printf("  %5.1f %% data  %5.1f %% steered\n",
+           100.0 * (double)w->kinds[STEER_FACT_POSITIVE] / (double)all,
            100.0 * (double)w->steered / (double)all);
+}
+
+static void report_json(struct workload *workloads, size_t count, unsigned rounds)
+{
+    putchar('{');
+    for (size_t i = 0; i < count; i++) {
+        double *ns = workloads[i].ns[BATCHED];
+        qsort(ns, rounds, sizeof *ns, by_value);
+        printf("%s\"%s\": [%.1f, %.1f, %.1f]", i ? ", " : "", workloads[i].name, ns[0],
+               ns[rounds / 2], ns[rounds - 1]);
+    }
+    puts("}");
+}
+
+static void print_sizes(void)
+{
+    const struct {
+        const char *name;
+        size_t bytes;
+    } sizes[] = {
+        {"steer_ask", sizeof(struct steer_ask)},
+        {"steer_prepared", sizeof(struct steer_prepared)},
+        {"  steer_query in it", sizeof(struct steer_query)},
+        {"  steer_name in that", sizeof(struct steer_name)},
+        {"  steer_name_hashes in that", sizeof(struct steer_name_hashes)},
+        {"  steer_edns in that", sizeof(struct steer_edns)},
+        {"steer_facts", sizeof(struct steer_facts)},
+        {"steer_zone", sizeof(struct steer_zone)},
+        {"steer_zone_node, before its RRsets", sizeof(struct steer_zone_node)},
+        {"  steer_rrset, each", sizeof(struct steer_rrset)},
+        {"steer_list, with 7 outcomes",
+         sizeof(struct steer_list) + STEER_LIST_INLINE * sizeof(struct steer_list_entry)},
+        {"steer_answer_slot, before its RRs", sizeof(struct steer_answer_slot)},
+    };
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(sizes); i++)
+        printf("%-36s %5zu octets, %zu lines\n", sizes[i].name, sizes[i].bytes,
+               (sizes[i].bytes + STEER_LINE_BYTES - 1) / STEER_LINE_BYTES);
 }
 
 static void parse_options(int argc, char **argv, struct settings *s)
 {
     static const struct option options[] = {
-        {"geo", 1, NULL, 'g'}, {"names", 1, NULL, 'n'}, {"rounds", 1, NULL, 'r'}, {"ms", 1, NULL, 'm'}, {0}};
-    *s = (struct settings){STEER_SOURCE_DIR "/geodata/country.mmdb", 100000, 5, 300};
+        {"geo", 1, NULL, 'g'},   {"names", 1, NULL, 'n'}, {"rounds", 1, NULL, 'r'},
+        {"ms", 1, NULL, 'm'},    {"only", 1, NULL, 'o'},  {"count", 1, NULL, 'c'},
+        {"sizes", 0, NULL, 's'}, {"json", 0, NULL, 'j'},  {0}};
+    *s = (struct settings){
+        .geo = STEER_SOURCE_DIR "/geodata/country.mmdb", .names = 100000, .rounds = 5, .ms = 300};
     bool good = true;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == 'g')
@@ -260,12 +310,23 @@ static void parse_options(int argc, char **argv, struct settings *s)
             s->rounds = (unsigned)strtoul(optarg, NULL, 10);
         else if (o == 'm')
             s->ms = (unsigned)strtoul(optarg, NULL, 10);
+        else if (o == 'o')
+            s->only = optarg;
+        else if (o == 'c')
+            s->count = strtoul(optarg, NULL, 10);
+        else if (o == 's')
+            s->sizes = true;
+        else if (o == 'j')
+            s->json = true;
         else
             good = false;
     }
-    if (good && optind == argc && s->names && s->rounds && s->rounds <= ROUNDS_MAX && s->ms)
+    if (good && optind == argc && !s->only == !s->count && s->names && s->rounds &&
+        s->rounds <= ROUNDS_MAX && s->ms)
         return;
-    fputs("usage: bench_answer [--geo FILE] [--names N] [--rounds N] [--ms N]\n", stderr);
+    fputs("usage: bench_answer [--geo FILE] [--names N] [--rounds N] [--ms N] [--json]\n"
+          "                    [--only WORKLOAD --count N] [--sizes]\n",
+          stderr);
     exit(2);
 }
 
@@ -278,6 +339,10 @@ int main(int argc, char **argv)
                                           {.name = "W3", .make = make_w3}};
     struct settings settings;
     parse_options(argc, argv, &settings);
+    if (settings.sizes) {
+        print_sizes();
+        return 0;
+    }
     struct steer_vitals *vitals = steer_vitals_create();
     struct steer_linker *linker = build(&settings, vitals);
     bench.world = steer_linker_world(linker);
@@ -285,21 +350,32 @@ int main(int argc, char **argv)
     steer_rng_init(&bench.rng, 1);
     for (unsigned i = 0; i < STEER_ARRAY_LEN(workloads); i++) {
         struct workload *w = &workloads[i];
+        if (settings.only && strcmp(settings.only, w->name) != 0)
+            continue;
         w->queries = steer_calloc(QUERIES, sizeof *w->queries);
         for (size_t k = 0; k < QUERIES; k++)
             w->make(&w->queries[k], &bench.rng, settings.names);
-        measure(&bench, w, BATCHED, 50); // warms up
+        if (!settings.only)
+            measure(&bench, w, BATCHED, 50); // warms up
+        for (size_t at = 0; at < settings.count; at += BATCH)
+            answer_batch(&bench, w, BATCHED, at % QUERIES);
     }
-    for (unsigned round = 0; round < settings.rounds; round++)
+    for (unsigned round = 0; !settings.only && round < settings.rounds; round++)
         for (unsigned i = 0; i < STEER_ARRAY_LEN(workloads); i++)
             for (unsigned m = 0; m < MODES; m++)
-                workloads[i].ns[m][round] = measure(&bench, &workloads[i], (enum mode)m, settings.ms);
-    printf("ns per query   one by one (min-max)    in batches of %d (min-max)   %zu names, %s\n", BATCH,
-           settings.names, settings.geo);
-    for (unsigned i = 0; i < STEER_ARRAY_LEN(workloads); i++) {
-        report(&workloads[i], settings.rounds);
-        free(workloads[i].queries);
+                workloads[i].ns[m][round] =
+                    measure(&bench, &workloads[i], (enum mode)m, settings.ms);
+    if (settings.json) {
+        report_json(workloads, STEER_ARRAY_LEN(workloads), settings.rounds);
+    } else if (!settings.only) {
+        printf(
+            "ns per query   one by one (min-max)    in batches of %d (min-max)   %zu names, %s\n",
+            BATCH, settings.names, settings.geo);
+        for (unsigned i = 0; i < STEER_ARRAY_LEN(workloads); i++)
+            report(&workloads[i], settings.rounds);
     }
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(workloads); i++)
+        free(workloads[i].queries);
     steer_linker_destroy(linker);
     steer_vitals_destroy(vitals);
     return 0;

@@ -3,6 +3,7 @@
 //
 // Closed loop by default: --window questions are kept under way, spread over --sockets sockets, and an
 // answer makes room for the next question. With --rate, open loop: questions go out on time whatever comes back.
+// With --burst, so many at once, and the next burst when all are answered or given up.
 // Message ids are the generator's; the question of an answer is found by its id. One JSON line at the end.
 #include <errno.h>
 #include <getopt.h>
@@ -63,7 +64,7 @@ struct settings {
     const char *to, *queries;
     double seconds;
     unsigned sockets, window;
-    uint64_t rate;
+    uint64_t rate, burst;
     uint64_t timeout_ns;
     bool echo; // the peer returns what it gets: its flags mean nothing
 };
@@ -93,7 +94,7 @@ struct run {
     struct queries queries;
     struct flow flows[SOCKETS_MAX];
     struct totals totals;
-    uint64_t begin_ns, released;
+    uint64_t begin_ns, released, bursts;
     uint8_t in[BATCH][DATAGRAM_BYTES];
     struct iovec in_spans[BATCH];
     struct mmsghdr in_messages[BATCH], out_messages[BATCH];
@@ -149,7 +150,8 @@ static void open_flows(struct run *r)
 
 // ---- receiving and sending -------------------------------------------------------------------------
 
-static void take_answer(struct run *r, struct flow *f, const uint8_t *message, size_t len, uint64_t now_ns)
+static void take_answer(struct run *r, struct flow *f, const uint8_t *message, size_t len,
+                        uint64_t now_ns)
 {
     struct totals *t = &r->totals;
     if (len < 12 || (!r->settings.echo && !(message[2] & 0x80))) {
@@ -242,6 +244,38 @@ static void sweep(struct run *r, struct flow *f, uint64_t now_ns)
     }
 }
 
+static unsigned under_way(const struct run *r)
+{
+    unsigned all = 0;
+    for (unsigned i = 0; i < r->settings.sockets; i++)
+        all += r->flows[i].under_way;
+    return all;
+}
+
+// Nothing is read while a burst goes out: the answers wait in the sockets' buffers.
+static uint64_t work_in_bursts(struct run *r)
+{
+    uint64_t now_ns = steer_clock_mono_ns();
+    uint64_t end_ns = now_ns + (uint64_t)(r->settings.seconds * 1e9);
+    r->begin_ns = now_ns;
+    for (; now_ns < end_ns; r->bursts++) {
+        uint64_t until = r->totals.sent + r->settings.burst;
+        for (unsigned i = 0; r->totals.sent < until; i = (i + 1) % r->settings.sockets) {
+            uint64_t left = until - r->totals.sent;
+            send_questions(r, &r->flows[i], left < BATCH ? (unsigned)left : BATCH);
+        }
+        while (under_way(r)) {
+            now_ns = steer_clock_mono_ns();
+            for (unsigned i = 0; i < r->settings.sockets; i++) {
+                receive(r, &r->flows[i]);
+                sweep(r, &r->flows[i], now_ns);
+            }
+        }
+        now_ns = steer_clock_mono_ns();
+    }
+    return now_ns - r->begin_ns;
+}
+
 static uint64_t work(struct run *r)
 {
     uint64_t now_ns = steer_clock_mono_ns(), swept_ns = now_ns;
@@ -282,7 +316,9 @@ static void report(const struct run *r, uint64_t took_ns)
     printf(", \"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f",
            latencies_at(&t->latencies, 0.5), latencies_at(&t->latencies, 0.9),
            latencies_at(&t->latencies, 0.99), latencies_at(&t->latencies, 0.999));
-    printf(", \"mean_octets\": %.1f, \"with_answer\": %" PRIu64 ", \"generator_us\": %.3f, \"rcodes\": [",
+    printf(", \"bursts\": %" PRIu64, r->bursts);
+    printf(", \"mean_octets\": %.1f, \"with_answer\": %" PRIu64
+           ", \"generator_us\": %.3f, \"rcodes\": [",
            (double)t->octets / received, t->with_answer, cpu_us / received);
     for (unsigned i = 0; i < 16; i++)
         printf("%s%" PRIu64, i ? ", " : "", t->rcodes[i]);
@@ -291,12 +327,15 @@ static void report(const struct run *r, uint64_t took_ns)
 
 static void parse_options(int argc, char **argv, struct settings *s)
 {
-    enum { TO, QUERIES, SECONDS, SOCKETS, WINDOW, RATE, TIMEOUT, ECHO };
+    enum { TO, QUERIES, SECONDS, SOCKETS, WINDOW, RATE, BURST, TIMEOUT, ECHO };
     static const struct option options[] = {
-        {"to", 1, NULL, TO},           {"queries", 1, NULL, QUERIES}, {"seconds", 1, NULL, SECONDS},
-        {"sockets", 1, NULL, SOCKETS}, {"window", 1, NULL, WINDOW},   {"rate", 1, NULL, RATE},
-        {"timeout-ms", 1, NULL, TIMEOUT}, {"echo", 0, NULL, ECHO},    {0}};
-    *s = (struct settings){.seconds = 5, .sockets = 4, .window = 192, .timeout_ns = 500 * STEER_NS_PER_MS};
+        {"to", 1, NULL, TO},           {"queries", 1, NULL, QUERIES},
+        {"seconds", 1, NULL, SECONDS}, {"sockets", 1, NULL, SOCKETS},
+        {"window", 1, NULL, WINDOW},   {"rate", 1, NULL, RATE},
+        {"burst", 1, NULL, BURST},     {"timeout-ms", 1, NULL, TIMEOUT},
+        {"echo", 0, NULL, ECHO},       {0}};
+    *s = (struct settings){
+        .seconds = 5, .sockets = 4, .window = 192, .timeout_ns = 500 * STEER_NS_PER_MS};
     bool good = true;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -318,6 +357,9 @@ static void parse_options(int argc, char **argv, struct settings *s)
         case RATE:
             s->rate = strtoull(optarg, NULL, 10);
             break;
+        case BURST:
+            s->burst = strtoull(optarg, NULL, 10);
+            break;
         case TIMEOUT:
             s->timeout_ns = strtoull(optarg, NULL, 10) * STEER_NS_PER_MS;
             break;
@@ -329,11 +371,13 @@ static void parse_options(int argc, char **argv, struct settings *s)
         }
     }
     good = good && optind == argc && s->to && s->queries && s->seconds > 0 && s->sockets >= 1 &&
-           s->sockets <= SOCKETS_MAX && s->window / s->sockets >= 1 && s->window / s->sockets < IDS / 2;
+           s->sockets <= SOCKETS_MAX && s->window / s->sockets >= 1 &&
+           s->window / s->sockets < IDS / 2;
     if (good)
         return;
     fputs("usage: dnsblast --to ADDRESS:PORT --queries FILE [--seconds S] [--sockets N (1-64)]\n"
-          "                [--window N | --rate QPS] [--timeout-ms N] [--echo]\n", stderr);
+          "                [--window N | --rate QPS | --burst N] [--timeout-ms N] [--echo]\n",
+          stderr);
     exit(2);
 }
 
@@ -343,6 +387,6 @@ int main(int argc, char **argv)
     parse_options(argc, argv, &run.settings);
     load_queries(&run.queries, run.settings.queries);
     open_flows(&run);
-    report(&run, work(&run));
+    report(&run, run.settings.burst ? work_in_bursts(&run) : work(&run));
     return 0;
 }

@@ -3,8 +3,11 @@
 """Zones and query files for the benchmarks.
 
 usage: mkqueries.py zone ORIGIN NAMES OUT.zone       a zone of NAMES A records
-       mkqueries.py static ORIGIN NAMES COUNT OUT    COUNT random questions for such a zone
-       mkqueries.py steered NAME COUNT OUT           COUNT questions for NAME, each with a random ECS /24
+       mkqueries.py static ORIGIN NAMES MISSING COUNT OUT
+                     COUNT random questions for such a zone, MISSING % of them for names that it has not
+       mkqueries.py steered NAMES PATTERN COUNT OUT
+                     COUNT questions, each with a random ECS /24, for names made from PATTERN, like r{}.geo.test, and a
+                     random number below NAMES
 
 A query file holds messages as TCP has them: two octets of length, then the message. Every query has
 EDNS with a buffer of 1,232 octets, as resolvers send today.
@@ -58,26 +61,27 @@ def write_zone(path, origin, names):
             out.write(f"{host(n)} A 10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}\n")
 
 
-def write_static(path, origin, names, count, rng):
+def write_static(path, origin, names, missing, count, rng):
     with open(path, "wb") as out:
         for _ in range(count):
-            out.write(query(f"{host(rng.randrange(names))}.{origin}"))
+            prefix = "zz" if rng.randrange(100) < missing else ""
+            out.write(query(f"{prefix}{host(rng.randrange(names))}.{origin}"))
 
 
-def write_steered(path, name, count, rng):
+def write_steered(path, names, pattern, count, rng):
     with open(path, "wb") as out:
         for _ in range(count):
-            out.write(query(name, subnet_option(public_network(rng))))
+            out.write(query(pattern.format(rng.randrange(names)), subnet_option(public_network(rng))))
 
 
 def main(args):
     rng = random.Random(20240517)
     if len(args) == 4 and args[0] == "zone":
         write_zone(args[3], args[1], int(args[2]))
-    elif len(args) == 5 and args[0] == "static":
-        write_static(args[4], args[1], int(args[2]), int(args[3]), rng)
-    elif len(args) == 4 and args[0] == "steered":
-        write_steered(args[3], args[1], int(args[2]), rng)
+    elif len(args) == 6 and args[0] == "static":
+        write_static(args[5], args[1], int(args[2]), int(args[3]), int(args[4]), rng)
+    elif len(args) == 5 and args[0] == "steered":
+        write_steered(args[4], int(args[1]), args[2], int(args[3]), rng)
     else:
         sys.exit(__doc__)
 

@@ -48,7 +48,8 @@ int main(int argc, char **argv)
     int fd = open_socket(argc == 2 ? argv[1] : "");
     for (unsigned i = 0; i < BATCH; i++) {
         spans[i].iov_base = data[i];
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &peers[i], .msg_iov = &spans[i], .msg_iovlen = 1};
+        messages[i].msg_hdr =
+            (struct msghdr){.msg_name = &peers[i], .msg_iov = &spans[i], .msg_iovlen = 1};
     }
     for (;;) {
         for (unsigned i = 0; i < BATCH; i++) {

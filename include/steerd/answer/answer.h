@@ -3,7 +3,8 @@
 //
 // No socket, clock, malloc, lock or log. The socket loops, the fuzzers, the scenarios, the benchmarks
 // and explain call the same functions. Two steps, so that a batch hides its cache misses: prepare parses,
-// hashes and prefetches; render writes.
+// hashes and asks the cache for where the name is kept; render writes. In between, prefetch asks for what the
+// name owns.
 #ifndef STEERD_ANSWER_ANSWER_H
 #define STEERD_ANSWER_ANSWER_H
 
@@ -58,11 +59,14 @@ struct steer_prepared {
     enum steer_parse_result parsed;
     uint8_t zone_labels;
     const struct steer_zone *zone;
+    uintptr_t leaf; // of the zone's names, where the question's name is or would be
     struct steer_query query;
 };
 
 void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
                           struct steer_prepared *p);
+// After prepare, once the others of the batch are prepared too; may be left out.
+void steer_answer_prefetch(const struct steer_prepared *p);
 // Writes the response to out (cap >= 512) and returns its length; 0: no response is due.
 size_t steer_answer_render(const struct steer_world *world, const struct steer_answer_settings *settings,
                            const struct steer_ask *ask, const struct steer_prepared *p, uint8_t *out,

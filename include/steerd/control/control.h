@@ -22,6 +22,7 @@ struct steer_control_options {
     const char *data_folder;
     const char *const *geo_files;
     size_t geo_count;
+    struct steer_geo_keys geo_keys; // see geo.h; zeroed: the known ones. Strings outlive control
     const char *ca_file;     // for https probes; NULL: the system's bundle
     bool probing;            // false: no probes are made (tests, --check-config)
 };
@@ -31,7 +32,8 @@ struct steer_control_options {
 // store or geo file.
 enum steer_err steer_control_start(const struct steer_control_options *options,
                                    struct steer_control **control, struct steer_diag *diag) STEER_MUST_USE;
-// Finishes the changes under way, stops probing, closes the store. The workers must be gone.
+// Finishes the changes under way (later calls get STEER_ESTOPPED, until this returns), stops probing, closes the
+// store. The workers must be gone.
 void steer_control_stop(struct steer_control *control);
 // What the workers read.
 struct steer_publisher *steer_control_publisher(struct steer_control *control);
@@ -50,11 +52,14 @@ struct steer_control_apply {
     const struct steer_control_text *texts;
     size_t count;
     bool take_over; // define objects that another document defined
-    bool prune;     // remove what is in the documents' zones (and was defined by them) and not in them now
+    bool prune;     // remove what these documents defined, and what static records their zones have, but for
+                    // SOA and NS, that is not in them now
     bool dry_run;   // validate and report; change nothing
 };
-// All documents or none. *summary: {"changed":bool,"created":[..],"replaced":[..],"removed":[..],"unchanged":n,
-// "warnings":[{"file","line","column","message"}],"build_ms":x,"commit_ms":y}; names as "pool eu".
+// All documents or none. What is as before stays untouched: applied twice, a document raises no serial. *summary:
+// {"changed":bool,"created":[..],"replaced":[..],"removed":[..],"unchanged":n,
+// "warnings":[{"file","line","column","message"}],"build_ms":x,"commit_ms":y}; names as "pool eu", "zone example.com.",
+// "records www.example.com. A", "record api.example.com. address".
 enum steer_err steer_control_apply(struct steer_control *control, const struct steer_control_apply *apply,
                                    json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // [{"name","applied","bytes"}], and one document as it was applied last (STEER_ENOTFOUND).
@@ -73,8 +78,9 @@ struct steer_control_zone {
 // {"origin","serial","records","rrsets","warnings":[...]}.
 enum steer_err steer_control_import(struct steer_control *control, const struct steer_control_zone *zone,
                                     json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
-// Many at once: one transaction with a savepoint each; rejected ones are listed and the others load.
-// *summary: {"loaded":n,"rejected":[{"origin","error":"file:line: message"}],"records":n,"ms":x}. STEER_OK also when some were rejected.
+// Many at once: one transaction; rejected ones are listed and the others load. *summary: {"loaded":n,
+// "rejected":[{"origin","error":"file:line: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
+// were rejected, or all.
 enum steer_err steer_control_import_many(struct steer_control *control, const struct steer_control_zone *zones,
                                          size_t count, json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // As a master file that imports again to the same zone (steered records stand in comments).
@@ -92,7 +98,7 @@ struct steer_control_override {
     const char *state;  // up, down, drained
     const char *reason; // required
     const char *owner;  // who; may be ""
-    uint64_t expires_in_s; // 0: never
+    uint64_t expires_in_s; // 0: never; at most ten years
 };
 enum steer_err steer_control_override_set(struct steer_control *control, const struct steer_control_override *o,
                                           struct steer_diag *diag) STEER_MUST_USE;
@@ -102,9 +108,13 @@ enum steer_err steer_control_override_clear(struct steer_control *control, const
 enum steer_err steer_control_overrides(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- looking -------------------------------------------------------------------------------------
-// {"version","started","uptime_s","zones","names","records","steered","classes","cells","table_bytes",
-//  "geo":[{"file","type","built","networks"}],"endpoints":[{"name","site","state":"up|down|drained|unknown","ipv4","ipv6","override":..,
-//  "checks":[{"check","verdict","since","last","reason","streak"}]}],"prober":{...},"store":{"commit_ms":..}}
+// {"steerd":of the program,"version":of the world,"started","uptime_s","zones","names","records","steered","classmaps",
+//  "cells","cells_served_all","cells_exhausted","table_bytes","edits","overrides",
+//  "geo":[{"file","type","built","networks"}],"endpoints":[{"name","site","state":"up|down|drained|unknown","ipv4","ipv6",
+//  "hostname","override":null or {"on","name","state","reason","owner","expires"},
+//  "last_given_expires":null or when no answer that names it is in use any more: safe to stop, once drained,
+//  "checks":[{"check","verdict","since","last","reason","streak","restored"}]}],
+//  "prober":null or {"targets","in_flight","started","passed","failed","late"},"store":{"commit_ms","build_ms"}}
 enum steer_err steer_control_status(struct steer_control *control, json_t **status, struct steer_diag *diag) STEER_MUST_USE;
 
 struct steer_control_explain {
@@ -113,10 +123,11 @@ struct steer_control_explain {
     struct steer_addr client;
     uint8_t source;   // prefix length; the family's full length for a packet's source
 };
-// {"name","type","zone","steered":bool,"record","kind","ttl","client","place","source","scope","scope_prefix",
-//  "class","classes","resolution":[...],"decision":{...},"available","served_all","exhausted",
-//  "answers":[{"share":90,"exact":"9/10","ttl","records":["192.0.2.1"],"endpoints":["fra-1"]}],
-//  "rcode","static":[...],"version"}
+// {"name","type","client","source","version","rcode","scope","scope_prefix","zone","steered":bool}, and for a
+// steered name {"record","document","kind","ttl","place","class","classes","resolution":[...],"decision":{...},
+//  "available","served_all","exhausted",
+//  "answers":[{"share":90,"exact":"9/10","ttl","records":["192.0.2.1"],"endpoints":["fra-1"]}]}, for others
+// {"static":["300 A 192.0.2.1"]} where the name is there.
 enum steer_err steer_control_explain(struct steer_control *control, const struct steer_control_explain *question,
                                      json_t **answer, struct steer_diag *diag) STEER_MUST_USE;
 

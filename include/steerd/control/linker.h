@@ -38,6 +38,10 @@ const struct steer_vitals_view *steer_linker_view(const struct steer_linker *lin
 // returns how many changed. name NULL: all cells.
 uint32_t steer_linker_refresh(struct steer_linker *linker, enum steer_kind kind, const char *name);
 
+// pause is called between the steps of a long prepare: the owner sees to what cannot wait, such as verdicts. It may
+// call steer_linker_refresh, and nothing else of the linker.
+void steer_linker_set_pause(struct steer_linker *linker, void (*pause)(void *ctx), void *ctx);
+
 // ---- one change ----------------------------------------------------------------------------------
 
 enum steer_journal_kind {
@@ -45,7 +49,7 @@ enum steer_journal_kind {
     STEER_J_OBJECT_GONE,  // kind_of, name
     STEER_J_ZONE,         // origin, document
     STEER_J_ZONE_GONE,    // origin
-    STEER_J_ZONE_CONTENT, // origin, zone: all static RRsets replaced
+    STEER_J_ZONE_CONTENT, // origin, zone (NULL: it went again): all static RRsets replaced
     STEER_J_RRSET,        // origin, owner, type, ttl_s, packed
     STEER_J_RRSET_GONE,   // origin, owner, type
     STEER_J_STEERED,      // origin, object
@@ -65,6 +69,7 @@ struct steer_journal_entry {
     size_t packed_len;
 };
 
+// One link at a time.
 struct steer_link *steer_link_begin(struct steer_linker *linker);
 // The catalogue as it will be.
 const struct steer_catalog *steer_link_catalog(const struct steer_link *link);
@@ -77,20 +82,22 @@ bool steer_link_remove(struct steer_link *link, enum steer_kind kind, const char
 struct steer_zone_edit *steer_link_zone(struct steer_link *link, const struct steer_name *origin,
                                         const char *document);
 bool steer_link_has_zone(const struct steer_link *link, const struct steer_name *origin);
-// Errors as steer_zone_put_packed.
+// Replaces the RRset of that owner and type; a CNAME also a steered one. Errors as steer_zone_put_packed.
 enum steer_err steer_link_put_rrset(struct steer_link *link, const struct steer_name *origin,
                                     const struct steer_name *owner, uint16_t type, uint32_t ttl_s,
                                     const uint8_t *packed, size_t packed_len,
                                     struct steer_diag *diag) STEER_MUST_USE;
+// A static RRset; false when there is none.
 bool steer_link_remove_rrset(struct steer_link *link, const struct steer_name *origin,
                              const struct steer_name *owner, uint16_t type);
-// A steered record with its place in its zone.
+// A steered record with its place in its zone; it leaves the zone that it was in before, if that was another. A
+// steered CNAME replaces a static one.
 enum steer_err steer_link_put_steered(struct steer_link *link, struct steer_object *steered,
                                       struct steer_diag *diag) STEER_MUST_USE;
 void steer_link_remove_steered(struct steer_link *link, const char *name);
 // A zone built elsewhere takes the place of the present one's static records; its steered records
 // are carried over, and its serial is raised above the present one's. The link owns the build from now
-// on, also when it is refused: STEER_EINVAL with diag (the zone's own faults); the rest of the link stands.
+// on, also when it is refused: STEER_EINVAL with diag (the zone's own faults); the link is then as before.
 enum steer_err steer_link_replace_zone(struct steer_link *link, const struct steer_name *origin,
                                        struct steer_zone_edit *build,
                                        struct steer_diag *diag) STEER_MUST_USE;
@@ -102,15 +109,16 @@ void steer_link_set_loading(struct steer_link *link);
 // Every steered record is compiled again, against other geo data (a reference is taken).
 void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo);
 
-// Validates references, compiles what is touched, finishes zones. now_unix_s is the new serial of touched
-// zones where it is above the old one (RFC 1982), else old + 1. Errors: STEER_EINVAL, STEER_ELIMIT with diag; then abort.
+// Validates references, compiles what is touched, finishes zones. now_unix_s is the new serial of changed
+// zones where it is above the old one (RFC 1982), else old + 1; a zone from a file keeps its own serial if that is
+// above the old one, else has old + 1. Errors: STEER_EINVAL, STEER_ELIMIT with diag; then abort.
 enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
                                   struct steer_diag *diag) STEER_MUST_USE;
 const struct steer_journal_entry *steer_link_journal(const struct steer_link *link, size_t *count);
 // The zone as it will be; NULL when it goes. Valid until the link's next change.
 const struct steer_zone *steer_link_zone_after(const struct steer_link *link,
                                                const struct steer_name *origin);
-// Publishes; the link is gone afterwards.
+// Publishes, unless nothing has changed; the link is gone afterwards.
 void steer_link_commit(struct steer_link *link);
 void steer_link_abort(struct steer_link *link); // NULL is accepted
 
@@ -126,8 +134,10 @@ struct steer_link_summary {
     size_t unchanged;
 };
 void steer_link_summary_fini(struct steer_link_summary *summary);
-// Puts documents' objects and records into the link. Errors: STEER_EINVAL (an object twice, one of another
-// document without take_over) with its place.
+// Puts documents' objects and records into the link. What cannot stand beside a record that they give (RFC 1034
+// 3.6.2, a steered address beside A and AAAA) gives way. prune removes the objects and steered records that these
+// documents defined, and the static records of their zones but for SOA and NS, that they do not have now.
+// Errors: STEER_EINVAL (a thing twice, one of another document without take_over) with its place.
 enum steer_err steer_link_documents(struct steer_link *link, struct steer_document *const *documents,
                                     size_t count,
                                     const struct steer_link_documents_options *options,

@@ -16,6 +16,7 @@ struct steer_vital {
     char *endpoint, *check;
     struct steer_verdict_state state;
     struct steer_hysteresis hysteresis;
+    bool unstored; // for the owner: the verdict is in force and not stored yet
 };
 
 // Follows a catalogue: pairs that came are handed to put (also those whose check or endpoint changed),

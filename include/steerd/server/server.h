@@ -7,6 +7,7 @@
 
 #include "steerd/answer/answer.h"
 #include "steerd/base/err.h"
+#include "steerd/server/rrl.h"
 
 struct steer_server;
 
@@ -21,6 +22,7 @@ struct steer_server_options {
     unsigned tcp_limit, tcp_limit_per_client;
     uint32_t tcp_idle_ms; // since the last complete message; 0: 10,000
     struct steer_answer_settings answers;
+    struct steer_rrl_settings rrl; // of answers over UDP; zeroed: no limit
     struct steer_publisher *publisher;
     uint64_t seed; // of the workers' generators
 };
@@ -40,6 +42,7 @@ struct steer_server_stats {
     uint64_t udp_queries, tcp_queries, truncated, steered, with_ecs;
     uint64_t dropped; // no reply was due
     uint64_t unsent;  // replies that the kernel did not take
+    uint64_t rrl_dropped, rrl_slipped; // by the rate limit: no reply; truncated, or an error let through
     uint64_t kinds[STEER_FACT_KINDS];
     uint64_t rcodes[24];
     uint64_t tcp_accepted, tcp_refused;

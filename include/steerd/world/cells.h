@@ -34,6 +34,9 @@ uint32_t steer_cells_refresh_all(struct steer_cells *cells, const struct steer_v
 void steer_cells_reclaim(struct steer_cells *cells);
 bool steer_cells_has_garbage(const struct steer_cells *cells);
 
+// When the last answer with the endpoint ends that this process gave (Unix seconds); 0: it gave none.
+uint32_t steer_cells_expiry(const struct steer_cells *cells, const struct steer_object *endpoint);
+
 struct steer_cells_stats {
     uint64_t cells, lists, answers, bytes, evaluations;
     uint64_t served_all, exhausted; // cells in that state now

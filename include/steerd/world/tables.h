@@ -40,10 +40,18 @@ struct steer_answer_slot {
     uint8_t rrs[];
 };
 
+// Where the endpoints' numbers begin, from the slot's first octet.
+static inline size_t steer_answer_slot_endpoints(size_t len)
+{
+    return (offsetof(struct steer_answer_slot, rrs) + len + 3) & ~(size_t)3;
+}
+
 struct steer_tables {
     struct steer_slab cells;
     struct steer_slab list_lines;
     struct steer_slab answer_lines;
+    struct steer_slab expiries; // by endpoint number: _Atomic u32, when the last answer given ends (Unix
+                                // seconds; 0: none was given)
 };
 
 static inline const struct steer_list *steer_tables_list(const struct steer_tables *t, uint32_t cell)
@@ -56,6 +64,28 @@ static inline const struct steer_list *steer_tables_list(const struct steer_tabl
 static inline const struct steer_answer_slot *steer_tables_answer(const struct steer_tables *t, uint32_t line)
 {
     return (const struct steer_answer_slot *)steer_slab_at(&t->answer_lines, line);
+}
+
+static inline _Atomic uint32_t *steer_tables_expiry(const struct steer_tables *t, uint32_t endpoint)
+{
+    return (_Atomic uint32_t *)steer_slab_at(&t->expiries, endpoint);
+}
+
+// Notes that an answer was given and may be used until then, for each endpoint in it. Any thread; the
+// latest moment stays. Seldom more than a load: a moment is news once a second.
+static inline void steer_tables_note_given(const struct steer_tables *t, uint32_t line,
+                                           uint32_t until_unix_s)
+{
+    const struct steer_answer_slot *slot = steer_tables_answer(t, line);
+    const uint32_t *endpoints = (const uint32_t *)((const uint8_t *)slot + steer_answer_slot_endpoints(slot->len));
+    for (uint32_t i = 0; i < slot->endpoint_count; i++) {
+        _Atomic uint32_t *at = steer_tables_expiry(t, endpoints[i]);
+        uint32_t last = atomic_load_explicit(at, memory_order_relaxed);
+        while (last < until_unix_s &&
+               !atomic_compare_exchange_weak_explicit(at, &last, until_unix_s, memory_order_relaxed,
+                                                      memory_order_relaxed))
+            continue;
+    }
 }
 
 // The outcome of a list for a draw u; the list has one at least.

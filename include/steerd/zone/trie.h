@@ -55,8 +55,11 @@ typedef bool steer_trie_match(const void *item, const void *key);
 // The item with that hash for which match says yes, or NULL.
 const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_trie_match *match,
                             const void *key);
-// Asks the cache for the leaf page of a hash; no effect on results.
-void steer_trie_prefetch(const struct steer_trie *trie, uint64_t hash);
+// A look-up ahead of time, so that a batch waits for memory once: locate asks the cache for the leaf of a
+// hash and returns it, prefetch reads that leaf and asks for the items that may match. No effect on
+// results. leaf is of use only as long as the trie is.
+uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash);
+void steer_trie_prefetch(uintptr_t leaf, uint64_t hash);
 // Adds item, or puts it in the place of the one that matches (which is retired, unless build frees it).
 void steer_trie_put(struct steer_trie *trie, const struct steer_trie_change *change, void *item,
                     steer_trie_match *match, const void *key);

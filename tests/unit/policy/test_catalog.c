@@ -82,16 +82,16 @@ struct row {
 
 static const struct row rows[] = {
     {HEAD EU RECORD "      pool: eu\n", 0, 0, NULL},
-    {HEAD EU RECORD "      pool: eux\n", 11, 7,
+    {HEAD EU RECORD "      pool: eux\n", 11, 13,
      "records/api: pool 'eux' is not defined; did you mean 'eu'?"},
-    {HEAD EU RECORD "      failover:\n        - pool: eu\n        - endpoint: frx\n", 13, 11,
+    {HEAD EU RECORD "      failover:\n        - pool: eu\n        - endpoint: frx\n", 13, 21,
      "records/api: endpoint 'frx' is not defined; did you mean 'fra'?"},
-    {HEAD EU RECORD "      endpoint: eu\n", 11, 7,
+    {HEAD EU RECORD "      endpoint: eu\n", 11, 17,
      "records/api: endpoint 'eu' is not defined; 'eu' is the name of a pool"},
-    {HEAD EU RECORD "      use: nowhere\n", 11, 7, "records/api: policy 'nowhere' is not defined"},
-    {HEAD EU RECORD "      pool: eu\n      when_unavailable: {pool: nowhere}\n", 12, 25,
+    {HEAD EU RECORD "      use: nowhere\n", 11, 12, "records/api: policy 'nowhere' is not defined"},
+    {HEAD EU RECORD "      pool: eu\n      when_unavailable: {pool: nowhere}\n", 12, 32,
      "records/api: pool 'nowhere' is not defined"},
-    {HEAD EU "records:\n  \"@\":\n    steer:\n      pool: eux\n", 11, 7,
+    {HEAD EU "records:\n  \"@\":\n    steer:\n      pool: eux\n", 11, 13,
      "records/@: pool 'eux' is not defined; did you mean 'eu'?"},
     {"pools:\n  eu:\n    endpoints:\n      fra: 1\n      ams: 2\nendpoints:\n  fra: {ipv4: "
      "192.0.2.1}\n",
@@ -103,9 +103,9 @@ static const struct row rows[] = {
     {"checks:\n  web: {type: http}\nendpoints:\n  cdn: {hostname: cdn.example.net, check: web}\n",
      4, 3, "endpoints/cdn: check 'web' needs an address to probe; add ipv4 or ipv6"},
     // loops and depth
-    {"policies:\n  a: {use: b}\n  b: {failover: [{use: c}]}\n  c: {use: a}\n", 4, 6,
+    {"policies:\n  a: {use: b}\n  b: {failover: [{use: c}]}\n  c: {use: a}\n", 4, 12,
      "policies/c: policy loop: a -> b -> c -> a"},
-    {"policies:\n  a: {use: a}\n", 2, 6, "policies/a: policy loop: a -> a"},
+    {"policies:\n  a: {use: a}\n", 2, 12, "policies/a: policy loop: a -> a"},
     {EU "policies:\n"
         "  p: {failover: [{failover: [{failover: [{failover: [{failover: [{failover: [{failover: "
         "[{pool: eu}]}]}]}]}]}]}]}\n"
@@ -117,7 +117,7 @@ static const struct row rows[] = {
         "[{pool: eu}]}]}]}]}]}]}]}\n"
         "  q: {failover: [{failover: [{failover: [{failover: [{failover: [{failover: [{failover: "
         "[{failover: [{use: p}]}]}]}]}]}]}]}]}\n",
-     9, 102, "policies/q: nodes nest deeper than 16, through policy p"},
+     9, 108, "policies/q: nodes nest deeper than 16, through policy p"},
     // negative answers
     {HEAD EU RECORD "      geo:\n        rules:\n          - {match: EU, to: {pool: eu}}\n", 11, 7,
      "records/api: geo without default: " NO_DEFAULT},
@@ -131,28 +131,28 @@ static const struct row rows[] = {
     {HEAD EU RECORD "      geo:\n        rules:\n          - {match: EU, to: {pool: eu, "
                     "when_unavailable: serve_none}}\n"
                     "        default: {pool: eu}\n",
-     13, 29, "records/api: serve_none in a tree that depends on the client: " NEGATIVE},
+     13, 36, "records/api: serve_none in a tree that depends on the client: " NEGATIVE},
     {HEAD EU RECORD "      when_unavailable: serve_none\n      failover:\n        - geo: {rules: "
                     "[{match: EU, to: {pool: eu}}], default: {pool: eu}}\n",
      11, 7, "records/api: serve_none in a tree that depends on the client: " NEGATIVE},
     {HEAD EU "policies:\n  hard: {pool: eu, when_unavailable: serve_none}\n" RECORD
              "      geo: {rules: [{match: EU, to: {use: hard}}], default: {pool: eu}}\n",
-     9, 9,
+     9, 16,
      "policies/hard: serve_none in a tree that depends on the client (used by "
      "records/api): " NEGATIVE},
     {HEAD EU RECORD "      pool: eu\n      when_unavailable: serve_none\n", 0, 0, NULL},
     // types
-    {HEAD EU "records:\n  api:\n    kind: cname\n    steer: {pool: eu}\n", 11, 12,
+    {HEAD EU "records:\n  api:\n    kind: cname\n    steer: {pool: eu}\n", 11, 19,
      "records/api: nothing in it has a hostname, which a cname record gives"},
     {HEAD EU
      "records:\n  api:\n    kind: cname\n    steer: {failover: [{pool: eu}, {endpoint: web}]}\n",
      0, 0, NULL},
-    {HEAD EU "records:\n  api:\n    kind: cname\n    steer: {pool: many}\n", 11, 12,
+    {HEAD EU "records:\n  api:\n    kind: cname\n    steer: {pool: many}\n", 11, 19,
      "records/api: pool 'many' gives several endpoints at once, but a cname record has one target; "
      "use `pick: one`"},
     {HEAD "endpoints: {cdn: {hostname: cdn.example.net}}\nrecords:\n  api:\n    steer: {endpoint: "
           "cdn}\n",
-     5, 12, "records/api: nothing in it has an IPv4 or IPv6 address"},
+     5, 23, "records/api: nothing in it has an IPv4 or IPv6 address"},
     {HEAD "records:\n  api:\n    steer: {answer: {TXT: [\"hello\"]}}\n", 4, 12,
      "records/api: nothing in it has an IPv4 or IPv6 address"},
 };

@@ -90,7 +90,7 @@ static void check(const struct steer_trie *trie, const struct model *model)
 {
     assert_int_equal(trie->count, model->count);
     for (uint32_t key = 0; key < KEYS; key++) {
-        steer_trie_prefetch(trie, hash_of(key));
+        steer_trie_prefetch(steer_trie_locate(trie, hash_of(key)), hash_of(key));
         const struct item *item = steer_trie_find(trie, hash_of(key), match, &key);
         assert_int_equal(item ? item->value : 0, model->values[key]);
     }

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// links: base wire rr geo health policy zone world answer control
+// Any bytes as a query, over a world with every kind of node, delegations, wildcards, DNAMEs and loops. What
+// comes is checked with libknot. The first byte picks transport, limit, settings, client and the random bits.
+#include <assert.h>
+#include <libknot/libknot.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "steerd/answer/answer.h"
+#include "steerd/base/hash.h"
+#include "steerd/control/linker.h"
+#include "steerd/rr/zonefile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+// Of the leak sanitizer, where the program has it.
+void __lsan_disable(void) __attribute__((weak));
+void __lsan_enable(void) __attribute__((weak));
+
+#define CHECK(condition) ((condition) ? (void)0 : abort())
+
+// ---- the world -----------------------------------------------------------------------------------
+
+static const char document_text[] =
+    "checks: {web: {type: tcp, port: 80}}\n"
+    "endpoints:\n"
+    "  a: {ipv4: 192.0.2.1, ipv6: '2001:db8::1', hostname: a.s., check: web}\n"
+    "  b: {ipv4: 192.0.2.2, ipv6: '2001:db8::2', hostname: b.s., ttl_cap: 5s}\n"
+    "  c: {ipv4: 192.0.2.3, hostname: w.z.}\n"
+    "  d: {ipv6: '2001:db8::4'}\n"
+    "pools:\n"
+    "  one: {endpoints: {a: 1, b: 2, c: 3}}\n"
+    "  two: {endpoints: {a: 1, b: 2, c: 3, d: 4}, pick: 2}\n"
+    "  all: {endpoints: {a: 1, b: 1, c: 1, d: 1}, pick: all}\n"
+    "policies:\n"
+    "  spread: {weighted: [{weight: 1, to: {pool: one}}, {weight: 2, to: {endpoint: d}}]}\n"
+    "zones:\n"
+    "- zone: s\n"
+    "  records:\n"
+    "    '@': {steer: {pool: one}, ttl: 30}\n"
+    "    g: {allow_negative: true, steer: {geo: {rules: [{match: [EU-DE], to: {endpoint: a}, fence: true},\n"
+    "         {match: [EU, AF], to: {pool: two}}, {match: [NA], to: {use: spread}}]}}}\n"
+    "    f: {steer: {failover: [{endpoint: a}, {pool: all}], trickle: 5%}}\n"
+    "    p: {steer: {pool: all}}\n"
+    "    x: {steer: {answer: {A: [192.0.2.7, 192.0.2.8], AAAA: ['2001:db8::7']}}}\n"
+    "    4: {steer: {endpoint: c}, allow_negative: true, TXT: [t], MX: ['1 g']}\n"
+    "    n: {kind: cname, steer: {weighted: [{weight: 1, to: {endpoint: a}}, {weight: 1, to: {endpoint: c}}]}}\n"
+    "    '*': {kind: cname, steer: {geo: {rules: [{match: [EU], to: {endpoint: b}}], default: {endpoint: c}}}}\n"
+    "    '*.w': {steer: {use: spread}, TXT: [t]}\n"
+    "    l: {CNAME: g}\n";
+
+static const char zone_text[] =
+    "@ 900 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\n@ MX 5 mx\nns A 192.0.2.53\nns AAAA 2001:db8::53\n"
+    "mx A 192.0.2.25\nmx A 192.0.2.26\nw A 192.0.2.80\nw TXT \"t\" \"u\"\na.b.c A 192.0.2.1\n"
+    "m MX 10 mx\nm MX 20 mx\nm MX 30 x.d\nv SRV 1 2 3 mx\nh HTTPS 1 . alpn=h2\nh A 192.0.2.90\n"
+    "*.h SVCB 1 . alpn=h2\n*.h AAAA 2001:db8::90\nq NAPTR 1 1 \"s\" \"x\" \"\" mx\n"
+    "n CNAME w\n1 CNAME 2\n2 CNAME 3\n3 CNAME 1\ne CNAME e\no CNAME n.o.\nk CNAME x.k\n*.k CNAME y.k\n"
+    "y.k CNAME s.\nj CNAME l.s.\ni CNAME q.s.\nu CNAME x.t\n*.y TXT \"wild\"\nsub.*.y A 192.0.2.4\n*.r CNAME q.*.r\n"
+    "t NS ns.t\nt NS ns.tt\nt NS ns.s.\nt DS 1 8 2 0000\nns.t A 192.0.2.60\ntt NS ns.tt\nns.tt A 192.0.2.61\n"
+    "child NS ns.child\nchild DS 1 8 2 0001\nns.child A 192.0.2.62\n"
+    "d DNAME w\nx.d A 192.0.2.63\nx.w A 192.0.2.64\ng DNAME g.g\nz DNAME child\n"
+    "aa CNAME q.bb\nbb DNAME cc\nq.cc CNAME p.bb\np.cc A 192.0.2.65\n"
+    "l DNAME aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg.w\n"
+    "raw TYPE65280 \\# 4 01020304\nraw TYPE65281 \\# 0\nsig CNAME w\nsig RRSIG A 8 2 60 20300101000000 20200101000000 1 z. c2ln\n";
+
+static const char child_text[] =
+    "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.62\n@ A 192.0.2.71\nu CNAME u.z.\n";
+
+static struct steer_linker *linker;
+
+static void must(enum steer_err err, const struct steer_diag *diag)
+{
+    char text[1400];
+    if (err == STEER_OK)
+        return;
+    fprintf(stderr, "fuzz_answer: %s\n", steer_diag_format(diag, text, sizeof text));
+    abort();
+}
+
+static int add_record(void *ctx, const struct steer_rr *rr)
+{
+    struct steer_diag diag = {0};
+    must(steer_zone_add(ctx, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL, &diag), &diag);
+    return 0;
+}
+
+static void put_zone(struct steer_link *link, const char *origin_text, const char *text)
+{
+    struct steer_name origin;
+    struct steer_diag diag = {0};
+    must(steer_name_parse(origin_text, NULL, &origin, &diag), &diag);
+    struct steer_zone_edit *edit = steer_zone_build(&origin);
+    must(steer_zonefile_read(text, strlen(text), origin_text, &origin, 300, NULL, add_record, edit, &diag), &diag);
+    must(steer_link_replace_zone(link, &origin, edit, &diag), &diag);
+}
+
+// RRsets that do not fit into small messages, and delegations whose glue does not.
+static void put_large(struct steer_link *link)
+{
+    struct steer_buf text = {0};
+    steer_buf_puts(&text, "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.62\n");
+    for (unsigned i = 0; i < 60; i++)
+        steer_buf_printf(&text, "a A 192.0.2.%u\nm MX %u x%u\nx%u AAAA 2001:db8::%x\nt NS n%u.t\nn%u.t A 192.0.2.%u\n", i,
+                         i, i, i, i, i, i, i);
+    for (unsigned i = 0; i < 1200; i++)
+        steer_buf_printf(&text, "n NS h%u.abcdefghijklmnopqrstuvwxyz.e%u\n", i, i);
+    put_zone(link, "l.", text.data);
+    steer_buf_fini(&text);
+}
+
+static void put_document(struct steer_link *link)
+{
+    struct steer_document *document;
+    struct steer_link_summary summary = {0};
+    const struct steer_link_documents_options options = {0};
+    struct steer_diag diag = {0};
+    must(steer_document_parse(document_text, strlen(document_text), "fuzz", "fuzz.yaml", &document, &diag), &diag);
+    must(steer_link_documents(link, &document, 1, &options, &summary, &diag), &diag);
+    steer_link_summary_fini(&summary);
+    steer_document_destroy(document);
+}
+
+static void build(void)
+{
+    char path[4096];
+    const char *paths[] = {path};
+    struct steer_geo *geo;
+    struct steer_diag diag = {0};
+    const char *slash = strrchr(__FILE__, '/');
+    CHECK(slash);
+    snprintf(path, sizeof path, "%.*s/../../geodata/country.mmdb", (int)(slash - __FILE__), __FILE__);
+    must(steer_geo_open(paths, 1, NULL, &geo, &diag), &diag);
+    must(steer_linker_create(geo, steer_vitals_create(), &linker, &diag), &diag);
+    steer_geo_unref(geo);
+    struct steer_link *link = steer_link_begin(linker);
+    put_zone(link, "z.", zone_text);
+    put_zone(link, "child.z.", child_text);
+    put_large(link);
+    put_document(link);
+    must(steer_link_prepare(link, 1, &diag), &diag);
+    steer_link_commit(link);
+}
+
+// ---- what must hold ------------------------------------------------------------------------------
+
+static void check_no_record_twice(const knot_pkt_t *pkt)
+{
+    for (uint16_t i = 0; i < pkt->rrset_count && i < 80; i++)
+        for (uint16_t k = 0; k < i; k++)
+            CHECK(!knot_rrset_equal(&pkt->rr[i], &pkt->rr[k], true));
+}
+
+// The options of the response: only ours, each once; ECS as it was sent.
+static void check_opt(const knot_pkt_t *pkt, const struct steer_query *q, const struct steer_facts *facts)
+{
+    CHECK(q->edns.present == (pkt->opt_rr != NULL));
+    if (!pkt->opt_rr)
+        return;
+    CHECK(knot_edns_get_payload(pkt->opt_rr) == STEER_UDP_SIZE && knot_edns_get_version(pkt->opt_rr) == 0);
+    CHECK(knot_edns_do(pkt->opt_rr) == q->edns.dnssec_ok);
+    CHECK((knot_edns_get_option(pkt->opt_rr, STEER_EDNS_NSID, NULL) == NULL) | q->edns.has_nsid);
+    const uint8_t *option = knot_edns_get_option(pkt->opt_rr, STEER_EDNS_ECS, NULL);
+    CHECK(q->edns.has_ecs == (option != NULL));
+    if (!option)
+        return;
+    const size_t octets = (q->edns.ecs.source + 7u) / 8;
+    const uint8_t *p = knot_edns_opt_get_data((uint8_t *)(uintptr_t)option);
+    CHECK(knot_edns_opt_get_length(option) == 4 + octets);
+    CHECK(p[0] == 0 && p[1] == q->edns.ecs.wire_family && p[2] == q->edns.ecs.source);
+    CHECK(p[3] <= (p[1] == STEER_V6 ? 128 : 32) && (p[3] == 0 || (p[2] && facts->steered)));
+    CHECK(memcmp(p + 4, q->edns.ecs.addr.octets, octets) == 0);
+}
+
+static void check_response(const struct steer_query *q, const uint8_t *out, size_t len,
+                           const struct steer_facts *facts)
+{
+    struct steer_query again;
+    uint8_t *copy = malloc(len);
+    CHECK(copy);
+    memcpy(copy, out, len);
+    knot_pkt_t *pkt = knot_pkt_new(copy, (uint16_t)len, NULL);
+    CHECK(pkt && knot_pkt_parse(pkt, 0) == KNOT_EOK);
+    CHECK((out[0] << 8 | out[1]) == q->id && out[2] & 0x80 && (out[2] >> 3 & 15) == q->opcode);
+    CHECK((out[2] & 1) == (q->flags >> 8 & 1) && !(out[3] & 0xe0)); // RD; no RA, Z, AD
+    CHECK(knot_pkt_ext_rcode(pkt) == facts->rcode);
+    CHECK(out[5] == q->has_question);
+    CHECK(!q->has_question || memcmp(out + 12, q->question, q->question_len) == 0);
+    CHECK((out[2] >> 1 & 1) == facts->truncated);
+    CHECK(!facts->truncated || (out[6] | out[7] | out[8] | out[9] | out[10]) == 0);
+    CHECK(facts->kind != STEER_FACT_POSITIVE || facts->truncated || out[6] | out[7]);
+    CHECK(facts->kind != STEER_FACT_NXDOMAIN || facts->rcode == STEER_RCODE_NXDOMAIN);
+    check_opt(pkt, q, facts);
+    check_no_record_twice(pkt);
+    CHECK(steer_query_parse(out, len, &again) == STEER_PARSE_DROP); // no reply to a reply
+    knot_pkt_free(pkt);
+    free(copy);
+}
+
+static size_t limit_of(const struct steer_query *q, bool stream, size_t cap)
+{
+    if (stream)
+        return cap;
+    size_t limit = 512;
+    if (q->edns.present && q->edns.udp_size > limit)
+        limit = q->edns.udp_size < STEER_UDP_SIZE ? q->edns.udp_size : STEER_UDP_SIZE;
+    return limit < cap ? limit : cap;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const size_t caps[] = {65535, 512, 1232, 16384};
+    static const struct steer_answer_settings settings[] = {
+        {.udp_size = STEER_UDP_SIZE},
+        {.udp_size = STEER_UDP_SIZE, .nsid_len = 5, .nsid = "fra-1", .version = "steerd"},
+    };
+    static uint8_t out[65535], twin[65535];
+    if (!linker) {
+        // The world lives until the end, and its tagged pointers look like leaks.
+        if (__lsan_disable)
+            __lsan_disable();
+        build();
+        if (__lsan_enable)
+            __lsan_enable();
+    }
+    if (!size || size > 65536)
+        return 0;
+    const uint8_t pick = *data++;
+    size--;
+    const struct steer_ask ask = {
+        .message = data,
+        .len = size,
+        .client = pick & 16 ? (struct steer_addr){STEER_V6, {0x20, 1, 0xd, 0xb8, 0, 0xde}}
+                            : (struct steer_addr){STEER_V4, {198, 51, 100, 1}},
+        .stream = pick & 1,
+        .random = steer_mix64(pick >> 5),
+    };
+    const struct steer_world *world = steer_linker_world(linker);
+    const size_t cap = caps[pick >> 1 & 3];
+    struct steer_facts facts, twin_facts;
+    struct steer_query q;
+    const size_t len = steer_answer(world, &settings[pick >> 3 & 1], &ask, out, cap, &facts);
+    const enum steer_parse_result parsed = steer_query_parse(data, size, &q);
+    CHECK((len == 0) == (parsed == STEER_PARSE_DROP));
+    CHECK(len <= (len ? limit_of(&q, ask.stream, cap) : 0));
+    CHECK(steer_answer(world, &settings[pick >> 3 & 1], &ask, twin, cap, &twin_facts) == len);
+    CHECK(memcmp(out, twin, len) == 0 && memcmp(&facts, &twin_facts, sizeof facts) == 0);
+    if (len)
+        check_response(&q, out, len, &facts);
+    return 0;
+}

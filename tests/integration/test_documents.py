@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+import os
+import unittest
+
+from support import GERMANY, ROOT, SINGAPORE, STEADY, USA, SteerdTest, geo_document
+
+HEAD = "zone: bad.test\n"
+# Text, the line and column of its error, words of the message.
+BAD = [
+    (HEAD + "records:\n  a: {steer: {pool: eux}}\n", "3:21", "pool 'eux'"),
+    (HEAD + "pools:\n  eu: {endpoints: [nobody]}\n", "3:20", "endpoint 'nobody'"),
+    (HEAD + "policies:\n  a: {failover: [{use: b}]}\n  b: {failover: [{use: a}]}\n", "", "a -> b -> a"),
+    (HEAD + "endpoints:\n  e: {ipv4: 192.0.2.256}\n", "3:13", "192.0.2.256"),
+    (HEAD + "endpoints:\n  e: {ipv4: 192.0.2.1}\nrecords:\n  a:\n    steer:\n      geo:\n        rules:\n"
+            "          - {match: [192.0.2.0/33], to: {endpoint: e}}\n", "9:22", "192.0.2.0/33"),
+    (HEAD + "endpoints:\n  e: {ipv4: 192.0.2.1}\n  e: {ipv4: 192.0.2.2}\n", "4:3", "given twice"),
+    (HEAD + "records:\n  www: {A: [192.0.2]}\n", "3:13", "192.0.2"),
+    (HEAD + "endpionts: {}\n", "2:1", "did you mean 'endpoints'"),
+    (HEAD + "records: [\n", "", "YAML"),
+    ("{\"zone\": \"bad.test\",,}", "1:21", "JSON"),
+]
+
+
+class Documents(SteerdTest):
+    def setUp(self):
+        super().setUp()
+        self.steerd.start()
+
+    def test_the_documents_of_policies_apply_and_steer(self):
+        folder = os.path.join(ROOT, "policies")
+        self.steerd.ctl("apply", "--yes", *(os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".yaml")))
+        wanted = [(GERMANY, "127.0.1.1"), (USA, "127.0.1.2"), (SINGAPORE, "127.0.1.3")]
+        for client, address in wanted:
+            with self.subTest(client=client):
+                reply = self.ask("api.example.com", "A", client)
+                self.assertEqual([address], reply.data)
+                self.assertTrue(1 <= reply.scope <= 24, reply.scope)
+        self.assertEqual(["192.0.2.80"], self.data("www.example.com"))
+
+    def test_the_same_document_again_changes_nothing(self):
+        self.apply(STEADY)
+        before = self.version()
+        code, body = self.post(STEADY)
+        self.assertEqual((200, False), (code, json.loads(body)["changed"]))
+        self.assertEqual(before, self.version())
+
+    def test_a_dry_run_says_what_would_change_and_changes_nothing(self):
+        before = self.version()
+        self.assertIn("api.geo.test", self.steerd.ctl("apply", "--dry-run", self.write("d.yaml", STEADY)).stdout)
+        self.assertEqual(before, self.version())
+        self.assertEqual(5, self.ask("api.geo.test").rcode)
+
+    def test_without_yes_and_without_a_terminal_nothing_is_applied(self):
+        done = self.steerd.ctl("apply", self.write("d.yaml", STEADY), check=False, stdin="y\n")
+        self.assertEqual(2, done.returncode)
+        self.assertEqual(5, self.ask("api.geo.test").rcode)
+
+    def test_each_bad_document_is_one_error_with_its_place_and_changes_nothing(self):
+        self.apply(STEADY)
+        before = self.version()
+        for text, place, words in BAD:
+            with self.subTest(text=text):
+                path = self.write("bad.yaml", text)
+                done = self.steerd.ctl("apply", "--yes", path, check=False)
+                self.assertEqual(1, done.returncode, done.stdout)
+                self.assertTrue(done.stderr.startswith(f"error: {path}:{place}"), done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(1, done.stderr.count("error:"), done.stderr)
+        self.assertEqual(before, self.version())
+        self.assertEqual(["127.0.1.101"], self.german())
+
+    def test_of_several_documents_all_apply_or_none(self):
+        before = self.version()
+        good, bad = self.write("good.yaml", STEADY), self.write("bad.yaml", BAD[0][0])
+        self.assertEqual(1, self.steerd.ctl("apply", "--yes", good, bad, check=False).returncode)
+        self.assertEqual(before, self.version())
+        self.assertEqual(5, self.ask("api.geo.test").rcode)
+
+    def test_ten_megabytes_of_nonsense_are_refused(self):
+        before = self.version()
+        for name, text in (("deep", "[" * (10 << 20)), ("flat", "a: &a [b, c]\n" * (1 << 20)),
+                           ("noise", os.urandom(5 << 20).hex())):
+            with self.subTest(name=name):
+                done = self.steerd.ctl("apply", "--yes", self.write(name + ".yaml", text), check=False)
+                self.assertEqual(1, done.returncode)
+                self.assertRegex(done.stderr, rf"\Aerror: \S+/{name}\.yaml:\d+:\d+: ")
+                self.assertLess(len(done.stderr), 2000)
+        self.assertEqual(before, self.version())
+        self.assertEqual(5, self.ask("x.geo.test").rcode)
+
+    def test_octets_that_are_not_text_are_refused(self):
+        done = self.steerd.ctl("apply", "--yes", self.write("raw.yaml", bytes(range(256)) * 64), check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("raw.yaml", done.stderr)
+
+    def test_a_document_of_another_name_needs_take_over(self):
+        self.apply(STEADY)
+        code, body = self.post(geo_document(2, "1h"), "other.yaml")
+        self.assertIn(code, (409, 422), body)
+        self.assertIn("test.yaml", body)
+        code, body = self.post(geo_document(2, "1h"), "other.yaml", take_over=True)
+        self.assertEqual(200, code, body)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The stage: what the daemon's control thread has, without a store, a prober or a clock of its own.
+#ifndef STEERD_SCENARIO_STAGE_H
+#define STEERD_SCENARIO_STAGE_H
+
+#include "script.h"
+#include "steerd/control/linker.h"
+
+enum { GEO_FILES_MAX = 8 };
+
+struct stage {
+    struct script *script;
+    struct steer_vitals *vitals;
+    struct steer_linker *linker;
+    char *geo_files[GEO_FILES_MAX];
+    size_t geo_count;
+    uint64_t now_unix_s;
+};
+
+void stage_init(struct stage *stage, struct script *script);
+void stage_fini(struct stage *stage);
+
+// The directives; each is handed its line and takes its details (README.md).
+void stage_geo(struct stage *stage, const struct line *line);
+void stage_document(struct stage *stage, const struct line *line);
+void stage_zonefile(struct stage *stage, const struct line *line);
+void stage_delete_zone(struct stage *stage, const struct line *line);
+void stage_refuse(struct stage *stage, const struct line *line);
+void stage_probe(struct stage *stage, const struct line *line);
+void stage_advance(struct stage *stage, const struct line *line);
+void stage_override(struct stage *stage, const struct line *line);
+void stage_clear(struct stage *stage, const struct line *line);
+void stage_state(struct stage *stage, const struct line *line);
+void stage_restart(struct stage *stage, const struct line *line);
+
+#endif
