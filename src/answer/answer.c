@@ -116,8 +116,8 @@ static size_t finish(struct response *r, const struct steer_answer_settings *set
     if (q->edns.present)
         write_opt(r, settings);
     uint16_t copied = q->flags & (STEER_FLAG_RD | STEER_FLAG_CD);
-    uint16_t flags = (uint16_t)(STEER_FLAG_QR | (q->opcode << 11) | r->flags | copied |
-                                (r->rcode & 15));
+    uint16_t flags =
+        (uint16_t)(STEER_FLAG_QR | (q->opcode << 11) | r->flags | copied | (r->rcode & 15));
     steer_write_u16_at(w, 2, flags);
     steer_write_u16_at(w, 4, q->has_question);
     steer_write_u16_at(w, 6, r->answers);
@@ -217,9 +217,10 @@ static void answer_question(struct response *r, const struct steer_answer_settin
         resolve(r, p->zone, p->zone_labels);
 }
 
-size_t steer_answer_render(const struct steer_world *world, const struct steer_answer_settings *settings,
-                           const struct steer_ask *ask, const struct steer_prepared *p, uint8_t *out,
-                           size_t cap, struct steer_facts *facts)
+size_t steer_answer_render(const struct steer_world *world,
+                           const struct steer_answer_settings *settings,
+                           const struct steer_ask *ask, const struct steer_prepared *p,
+                           uint8_t *out, size_t cap, struct steer_facts *facts)
 {
     const struct steer_query *q = &p->query;
     memset(facts, 0, sizeof *facts);
@@ -248,7 +249,8 @@ size_t steer_answer_render(const struct steer_world *world, const struct steer_a
 }
 
 size_t steer_answer(const struct steer_world *world, const struct steer_answer_settings *settings,
-                    const struct steer_ask *ask, uint8_t *out, size_t cap, struct steer_facts *facts)
+                    const struct steer_ask *ask, uint8_t *out, size_t cap,
+                    struct steer_facts *facts)
 {
     struct steer_prepared p;
     steer_answer_prepare(world, ask, &p);

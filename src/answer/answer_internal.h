@@ -24,7 +24,7 @@ struct response {
     uint16_t flags;
     uint16_t rcode;
     uint16_t answers, authority, additional;
-    bool knows_question;  // the writer may compress against the question's name
+    bool knows_question; // the writer may compress against the question's name
     bool truncated;
     uint8_t scope;
     int ede;

@@ -166,8 +166,8 @@ static void patch_ttls(uint8_t *rrs, size_t len, size_t stride, uint32_t ttl_s)
 }
 
 // Stored RRs as they are (the owner is the question's name), beginning with the one at `turn`.
-static void copy_rrs(struct response *r, const uint8_t *rrs, size_t len, size_t stride, unsigned first,
-                     uint32_t ttl_s)
+static void copy_rrs(struct response *r, const uint8_t *rrs, size_t len, size_t stride,
+                     unsigned first, uint32_t ttl_s)
 {
     struct steer_writer *w = &r->w;
     size_t turn = first ? offset_of(rrs, stride, first) : 0;

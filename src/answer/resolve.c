@@ -32,15 +32,15 @@ static struct owner owner_of(const struct subject *s)
 
 static const struct steer_zone_node *node_at(const struct subject *s, unsigned labels)
 {
-    return steer_zone_find(s->zone, s->hashes->hash[labels], s->name->octets + s->hashes->at[labels]);
+    return steer_zone_find(s->zone, s->hashes->hash[labels],
+                           s->name->octets + s->hashes->at[labels]);
 }
 
 const struct steer_zone *zone_for(const struct steer_world *world, const struct steer_name *name,
                                   const struct steer_name_hashes *hashes, uint16_t qtype,
                                   unsigned *labels)
 {
-    const struct steer_zone *zone =
-        steer_world_zone_of(world, name, hashes, name->labels, labels);
+    const struct steer_zone *zone = steer_world_zone_of(world, name, hashes, name->labels, labels);
     if (!zone || qtype != STEER_TYPE_DS || *labels != name->labels || *labels == 0)
         return zone;
     // DS at an apex belongs to the parent, where that is served too (RFC 4035 3.1.4.1).
@@ -101,7 +101,8 @@ static enum lookup walk_up(const struct subject *s, const struct steer_zone_node
 }
 
 // LOOKUP_NODE also for a wildcard that covers the name.
-static enum lookup look_up(const struct subject *s, uint16_t qtype, const struct steer_zone_node **node)
+static enum lookup look_up(const struct subject *s, uint16_t qtype,
+                           const struct steer_zone_node **node)
 {
     enum lookup found = s->zone->special_count ? walk_down(s, qtype, node) : walk_up(s, node);
     if (found != LOOKUP_NXDOMAIN)
@@ -137,7 +138,8 @@ static void end_negative(struct response *r, const struct subject *s, uint16_t r
 // ---- additional data -----------------------------------------------------------------------------
 
 // A and AAAA of a node, static ones only (RFC 7871 7.3.1). False when something did not fit.
-static bool add_addresses(struct response *r, struct owner owner, const struct steer_zone_node *node)
+static bool add_addresses(struct response *r, struct owner owner,
+                          const struct steer_zone_node *node)
 {
     static const uint16_t types[] = {STEER_TYPE_A, STEER_TYPE_AAAA};
     bool fits = true;
@@ -182,7 +184,8 @@ static bool is_new(struct targets *targets, uint64_t hash)
 
 // Addresses of one target in the zone; those of the owner stand at `owner_node`, maybe a wildcard.
 static bool add_target(struct response *r, const struct subject *s, struct targets *targets,
-                       const struct steer_zone_node *owner_node, const uint8_t *target, bool is_owner)
+                       const struct steer_zone_node *owner_node, const uint8_t *target,
+                       bool is_owner)
 {
     struct steer_name name;
     struct steer_name_hashes hashes;
@@ -268,7 +271,8 @@ static int type_index(const struct steer_program *program, uint16_t qtype)
 }
 
 // Class, cell, draw, copy. False when there is nothing to give for the type.
-static bool give_steered(struct response *r, const struct subject *s, uint32_t program_id, uint16_t type)
+static bool give_steered(struct response *r, const struct subject *s, uint32_t program_id,
+                         uint16_t type)
 {
     const struct steer_program *program = steer_world_program(r->world, program_id);
     int index = program ? type_index(program, type) : -1;
@@ -311,7 +315,8 @@ static bool give_static(struct response *r, const struct subject *s,
 
 // ANY gets one RRset (RFC 8482 4.1): a static one where there is one, since it needs no client. Of a
 // steered address that is A, or AAAA where there is no A to give.
-static bool give_any(struct response *r, const struct subject *s, const struct steer_zone_node *node)
+static bool give_any(struct response *r, const struct subject *s,
+                     const struct steer_zone_node *node)
 {
     for (unsigned i = 0; i < node->rrset_count; i++)
         if (!steer_rrset_is_steered(&node->rrsets[i]))
@@ -326,8 +331,8 @@ static bool give_any(struct response *r, const struct subject *s, const struct s
     return false;
 }
 
-static bool give_type(struct response *r, const struct subject *s, const struct steer_zone_node *node,
-                      uint16_t qtype)
+static bool give_type(struct response *r, const struct subject *s,
+                      const struct steer_zone_node *node, uint16_t qtype)
 {
     if (qtype == STEER_TYPE_ANY)
         return give_any(r, s, node);
@@ -367,8 +372,9 @@ static bool follow(struct response *r, struct chain *chain, struct subject *s,
     return s->zone != NULL; // a target outside all zones ends the chain (the resolver goes on)
 }
 
-static bool give_cname(struct response *r, const struct subject *s, const struct steer_zone_node *node,
-                       const struct steer_rrset *set, struct steer_name *target)
+static bool give_cname(struct response *r, const struct subject *s,
+                       const struct steer_zone_node *node, const struct steer_rrset *set,
+                       struct steer_name *target)
 {
     struct steer_rr_view rr;
     size_t at = 0;
@@ -404,7 +410,8 @@ static bool give_dname(struct response *r, struct chain *chain, const struct sub
     }
     if (!steer_rrset_next(node, set, &at, &rr))
         return false;
-    if (!steer_name_join(s->name->octets, (size_t)(s->name->len - node->owner_len), rr.rdata, target)) {
+    if (!steer_name_join(s->name->octets, (size_t)(s->name->len - node->owner_len), rr.rdata,
+                         target)) {
         r->rcode = STEER_RCODE_YXDOMAIN;
         return false;
     }

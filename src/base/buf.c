@@ -105,7 +105,8 @@ enum steer_err steer_buf_read_file(struct steer_buf *buf, const char *path, size
             break;
         buf->len += (size_t)n;
         if (buf->len - start > max_bytes) {
-            err = steer_diag_set(diag, STEER_ELIMIT, "%s is larger than %zu bytes", path, max_bytes);
+            err =
+                steer_diag_set(diag, STEER_ELIMIT, "%s is larger than %zu bytes", path, max_bytes);
             break;
         }
     }

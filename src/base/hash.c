@@ -34,7 +34,8 @@ uint64_t steer_hash_string(const char *text)
 void steer_rng_init(struct steer_rng *rng, uint64_t seed)
 {
     for (int i = 0; i < 4; i++) {
-        seed += 0x9e3779b97f4a7c15ULL; // splitmix64 (Steele, Lea, Flood 2014), as xoshiro's authors advise
+        seed +=
+            0x9e3779b97f4a7c15ULL; // splitmix64 (Steele, Lea, Flood 2014), as xoshiro's authors advise
         rng->s[i] = steer_mix64(seed);
     }
 }

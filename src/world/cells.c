@@ -50,7 +50,7 @@ struct dependency {
     struct use {
         uint32_t cell;
         uint32_t slot; // in the cell's own list
-    } *uses;
+    } * uses;
     size_t count, cap;
 };
 
@@ -64,7 +64,7 @@ struct cell {
     struct held {
         uint32_t dependency;
         uint32_t slot; // in the dependency's list
-    } *held;
+    } * held;
     size_t held_count, held_cap;
 };
 
@@ -173,7 +173,8 @@ static enum steer_err number_of(struct steer_cells *c, const struct steer_object
 }
 
 // Writes the slot's bytes (struct steer_answer_slot, RRs, endpoint numbers) into scratch.
-static enum steer_err render_slot(struct steer_cells *c, const struct steer_outcome *outcome, uint16_t type)
+static enum steer_err render_slot(struct steer_cells *c, const struct steer_outcome *outcome,
+                                  uint16_t type)
 {
     struct steer_buf rrs = {0};
     struct steer_answer_slot slot = {0};
@@ -185,7 +186,8 @@ static enum steer_err render_slot(struct steer_cells *c, const struct steer_outc
     size_t each = slot.count ? rrs.len / slot.count : 0;
     bool alike = slot.count && each * slot.count == rrs.len;
     for (size_t at = 0; alike && at < rrs.len; at += each)
-        alike = ((size_t)((uint8_t)rrs.data[at + 10] << 8 | (uint8_t)rrs.data[at + 11])) + 12 == each;
+        alike =
+            ((size_t)((uint8_t)rrs.data[at + 10] << 8 | (uint8_t)rrs.data[at + 11])) + 12 == each;
     slot.stride = alike ? (uint32_t)each : 0;
     steer_buf_clear(&c->scratch);
     steer_buf_add(&c->scratch, &slot, offsetof(struct steer_answer_slot, rrs));
@@ -338,8 +340,8 @@ static enum steer_err evaluate(struct steer_cells *c, uint32_t index, const stru
     struct steer_distribution d;
     steer_decide(cell->residual, view, cell->type, &d, NULL);
     c->evaluations++;
-    uint32_t flags = (d.served_all ? STEER_LIST_SERVED_ALL : 0u) |
-                     (d.exhausted ? STEER_LIST_EXHAUSTED : 0u);
+    uint32_t flags =
+        (d.served_all ? STEER_LIST_SERVED_ALL : 0u) | (d.exhausted ? STEER_LIST_EXHAUSTED : 0u);
     struct steer_list_entry *entries = steer_calloc(d.count, sizeof *entries);
     uint32_t count;
     enum steer_err err = list_entries(c, &d, cell->type, entries, &count);
@@ -487,8 +489,8 @@ enum steer_err steer_cells_acquire(struct steer_cells *c, struct steer_residual 
     if (err != STEER_OK)
         return err;
     c->cells = steer_grow(c->cells, &c->cells_cap, (size_t)index + 1, sizeof *c->cells);
-    c->cells[index] = (struct cell){.residual = steer_residual_ref(residual), .uses = 1,
-                                    .next = *bucket, .type = type};
+    c->cells[index] = (struct cell){
+        .residual = steer_residual_ref(residual), .uses = 1, .next = *bucket, .type = type};
     *bucket = index;
     c->cell_count++;
     // Nobody reads the cell yet: its first value needs no order.
@@ -509,8 +511,7 @@ void steer_cells_release(struct steer_cells *c, uint32_t index)
     struct cell *cell = &c->cells[index];
     if (--cell->uses)
         return;
-    uint32_t *at =
-        &c->cell_table[cell_hash(cell->residual, cell->type) & (c->cell_table_cap - 1)];
+    uint32_t *at = &c->cell_table[cell_hash(cell->residual, cell->type) & (c->cell_table_cap - 1)];
     while (*at != index)
         at = &c->cells[*at].next;
     *at = cell->next;
@@ -530,7 +531,8 @@ static uint32_t refresh_cell(struct steer_cells *c, uint32_t index, const struct
     bool changed = false;
     enum steer_err err = evaluate(c, index, view, &changed);
     if (err != STEER_OK)
-        steer_log(STEER_LOG_ERROR, "world", "a cell keeps its last answers: %s", steer_err_text(err));
+        steer_log(STEER_LOG_ERROR, "world", "a cell keeps its last answers: %s",
+                  steer_err_text(err));
     return changed;
 }
 
@@ -621,9 +623,10 @@ enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx,
         steer_slab_take(&c->tables.list_lines, &zero) != STEER_OK ||
         steer_slab_take(&c->tables.answer_lines, &zero) != STEER_OK) {
         steer_cells_destroy(c);
-        return steer_diag_set(diag, STEER_EIO,
-                              "cannot reserve 2.3 GB of address space for the steering tables; is a "
-                              "limit on address space (ulimit -v) set?");
+        return steer_diag_set(
+            diag, STEER_EIO,
+            "cannot reserve 2.3 GB of address space for the steering tables; is a "
+            "limit on address space (ulimit -v) set?");
     }
     memset(list_at(c, 0), 0, STEER_LINE_BYTES);
     *cells = c;

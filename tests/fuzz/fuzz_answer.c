@@ -38,35 +38,43 @@ static const char document_text[] =
     "- zone: s\n"
     "  records:\n"
     "    '@': {steer: {pool: one}, ttl: 30}\n"
-    "    g: {allow_negative: true, steer: {geo: {rules: [{match: [EU-DE], to: {endpoint: a}, fence: true},\n"
+    "    g: {allow_negative: true, steer: {geo: {rules: [{match: [EU-DE], to: {endpoint: a}, "
+    "fence: true},\n"
     "         {match: [EU, AF], to: {pool: two}}, {match: [NA], to: {use: spread}}]}}}\n"
     "    f: {steer: {failover: [{endpoint: a}, {pool: all}], trickle: 5%}}\n"
     "    p: {steer: {pool: all}}\n"
     "    x: {steer: {answer: {A: [192.0.2.7, 192.0.2.8], AAAA: ['2001:db8::7']}}}\n"
     "    4: {steer: {endpoint: c}, allow_negative: true, TXT: [t], MX: ['1 g']}\n"
-    "    n: {kind: cname, steer: {weighted: [{weight: 1, to: {endpoint: a}}, {weight: 1, to: {endpoint: c}}]}}\n"
-    "    '*': {kind: cname, steer: {geo: {rules: [{match: [EU], to: {endpoint: b}}], default: {endpoint: c}}}}\n"
+    "    n: {kind: cname, steer: {weighted: [{weight: 1, to: {endpoint: a}}, {weight: 1, to: "
+    "{endpoint: c}}]}}\n"
+    "    '*': {kind: cname, steer: {geo: {rules: [{match: [EU], to: {endpoint: b}}], default: "
+    "{endpoint: c}}}}\n"
     "    '*.w': {steer: {use: spread}, TXT: [t]}\n"
     "    l: {CNAME: g}\n";
 
 static const char zone_text[] =
-    "@ 900 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\n@ MX 5 mx\nns A 192.0.2.53\nns AAAA 2001:db8::53\n"
+    "@ 900 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\n@ MX 5 mx\nns A 192.0.2.53\nns AAAA "
+    "2001:db8::53\n"
     "mx A 192.0.2.25\nmx A 192.0.2.26\nw A 192.0.2.80\nw TXT \"t\" \"u\"\na.b.c A 192.0.2.1\n"
     "m MX 10 mx\nm MX 20 mx\nm MX 30 x.d\nv SRV 1 2 3 mx\nh HTTPS 1 . alpn=h2\nh A 192.0.2.90\n"
     "*.h SVCB 1 . alpn=h2\n*.h AAAA 2001:db8::90\nq NAPTR 1 1 \"s\" \"x\" \"\" mx\n"
-    "n CNAME w\n1 CNAME 2\n2 CNAME 3\n3 CNAME 1\ne CNAME e\no CNAME n.o.\nk CNAME x.k\n*.k CNAME y.k\n"
-    "y.k CNAME s.\nj CNAME l.s.\ni CNAME q.s.\nu CNAME x.t\n*.y TXT \"wild\"\nsub.*.y A 192.0.2.4\n*.r CNAME q.*.r\n"
-    "t NS ns.t\nt NS ns.tt\nt NS ns.s.\nt DS 1 8 2 0000\nns.t A 192.0.2.60\ntt NS ns.tt\nns.tt A 192.0.2.61\n"
+    "n CNAME w\n1 CNAME 2\n2 CNAME 3\n3 CNAME 1\ne CNAME e\no CNAME n.o.\nk CNAME x.k\n*.k CNAME "
+    "y.k\n"
+    "y.k CNAME s.\nj CNAME l.s.\ni CNAME q.s.\nu CNAME x.t\n*.y TXT \"wild\"\nsub.*.y A "
+    "192.0.2.4\n*.r CNAME q.*.r\n"
+    "t NS ns.t\nt NS ns.tt\nt NS ns.s.\nt DS 1 8 2 0000\nns.t A 192.0.2.60\ntt NS ns.tt\nns.tt A "
+    "192.0.2.61\n"
     "child NS ns.child\nchild DS 1 8 2 0001\nns.child A 192.0.2.62\n"
     "d DNAME w\nx.d A 192.0.2.63\nx.w A 192.0.2.64\ng DNAME g.g\nz DNAME child\n"
     "aa CNAME q.bb\nbb DNAME cc\nq.cc CNAME p.bb\np.cc A 192.0.2.65\n"
     "l DNAME aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
     "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
     "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg.w\n"
-    "raw TYPE65280 \\# 4 01020304\nraw TYPE65281 \\# 0\nsig CNAME w\nsig RRSIG A 8 2 60 20300101000000 20200101000000 1 z. c2ln\n";
+    "raw TYPE65280 \\# 4 01020304\nraw TYPE65281 \\# 0\nsig CNAME w\nsig RRSIG A 8 2 60 "
+    "20300101000000 20200101000000 1 z. c2ln\n";
 
-static const char child_text[] =
-    "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.62\n@ A 192.0.2.71\nu CNAME u.z.\n";
+static const char child_text[] = "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A "
+                                 "192.0.2.62\n@ A 192.0.2.71\nu CNAME u.z.\n";
 
 static struct steer_linker *linker;
 
@@ -82,7 +90,8 @@ static void must(enum steer_err err, const struct steer_diag *diag)
 static int add_record(void *ctx, const struct steer_rr *rr)
 {
     struct steer_diag diag = {0};
-    must(steer_zone_add(ctx, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL, &diag), &diag);
+    must(steer_zone_add(ctx, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL, &diag),
+         &diag);
     return 0;
 }
 
@@ -92,7 +101,9 @@ static void put_zone(struct steer_link *link, const char *origin_text, const cha
     struct steer_diag diag = {0};
     must(steer_name_parse(origin_text, NULL, &origin, &diag), &diag);
     struct steer_zone_edit *edit = steer_zone_build(&origin);
-    must(steer_zonefile_read(text, strlen(text), origin_text, &origin, 300, NULL, add_record, edit, &diag), &diag);
+    must(steer_zonefile_read(text, strlen(text), origin_text, &origin, 300, NULL, add_record, edit,
+                             &diag),
+         &diag);
     must(steer_link_replace_zone(link, &origin, edit, &diag), &diag);
 }
 
@@ -102,8 +113,10 @@ static void put_large(struct steer_link *link)
     struct steer_buf text = {0};
     steer_buf_puts(&text, "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.62\n");
     for (unsigned i = 0; i < 60; i++)
-        steer_buf_printf(&text, "a A 192.0.2.%u\nm MX %u x%u\nx%u AAAA 2001:db8::%x\nt NS n%u.t\nn%u.t A 192.0.2.%u\n", i,
-                         i, i, i, i, i, i, i);
+        steer_buf_printf(
+            &text,
+            "a A 192.0.2.%u\nm MX %u x%u\nx%u AAAA 2001:db8::%x\nt NS n%u.t\nn%u.t A 192.0.2.%u\n",
+            i, i, i, i, i, i, i, i);
     for (unsigned i = 0; i < 1200; i++)
         steer_buf_printf(&text, "n NS h%u.abcdefghijklmnopqrstuvwxyz.e%u\n", i, i);
     put_zone(link, "l.", text.data);
@@ -116,7 +129,9 @@ static void put_document(struct steer_link *link)
     struct steer_link_summary summary = {0};
     const struct steer_link_documents_options options = {0};
     struct steer_diag diag = {0};
-    must(steer_document_parse(document_text, strlen(document_text), "fuzz", "fuzz.yaml", &document, &diag), &diag);
+    must(steer_document_parse(document_text, strlen(document_text), "fuzz", "fuzz.yaml", &document,
+                              &diag),
+         &diag);
     must(steer_link_documents(link, &document, 1, &options, &summary, &diag), &diag);
     steer_link_summary_fini(&summary);
     steer_document_destroy(document);
@@ -130,7 +145,8 @@ static void build(void)
     struct steer_diag diag = {0};
     const char *slash = strrchr(__FILE__, '/');
     CHECK(slash);
-    snprintf(path, sizeof path, "%.*s/../../geodata/country.mmdb", (int)(slash - __FILE__), __FILE__);
+    snprintf(path, sizeof path, "%.*s/../../geodata/country.mmdb", (int)(slash - __FILE__),
+             __FILE__);
     must(steer_geo_open(paths, 1, NULL, &geo, &diag), &diag);
     must(steer_linker_create(geo, steer_vitals_create(), &linker, &diag), &diag);
     steer_geo_unref(geo);
@@ -153,12 +169,14 @@ static void check_no_record_twice(const knot_pkt_t *pkt)
 }
 
 // The options of the response: only ours, each once; ECS as it was sent.
-static void check_opt(const knot_pkt_t *pkt, const struct steer_query *q, const struct steer_facts *facts)
+static void check_opt(const knot_pkt_t *pkt, const struct steer_query *q,
+                      const struct steer_facts *facts)
 {
     CHECK(q->edns.present == (pkt->opt_rr != NULL));
     if (!pkt->opt_rr)
         return;
-    CHECK(knot_edns_get_payload(pkt->opt_rr) == STEER_UDP_SIZE && knot_edns_get_version(pkt->opt_rr) == 0);
+    CHECK(knot_edns_get_payload(pkt->opt_rr) == STEER_UDP_SIZE &&
+          knot_edns_get_version(pkt->opt_rr) == 0);
     CHECK(knot_edns_do(pkt->opt_rr) == q->edns.dnssec_ok);
     CHECK((knot_edns_get_option(pkt->opt_rr, STEER_EDNS_NSID, NULL) == NULL) | q->edns.has_nsid);
     const uint8_t *option = knot_edns_get_option(pkt->opt_rr, STEER_EDNS_ECS, NULL);

@@ -15,10 +15,10 @@ enum { STEER_UDP_SIZE = 1232, STEER_UDP_MIN = 512 };
 
 // What the server is configured to say.
 struct steer_answer_settings {
-    uint16_t udp_size;      // our own limit and what we advertise: 1232
+    uint16_t udp_size; // our own limit and what we advertise: 1232
     uint8_t nsid_len;
-    char nsid[64];          // id.server, hostname.bind and NSID; "" off
-    char version[64];       // version.server, version.bind; "" off
+    char nsid[64];    // id.server, hostname.bind and NSID; "" off
+    char version[64]; // version.server, version.bind; "" off
 };
 
 // What the transport knows, and what a pure function is given.
@@ -47,7 +47,7 @@ struct steer_facts {
     uint16_t rcode;
     bool steered;
     bool truncated;
-    bool ecs;            // a client subnet was used
+    bool ecs; // a client subnet was used
     uint8_t scope;
     uint16_t qtype;
     uint32_t answer_line; // steered: the outcome given (tables), else 0
@@ -68,11 +68,13 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
 // After prepare, once the others of the batch are prepared too; may be left out.
 void steer_answer_prefetch(const struct steer_prepared *p);
 // Writes the response to out (cap >= 512) and returns its length; 0: no response is due.
-size_t steer_answer_render(const struct steer_world *world, const struct steer_answer_settings *settings,
-                           const struct steer_ask *ask, const struct steer_prepared *p, uint8_t *out,
-                           size_t cap, struct steer_facts *facts);
+size_t steer_answer_render(const struct steer_world *world,
+                           const struct steer_answer_settings *settings,
+                           const struct steer_ask *ask, const struct steer_prepared *p,
+                           uint8_t *out, size_t cap, struct steer_facts *facts);
 // Both steps.
 size_t steer_answer(const struct steer_world *world, const struct steer_answer_settings *settings,
-                    const struct steer_ask *ask, uint8_t *out, size_t cap, struct steer_facts *facts);
+                    const struct steer_ask *ask, uint8_t *out, size_t cap,
+                    struct steer_facts *facts);
 
 #endif

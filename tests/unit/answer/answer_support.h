@@ -48,8 +48,8 @@ static inline struct steer_zone_edit *zone_of(const char *origin_text, const cha
     struct steer_diag diag = {0};
     const char *const texts[] = {apex, records};
     for (unsigned i = 0; i < STEER_ARRAY_LEN(texts); i++)
-        if (steer_zonefile_read(texts[i], strlen(texts[i]), origin_text, &origin, 3600, NULL, add_record, edit,
-                                &diag))
+        if (steer_zonefile_read(texts[i], strlen(texts[i]), origin_text, &origin, 3600, NULL,
+                                add_record, edit, &diag))
             fail_msg("%s line %u: %s", origin_text, diag.line, diag.message);
     return edit;
 }
@@ -77,16 +77,19 @@ static inline struct steer_world *finish_world(struct steer_world_edit *edit)
 struct question {
     const char *name;
     uint16_t type;
-    uint16_t class;    // 0: IN
-    uint16_t flags;    // the header's second word
-    uint16_t udp_size; // with 0 and no options: no OPT
-    uint16_t edns;     // DO and other flags
+    uint16_t class;      // 0: IN
+    uint16_t flags;      // the header's second word
+    uint16_t udp_size;   // with 0 and no options: no OPT
+    uint16_t edns;       // DO and other flags
     const char *options; // as hexadecimal digits; blanks are passed over
     uint8_t version;
 };
 
 // Q("www.example.com.", STEER_TYPE_A, .udp_size = 1232)
-#define Q(NAME, ...) {.name = NAME, .type = __VA_ARGS__}
+#define Q(NAME, ...)                                                                               \
+    {                                                                                              \
+        .name = NAME, .type = __VA_ARGS__                                                          \
+    }
 
 static inline size_t from_hex(const char *text, uint8_t *out)
 {
@@ -221,7 +224,8 @@ struct reply {
 };
 
 // Asks, and checks what holds of every response: the length, QR, the id, and the question as it came.
-static inline void put_question(const struct steer_world *world, const struct steer_answer_settings *settings,
+static inline void put_question(const struct steer_world *world,
+                                const struct steer_answer_settings *settings,
                                 const struct steer_ask *ask, struct reply *reply)
 {
     uint8_t *message = malloc(ask->len ? ask->len : 1); // an exact copy, for the address sanitizer
@@ -244,9 +248,9 @@ static inline void put_question(const struct steer_world *world, const struct st
     free(message);
 }
 
-static inline void ask_for(const struct steer_world *world, const struct steer_answer_settings *settings,
-                           const struct question *q, bool stream, uint64_t random,
-                           struct reply *reply)
+static inline void ask_for(const struct steer_world *world,
+                           const struct steer_answer_settings *settings, const struct question *q,
+                           bool stream, uint64_t random, struct reply *reply)
 {
     uint8_t message[1024];
     const size_t len = make_message(q, message, sizeof message);

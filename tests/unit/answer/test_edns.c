@@ -12,7 +12,9 @@ static const struct steer_answer_settings named = {
 static const char records[] =
     "ns A 192.0.2.53\n"
     "www A 192.0.2.80\n"
-    "wide TXT \"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\"\n"
+    "wide TXT "
+    "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+    "23456789\"\n"
     "cut NS ns.cut\ncut NS ns.sib\nns.cut A 192.0.2.60\nsib NS ns.sib\nns.sib A 192.0.2.61\n"
     "*.wild CNAME www\n";
 
@@ -22,10 +24,13 @@ static int build_world(void **state)
     struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
     steer_buf_puts(&text, records);
     for (unsigned i = 0; i < 90; i++) // 90 addresses of 16 octets, and names for each of them
-        steer_buf_printf(&text, "many A 198.51.100.%u\nmx MX %u m%u\nm%u A 203.0.113.%u\n", i, i, i, i, i);
+        steer_buf_printf(&text, "many A 198.51.100.%u\nmx MX %u m%u\nm%u A 203.0.113.%u\n", i, i, i,
+                         i, i);
     for (unsigned i = 0; i < 30; i++)
-        steer_buf_printf(&text, "dele NS n%u.dele\nn%u.dele A 203.0.113.%u\ndele NS q%u.sib\nq%u.sib A 192.0.2.%u\n", i,
-                         i, i, i, i, i);
+        steer_buf_printf(
+            &text,
+            "dele NS n%u.dele\nn%u.dele A 203.0.113.%u\ndele NS q%u.sib\nq%u.sib A 192.0.2.%u\n", i,
+            i, i, i, i, i);
     finish_zone(edit, zone_of("example.com.", text.data));
     *state = finish_world(edit);
     steer_buf_fini(&text);
@@ -60,18 +65,24 @@ static void edns_and_its_options_are_answered(void **state)
         const char *response;
     } rows[] = {
         {"without EDNS there is none", Q("www.example.com.", A), "NOERROR aa\n" WWW},
-        {"our own size is told", Q("www.example.com.", A, .udp_size = 4096), "NOERROR aa\n" WWW "opt 1232\n"},
-        {"DO is echoed", Q("www.example.com.", A, .udp_size = 1232, .edns = DO), "NOERROR aa\n" WWW "opt 1232 do\n"},
+        {"our own size is told", Q("www.example.com.", A, .udp_size = 4096),
+         "NOERROR aa\n" WWW "opt 1232\n"},
+        {"DO is echoed", Q("www.example.com.", A, .udp_size = 1232, .edns = DO),
+         "NOERROR aa\n" WWW "opt 1232 do\n"},
         {"other EDNS flags are not", Q("www.example.com.", A, .udp_size = 1232, .edns = 0x4001),
          "NOERROR aa\n" WWW "opt 1232\n"},
-        {"a size below 512 is taken for 512", Q("www.example.com.", A, .udp_size = 1), "NOERROR aa\n" WWW "opt 1232\n"},
-        {"unknown options are ignored", Q("www.example.com.", A, .options = "fde9 0003 010203 000b 0000"),
+        {"a size below 512 is taken for 512", Q("www.example.com.", A, .udp_size = 1),
+         "NOERROR aa\n" WWW "opt 1232\n"},
+        {"unknown options are ignored",
+         Q("www.example.com.", A, .options = "fde9 0003 010203 000b 0000"),
          "NOERROR aa\n" WWW "opt 1232\n"},
         {"a client cookie alone is no reason to do otherwise",
-         Q("www.example.com.", A, .options = "000a 0008 0102030405060708"), "NOERROR aa\n" WWW "opt 1232\n"},
+         Q("www.example.com.", A, .options = "000a 0008 0102030405060708"),
+         "NOERROR aa\n" WWW "opt 1232\n"},
         {"NSID, where it was asked for", Q("www.example.com.", A, .options = "0003 0000"),
          "NOERROR aa\n" WWW "opt 1232 3:6672612d31\n"},
-        {"BADVERS says nothing else", Q("www.example.com.", A, .udp_size = 1232, .version = 1), "BADVERS\nopt 1232\n"},
+        {"BADVERS says nothing else", Q("www.example.com.", A, .udp_size = 1232, .version = 1),
+         "BADVERS\nopt 1232\n"},
         {"BADVERS keeps DO", Q("www.example.com.", A, .udp_size = 1232, .version = 255, .edns = DO),
          "BADVERS\nopt 1232 do\n"},
         // RFC 7871: the scope of what is not steered is 0
@@ -81,26 +92,36 @@ static void edns_and_its_options_are_answered(void **state)
          "NOERROR aa\n" WWW "opt 1232 8:00010000\n"},
         {"ECS of no family", Q("www.example.com.", A, .options = "0008 0004 0000 00 00"),
          "NOERROR aa\n" WWW "opt 1232 8:00000000\n"},
-        {"ECS with a length between octets", Q("www.example.com.", A, .options = "0008 0007 0001 13 00 c00020"),
+        {"ECS with a length between octets",
+         Q("www.example.com.", A, .options = "0008 0007 0001 13 00 c00020"),
          "NOERROR aa\n" WWW "opt 1232 8:00011300c00020\n"},
         {"ECS of IPv6", Q("www.example.com.", A, .options = "0008 000b 0002 38 00 20010db8000000"),
          "NOERROR aa\n" WWW "opt 1232 8:0002380020010db8000000\n"},
-        {"ECS in negative answers", Q("no.example.com.", A, .options = "0008 0007 0001 18 00 c00002"),
-         "NXDOMAIN aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 1209600 300\n"
+        {"ECS in negative answers",
+         Q("no.example.com.", A, .options = "0008 0007 0001 18 00 c00002"),
+         "NXDOMAIN aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 "
+         "1209600 300\n"
          "opt 1232 8:00011800c00002\n"},
         {"ECS in referrals", Q("x.sib.example.com.", A, .options = "0008 0007 0001 18 00 c00002"),
-         "NOERROR\nns sib.example.com. 3600 NS ns.sib.example.com.\nar ns.sib.example.com. 3600 A 192.0.2.61\n"
+         "NOERROR\nns sib.example.com. 3600 NS ns.sib.example.com.\nar ns.sib.example.com. 3600 A "
+         "192.0.2.61\n"
          "opt 1232 8:00011800c00002\n"},
-        {"ECS of a wrong family", Q("www.example.com.", A, .options = "0008 0007 0003 18 00 c00002"), "FORMERR\nopt 1232\n"},
-        {"ECS that is too short", Q("www.example.com.", A, .options = "0008 0006 0001 18 00 c000"), "FORMERR\nopt 1232\n"},
-        {"ECS with bits beyond its length", Q("www.example.com.", A, .options = "0008 0007 0001 13 00 c00021"),
+        {"ECS of a wrong family",
+         Q("www.example.com.", A, .options = "0008 0007 0003 18 00 c00002"), "FORMERR\nopt 1232\n"},
+        {"ECS that is too short", Q("www.example.com.", A, .options = "0008 0006 0001 18 00 c000"),
          "FORMERR\nopt 1232\n"},
-        {"ECS with a scope", Q("www.example.com.", A, .options = "0008 0007 0001 18 18 c00002"), "FORMERR\nopt 1232\n"},
+        {"ECS with bits beyond its length",
+         Q("www.example.com.", A, .options = "0008 0007 0001 13 00 c00021"), "FORMERR\nopt 1232\n"},
+        {"ECS with a scope", Q("www.example.com.", A, .options = "0008 0007 0001 18 18 c00002"),
+         "FORMERR\nopt 1232\n"},
         // RFC 8914
-        {"outside all zones", Q("www.example.net.", A, .udp_size = 1232), "REFUSED\nopt 1232 15:0014\n"},
-        {"outside all zones, with a subnet", Q("www.example.net.", A, .options = "0008 0007 0001 18 00 c00002"),
+        {"outside all zones", Q("www.example.net.", A, .udp_size = 1232),
+         "REFUSED\nopt 1232 15:0014\n"},
+        {"outside all zones, with a subnet",
+         Q("www.example.net.", A, .options = "0008 0007 0001 18 00 c00002"),
          "REFUSED\nopt 1232 8:00011800c00002 15:0014\n"},
-        {"prohibited", Q("example.com.", STEER_TYPE_AXFR, .udp_size = 1232), "REFUSED\nopt 1232 15:0012\n"},
+        {"prohibited", Q("example.com.", STEER_TYPE_AXFR, .udp_size = 1232),
+         "REFUSED\nopt 1232 15:0012\n"},
     };
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++)
         check(*state, rows[i].what, &rows[i].q, &named, rows[i].response);
@@ -113,18 +134,24 @@ static void headers_of_all_sorts_are_answered(void **state)
         struct question q;
         const char *response;
     } rows[] = {
-        {"RD is copied, RA is not given", Q("www.example.com.", A, .flags = 0x0100), "NOERROR aa rd\n" WWW},
+        {"RD is copied, RA is not given", Q("www.example.com.", A, .flags = 0x0100),
+         "NOERROR aa rd\n" WWW},
         {"CD is copied", Q("www.example.com.", A, .flags = 0x0010), "NOERROR aa cd\n" WWW},
-        {"AA, TC, RA, Z, AD and an rcode in a query mean nothing", Q("www.example.com.", A, .flags = 0x06ef),
-         "NOERROR aa\n" WWW},
+        {"AA, TC, RA, Z, AD and an rcode in a query mean nothing",
+         Q("www.example.com.", A, .flags = 0x06ef), "NOERROR aa\n" WWW},
         {"NOTIFY", Q("example.com.", STEER_TYPE_SOA, .flags = 4 << 11), "NOTIMPL opcode4\n"},
-        {"UPDATE", Q("example.com.", STEER_TYPE_SOA, .flags = 5 << 11, .udp_size = 1232), "NOTIMPL opcode5\nopt 1232\n"},
-        {"an opcode that there is not", Q("example.com.", A, .flags = 15 << 11 | 0x100), "NOTIMPL opcode15 rd\n"},
-        {"case does not matter, and is kept", Q("wWw.ExAmPlE.cOm.", A), "NOERROR aa\nan www.example.com. 3600 A 192.0.2.80\n"},
+        {"UPDATE", Q("example.com.", STEER_TYPE_SOA, .flags = 5 << 11, .udp_size = 1232),
+         "NOTIMPL opcode5\nopt 1232\n"},
+        {"an opcode that there is not", Q("example.com.", A, .flags = 15 << 11 | 0x100),
+         "NOTIMPL opcode15 rd\n"},
+        {"case does not matter, and is kept", Q("wWw.ExAmPlE.cOm.", A),
+         "NOERROR aa\nan www.example.com. 3600 A 192.0.2.80\n"},
         {"also of a name below a cut", Q("wWw.SiB.ExAmPlE.cOm.", A),
-         "NOERROR\nns sib.example.com. 3600 NS ns.sib.example.com.\nar ns.sib.example.com. 3600 A 192.0.2.61\n"},
+         "NOERROR\nns sib.example.com. 3600 NS ns.sib.example.com.\nar ns.sib.example.com. 3600 A "
+         "192.0.2.61\n"},
         {"class ANY", Q("www.example.com.", A, .class = 255), "REFUSED\n"},
-        {"class HS", Q("www.example.com.", A, .class = 4, .udp_size = 1232), "REFUSED\nopt 1232 15:0014\n"},
+        {"class HS", Q("www.example.com.", A, .class = 4, .udp_size = 1232),
+         "REFUSED\nopt 1232 15:0014\n"},
         {"class NONE", Q("www.example.com.", A, .class = 254), "REFUSED\n"},
         {"IXFR", Q("example.com.", STEER_TYPE_IXFR), "REFUSED\n"},
         {"AXFR of a name within", Q("www.example.com.", STEER_TYPE_AXFR), "REFUSED\n"},
@@ -133,9 +160,11 @@ static void headers_of_all_sorts_are_answered(void **state)
         {"OPT", Q("www.example.com.", STEER_TYPE_OPT), "REFUSED\n"},
         {"the first meta type", Q("www.example.com.", 128), "REFUSED\n"},
         {"the type before it is data", Q("www.example.com.", 127),
-         "NOERROR aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 1209600 300\n"},
+         "NOERROR aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 "
+         "1209600 300\n"},
         {"the type after ANY too", Q("www.example.com.", 256),
-         "NOERROR aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 1209600 300\n"},
+         "NOERROR aa\nns example.com. 300 SOA ns.example.com. hostmaster.example.com. 1 7200 900 "
+         "1209600 300\n"},
     };
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++)
         check(*state, rows[i].what, &rows[i].q, &named, rows[i].response);
@@ -147,10 +176,14 @@ static void the_chaos_class_says_who_is_there(void **state)
         struct question q;
         const char *response, *response_off;
     } rows[] = {
-        {Q("id.server.", TXT, .class = STEER_CLASS_CH), "NOERROR aa\nan id.server. 0 CLASS3 TXT \"fra-1\"\n", "REFUSED\n"},
-        {Q("HOSTNAME.bind.", TXT, .class = STEER_CLASS_CH), "NOERROR aa\nan hostname.bind. 0 CLASS3 TXT \"fra-1\"\n", "REFUSED\n"},
-        {Q("version.server.", TXT, .class = STEER_CLASS_CH), "NOERROR aa\nan version.server. 0 CLASS3 TXT \"steerd 1\"\n", "REFUSED\n"},
-        {Q("version.bind.", ANY, .class = STEER_CLASS_CH), "NOERROR aa\nan version.bind. 0 CLASS3 TXT \"steerd 1\"\n", "REFUSED\n"},
+        {Q("id.server.", TXT, .class = STEER_CLASS_CH),
+         "NOERROR aa\nan id.server. 0 CLASS3 TXT \"fra-1\"\n", "REFUSED\n"},
+        {Q("HOSTNAME.bind.", TXT, .class = STEER_CLASS_CH),
+         "NOERROR aa\nan hostname.bind. 0 CLASS3 TXT \"fra-1\"\n", "REFUSED\n"},
+        {Q("version.server.", TXT, .class = STEER_CLASS_CH),
+         "NOERROR aa\nan version.server. 0 CLASS3 TXT \"steerd 1\"\n", "REFUSED\n"},
+        {Q("version.bind.", ANY, .class = STEER_CLASS_CH),
+         "NOERROR aa\nan version.bind. 0 CLASS3 TXT \"steerd 1\"\n", "REFUSED\n"},
         {Q("version.bind.", A, .class = STEER_CLASS_CH), "REFUSED\n", "REFUSED\n"},
         {Q("www.example.com.", A, .class = STEER_CLASS_CH), "REFUSED\n", "REFUSED\n"},
         {Q("id.server.", TXT), "REFUSED\n", "REFUSED\n"},
@@ -163,15 +196,18 @@ static void the_chaos_class_says_who_is_there(void **state)
 
 static void names_of_the_server_may_fill_their_fields(void **state)
 {
-    struct steer_answer_settings settings = {.udp_size = STEER_UDP_SIZE, .nsid_len = sizeof settings.nsid};
+    struct steer_answer_settings settings = {.udp_size = STEER_UDP_SIZE,
+                                             .nsid_len = sizeof settings.nsid};
     memset(settings.nsid, 'n', sizeof settings.nsid);
     memset(settings.version, 'v', sizeof settings.version);
     char want[256];
     const struct question id = Q("id.server.", TXT, .class = STEER_CLASS_CH);
-    snprintf(want, sizeof want, "NOERROR aa\nan id.server. 0 CLASS3 TXT \"%.64s\"\n", settings.nsid);
+    snprintf(want, sizeof want, "NOERROR aa\nan id.server. 0 CLASS3 TXT \"%.64s\"\n",
+             settings.nsid);
     check(*state, "id", &id, &settings, want);
     const struct question version = Q("version.bind.", TXT, .class = STEER_CLASS_CH);
-    snprintf(want, sizeof want, "NOERROR aa\nan version.bind. 0 CLASS3 TXT \"%.64s\"\n", settings.version);
+    snprintf(want, sizeof want, "NOERROR aa\nan version.bind. 0 CLASS3 TXT \"%.64s\"\n",
+             settings.version);
     check(*state, "version", &version, &settings, want);
 }
 
@@ -183,19 +219,25 @@ static void what_is_no_question_is_refused_or_dropped(void **state)
     } rows[] = {
         {"nothing", "", ""},
         {"half a header", "abcd 0000 0001", ""},
-        {"a reply", "abcd 8000 0001 0000 0000 0000 03777777 076578616d706c65 03636f6d 00 0001 0001", ""},
+        {"a reply", "abcd 8000 0001 0000 0000 0000 03777777 076578616d706c65 03636f6d 00 0001 0001",
+         ""},
         {"a reply of a strange opcode", "abcd f800 0000 0000 0000 0000", ""},
         {"no question", "abcd 0100 0000 0000 0000 0000", "FORMERR rd\n"},
-        {"no question, but a cookie", "abcd 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
+        {"no question, but a cookie",
+         "abcd 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
          "NOERROR\nopt 1232\n"},
         {"two questions", "abcd 0000 0002 0000 0000 0000 00 0001 0001 00 0001 0001", "FORMERR\n"},
         {"a question that is cut", "abcd 0000 0001 0000 0000 0000 03777777", "FORMERR\n"},
         {"a pointer in the question", "abcd 0000 0001 0000 0000 0000 c00c 0001 0001", "FORMERR\n"},
-        {"something behind the message", "abcd 0000 0001 0000 0000 0000 00 0002 0001 ff", "FORMERR\n"},
-        {"two OPT", "abcd 0000 0001 0000 0000 0002 00 0002 0001 00 0029 0200 00000000 0000 00 0029 0200 00000000 0000",
+        {"something behind the message", "abcd 0000 0001 0000 0000 0000 00 0002 0001 ff",
+         "FORMERR\n"},
+        {"two OPT",
+         "abcd 0000 0001 0000 0000 0002 00 0002 0001 00 0029 0200 00000000 0000 00 0029 0200 "
+         "00000000 0000",
          "FORMERR\nopt 1232\n"},
         {"records in an answer section are passed over",
-         "abcd 0000 0001 0001 0000 0000 00 0002 0001 00 0001 0001 00000000 0004 c0000201", "REFUSED\n"},
+         "abcd 0000 0001 0001 0000 0000 00 0002 0001 00 0001 0001 00000000 0004 c0000201",
+         "REFUSED\n"},
     };
     static struct reply reply;
     uint8_t message[512];
@@ -227,12 +269,9 @@ static void every_size_is_kept(void **state)
         struct question q;
         bool may_truncate; // the answer, or glue that it needs
     } rows[] = {
-        {Q("many.example.com.", A), true},
-        {Q("mx.example.com.", STEER_TYPE_MX), true},
-        {Q("wide.example.com.", TXT), false},
-        {Q("x.wild.example.com.", A), false},
-        {Q("x.dele.example.com.", A), true},
-        {Q("no.example.com.", A), false},
+        {Q("many.example.com.", A), true},    {Q("mx.example.com.", STEER_TYPE_MX), true},
+        {Q("wide.example.com.", TXT), false}, {Q("x.wild.example.com.", A), false},
+        {Q("x.dele.example.com.", A), true},  {Q("no.example.com.", A), false},
     };
     static struct reply reply, full;
     struct steer_buf text = {0};
@@ -291,7 +330,8 @@ static void our_own_limit_holds_whatever_is_offered(void **state)
         ask_for(*state, &settings, &q, false, 0, &reply);
         assert_true(reply.len <= size);
         assert_int_equal(reply.facts.truncated, reply.len != need);
-        assert_int_equal(reply.facts.truncated, size < need + 26); // what options might need is kept free
+        assert_int_equal(reply.facts.truncated,
+                         size < need + 26); // what options might need is kept free
     }
 }
 

@@ -46,7 +46,8 @@ static const struct {
     {"OPENPGPKEY", "AQID"},
     {"CSYNC", "1 3 A NS AAAA"},
     {"ZONEMD", "1 1 1 "
-               "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"},
+               "00000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+               "0000000000000"},
     {"SVCB", "1 a.types.test. alpn=h2 port=443"},
     {"HTTPS", "0 a.types.test."},
     {"SPF", "\"v=spf1 -all\""},
@@ -64,8 +65,8 @@ static struct steer_world *types_world(void)
 {
     struct steer_buf text = {0};
     for (size_t i = 0; i < STEER_ARRAY_LEN(types); i++)
-        steer_buf_printf(&text, "t%zu %s %s\nc%zu CNAME t%zu\n*.w%zu %s %s\n", i, types[i].type, types[i].data, i, i,
-                             i, types[i].type, types[i].data);
+        steer_buf_printf(&text, "t%zu %s %s\nc%zu CNAME t%zu\n*.w%zu %s %s\n", i, types[i].type,
+                         types[i].data, i, i, i, types[i].type, types[i].data);
     struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
     finish_zone(edit, zone_of("types.test.", text.data));
     steer_buf_fini(&text);
@@ -73,7 +74,8 @@ static struct steer_world *types_world(void)
 }
 
 // The last RR of the answer section as libknot reads it: uncompressed data.
-static void check_last(const struct reply *reply, const char *owner, uint16_t type, const struct steer_buf *want)
+static void check_last(const struct reply *reply, const char *owner, uint16_t type,
+                       const struct steer_buf *want)
 {
     uint8_t *copy = steer_memdup(reply->wire, reply->len);
     knot_pkt_t *pkt = knot_pkt_new(copy, (uint16_t)reply->len, NULL);
@@ -94,14 +96,16 @@ static void every_type_is_given_as_it_is(void **state)
 {
     (void)state;
     static struct reply reply;
-    static const char *const prefixes[] = {"t", "c", "x.w"}; // itself, through a CNAME, from a wildcard
+    static const char *const prefixes[] = {"t", "c",
+                                           "x.w"}; // itself, through a CNAME, from a wildcard
     struct steer_world *world = types_world();
     for (size_t i = 0; i < STEER_ARRAY_LEN(types); i++) {
         uint16_t type;
         struct steer_buf rdata = {0};
         assert_true(steer_type_parse(types[i].type, &type));
         assert_int_equal(steer_rdata_parse(type, types[i].data, NULL, &rdata, NULL), STEER_OK);
-        const bool compressible = (type >= 2 && type <= 9) || type == 12 || type == 14 || type == 15;
+        const bool compressible =
+            (type >= 2 && type <= 9) || type == 12 || type == 14 || type == 15;
         for (unsigned p = 0; p < STEER_ARRAY_LEN(prefixes); p++) {
             char name[64], owner[64];
             snprintf(name, sizeof name, "%s%zu.types.test.", prefixes[p], i);
@@ -128,7 +132,8 @@ static void every_type_is_given_as_it_is(void **state)
 static void long_name(char *out, size_t size, unsigned i)
 {
     static const char label[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghij";
-    snprintf(out, size, "%04u%.59s.%s.%s.%02u%.52s.big.test.", i, label, label, label, i % 40, label);
+    snprintf(out, size, "%04u%.59s.%s.%s.%02u%.52s.big.test.", i, label, label, label, i % 40,
+             label);
 }
 
 static struct steer_world *long_world(void)
@@ -181,7 +186,8 @@ static void names_of_255_octets_fill_messages_beyond_the_reach_of_pointers(void 
             assert_true(reply.len > 0x4000);
             assert_false(reply.facts.truncated);
             response_text(reply.wire, reply.len, &text);
-            assert_int_equal(occurrences(text.data, "\nan ") + occurrences(text.data, "\nns "), rows[i].records);
+            assert_int_equal(occurrences(text.data, "\nan ") + occurrences(text.data, "\nns "),
+                             rows[i].records);
             for (unsigned k = 0; rows[i].line && k < 240; k++) {
                 char name[300], line[400];
                 long_name(name, sizeof name, k);
@@ -215,8 +221,10 @@ static void questions_of_255_octets_are_answered(void **state)
     const struct question gone = Q(name, STEER_TYPE_A, .udp_size = 512);
     ask_for(world, &plain_settings, &gone, false, 0, &reply);
     response_text(reply.wire, reply.len, &text);
-    assert_string_equal(text.data, "NXDOMAIN aa\nns big.test. 300 SOA ns.big.test. hostmaster.big.test. 1 7200 900 1209600 "
-                                   "300\nopt 1232\n");
+    assert_string_equal(
+        text.data,
+        "NXDOMAIN aa\nns big.test. 300 SOA ns.big.test. hostmaster.big.test. 1 7200 900 1209600 "
+        "300\nopt 1232\n");
     steer_buf_fini(&text);
     steer_world_destroy(world);
 }
@@ -237,11 +245,15 @@ static void messages_end_at_65535_octets(void **state)
             const unsigned len = i < 242 ? 255 : last;
             rdata[0] = (uint8_t)len;
             rdata[1] = (uint8_t)i;
-            assert_int_equal(steer_zone_add(zone, owner.octets, STEER_TYPE_TXT, 60, rdata, len + 1, NULL, NULL), STEER_OK);
+            assert_int_equal(
+                steer_zone_add(zone, owner.octets, STEER_TYPE_TXT, 60, rdata, len + 1, NULL, NULL),
+                STEER_OK);
         }
         for (uint8_t len = 100; len; len = len == 100 ? 254 : 0) {
             rdata[0] = len;
-            assert_int_equal(steer_zone_add(zone, owner.octets, STEER_TYPE_TXT, 60, rdata, len + 1u, NULL, NULL), STEER_OK);
+            assert_int_equal(
+                steer_zone_add(zone, owner.octets, STEER_TYPE_TXT, 60, rdata, len + 1u, NULL, NULL),
+                STEER_OK);
         }
         struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
         finish_zone(edit, zone);

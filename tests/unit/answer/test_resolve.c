@@ -115,8 +115,10 @@ static const struct row common_rows[] = {
     {"a record", "mx1.%", A, "NOERROR aa\nan mx1.% 3600 A 192.0.2.25\n"},
     {"all of an RRset", "www.%", A,
      "NOERROR aa\nan www.% 3600 A 192.0.2.80\nan www.% 3600 A 192.0.2.81\n"},
-    {"a type that nobody knows", "www.%", 65280, "NOERROR aa\nan www.% 3600 TYPE65280 \\# 3 ABCDEF\n"},
-    {"labels of any octets", "odd\\.\\000\\255.%", A, "NOERROR aa\nan odd\\.\\000\\255.% 3600 A 192.0.2.7\n"},
+    {"a type that nobody knows", "www.%", 65280,
+     "NOERROR aa\nan www.% 3600 TYPE65280 \\# 3 ABCDEF\n"},
+    {"labels of any octets", "odd\\.\\000\\255.%", A,
+     "NOERROR aa\nan odd\\.\\000\\255.% 3600 A 192.0.2.7\n"},
     {"the apex", "%", STEER_TYPE_NS, "NOERROR aa\nan % 3600 NS ns.%\nar ns.% 3600 A 192.0.2.53\n"},
     {"the SOA itself keeps its TTL", "%", STEER_TYPE_SOA,
      "NOERROR aa\nan % 900 SOA ns.% hostmaster.% 1 7200 900 1209600 300\n"},
@@ -157,12 +159,14 @@ static const struct row common_rows[] = {
     {"SRV", "_sip._tcp.%", STEER_TYPE_SRV,
      "NOERROR aa\nan _sip._tcp.% 3600 SRV 1 2 5060 mx1.%\nan _sip._tcp.% 3600 SRV 1 2 5061 mx1.%\n"
      "ar mx1.% 3600 A 192.0.2.25\nar mx1.% 3600 AAAA 2001:db8::25\n"},
-    {"SRV without a service", "_none._tcp.%", STEER_TYPE_SRV, "NOERROR aa\nan _none._tcp.% 3600 SRV 0 0 0 .\n"},
+    {"SRV without a service", "_none._tcp.%", STEER_TYPE_SRV,
+     "NOERROR aa\nan _none._tcp.% 3600 SRV 0 0 0 .\n"},
     {"HTTPS of its own owner", "svc.%", STEER_TYPE_HTTPS,
      "NOERROR aa\nan svc.% 3600 HTTPS 1 . alpn=h2\nar svc.% 3600 A 192.0.2.90\n"},
     {"HTTPS as an alias", "svcalias.%", STEER_TYPE_HTTPS,
      "NOERROR aa\nan svcalias.% 3600 HTTPS 0 svc.%\nar svc.% 3600 A 192.0.2.90\n"},
-    {"HTTPS as an alias of nothing", "svcnone.%", STEER_TYPE_HTTPS, "NOERROR aa\nan svcnone.% 3600 HTTPS 0 .\n"},
+    {"HTTPS as an alias of nothing", "svcnone.%", STEER_TYPE_HTTPS,
+     "NOERROR aa\nan svcnone.% 3600 HTTPS 0 .\n"},
     {"SVCB", "sub.svc.%", STEER_TYPE_SVCB,
      "NOERROR aa\nan sub.svc.% 3600 SVCB 1 mx1.%\nar mx1.% 3600 A 192.0.2.25\n"
      "ar mx1.% 3600 AAAA 2001:db8::25\n"},
@@ -178,17 +182,21 @@ static const struct row common_rows[] = {
     {"a wildcard", "host3.w.%", MX,
      "NOERROR aa\nan host3.w.% 3600 MX 10 host1.w.%\nar host1.w.% 3600 A 192.0.2.4\n"},
     {"a wildcard without the type", "host3.w.%", A, "NOERROR aa\n" SOA},
-    {"a wildcard covers several labels", "foo.bar.w.%", TXT, "NOERROR aa\nan foo.bar.w.% 3600 TXT \"wild\"\n"},
+    {"a wildcard covers several labels", "foo.bar.w.%", TXT,
+     "NOERROR aa\nan foo.bar.w.% 3600 TXT \"wild\"\n"},
     {"an existing name is not covered", "host1.w.%", MX, "NOERROR aa\n" SOA},
     {"nor one below a star", "sub.*.w.%", MX, "NOERROR aa\n" SOA},
-    {"the closest encloser has no wildcard", "_telnet._tcp.host1.w.%", STEER_TYPE_SRV, "NXDOMAIN aa\n" SOA},
+    {"the closest encloser has no wildcard", "_telnet._tcp.host1.w.%", STEER_TYPE_SRV,
+     "NXDOMAIN aa\n" SOA},
     {"nothing below a star but what is there", "ghost.*.w.%", MX, "NXDOMAIN aa\n" SOA},
     {"the wildcard asked by its name", "*.w.%", TXT, "NOERROR aa\nan *.w.% 3600 TXT \"wild\"\n"},
-    {"a name below a star by its name", "sub.*.w.%", TXT, "NOERROR aa\nan sub.*.w.% 3600 TXT \"not wild\"\n"},
+    {"a name below a star by its name", "sub.*.w.%", TXT,
+     "NOERROR aa\nan sub.*.w.% 3600 TXT \"not wild\"\n"},
     {"not across an empty non-terminal", "x.host2.w.%", TXT, "NXDOMAIN aa\n" SOA},
     {"nor at one", "_tcp.host2.w.%", TXT, "NOERROR aa\n" SOA},
     // and others
-    {"a wildcard beside an empty non-terminal", "other.ent.%", A, "NOERROR aa\nan other.ent.% 3600 A 192.0.2.5\n"},
+    {"a wildcard beside an empty non-terminal", "other.ent.%", A,
+     "NOERROR aa\nan other.ent.% 3600 A 192.0.2.5\n"},
     {"which it does not cover", "below.ent.%", A, "NOERROR aa\n" SOA},
     {"nor what is below that", "x.below.ent.%", A, "NXDOMAIN aa\n" SOA},
     {"a star with nothing but names below it", "any.star.%", TXT, "NOERROR aa\n" SOA},
@@ -198,7 +206,8 @@ static const struct row common_rows[] = {
     {"asked for CNAME", "q.cw.%", STEER_TYPE_CNAME, "NOERROR aa\nan q.cw.% 3600 CNAME www.%\n"},
     {"a wildcard CNAME into itself", "y.self.%", A,
      "NOERROR aa\nan y.self.% 3600 CNAME x.self.%\nan x.self.% 3600 CNAME x.self.%\n"},
-    {"a wildcard CNAME at its target", "x.self.%", A, "NOERROR aa\nan x.self.% 3600 CNAME x.self.%\n"},
+    {"a wildcard CNAME at its target", "x.self.%", A,
+     "NOERROR aa\nan x.self.% 3600 CNAME x.self.%\n"},
     {"a wildcard CNAME below its own star", "q.grow.%", A,
      "NXDOMAIN aa\nan q.grow.% 3600 CNAME x.*.grow.%\n" SOA},
     {"HTTPS at a wildcard stands for the name asked", "q.h.%", STEER_TYPE_HTTPS,
@@ -208,19 +217,29 @@ static const struct row common_rows[] = {
 static const struct row special_rows[] = {
     // delegations
     {"a referral with glue, that of siblings too", "www.cut.%", A,
-     "NOERROR\nns cut.% 3600 NS ns.cut.%\nns cut.% 3600 NS ns2.sib.%\nns cut.% 3600 NS ns.example.org.\n"
-     "ar ns.cut.% 3600 A 192.0.2.60\nar ns.cut.% 3600 AAAA 2001:db8::60\nar ns2.sib.% 3600 A 192.0.2.62\n"},
-    {"glue is not asked for here", "ns2.sib.%", A, "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
-    {"NS at the cut is a referral", "sib.%", STEER_TYPE_NS, "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
-    {"ANY at the cut", "sib.%", ANY, "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
-    {"a cut in a wildcard's way", "host.subdel.w.%", A, "NOERROR\nns subdel.w.% 3600 NS ns.example.com.\n"},
+     "NOERROR\nns cut.% 3600 NS ns.cut.%\nns cut.% 3600 NS ns2.sib.%\nns cut.% 3600 NS "
+     "ns.example.org.\n"
+     "ar ns.cut.% 3600 A 192.0.2.60\nar ns.cut.% 3600 AAAA 2001:db8::60\nar ns2.sib.% 3600 A "
+     "192.0.2.62\n"},
+    {"glue is not asked for here", "ns2.sib.%", A,
+     "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
+    {"NS at the cut is a referral", "sib.%", STEER_TYPE_NS,
+     "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
+    {"ANY at the cut", "sib.%", ANY,
+     "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
+    {"a cut in a wildcard's way", "host.subdel.w.%", A,
+     "NOERROR\nns subdel.w.% 3600 NS ns.example.com.\n"},
     {"DS at the cut is the parent's", "cut.%", STEER_TYPE_DS,
-     "NOERROR aa\nan cut.% 3600 DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000\n"},
+     "NOERROR aa\nan cut.% 3600 DS 1 8 2 "
+     "0000000000000000000000000000000000000000000000000000000000000000\n"},
     {"no DS at the cut", "sib.%", STEER_TYPE_DS, "NOERROR aa\n" SOA},
-    {"DS below the cut is not", "x.sib.%", STEER_TYPE_DS, "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
+    {"DS below the cut is not", "x.sib.%", STEER_TYPE_DS,
+     "NOERROR\nns sib.% 3600 NS ns2.sib.%\nar ns2.sib.% 3600 A 192.0.2.62\n"},
     {"DS of a child that is served too", "child.%", STEER_TYPE_DS,
-     "NOERROR aa\nan child.% 3600 DS 1 8 2 1111111111111111111111111111111111111111111111111111111111111111\n"},
-    {"everything else of it is the child's", "child.%", A, "NOERROR aa\nan child.% 3600 A 192.0.2.71\n"},
+     "NOERROR aa\nan child.% 3600 DS 1 8 2 "
+     "1111111111111111111111111111111111111111111111111111111111111111\n"},
+    {"everything else of it is the child's", "child.%", A,
+     "NOERROR aa\nan child.% 3600 A 192.0.2.71\n"},
     {"and its negative answers", "nowhere.child.%", A,
      "NXDOMAIN aa\nns child.% 300 SOA ns.child.% hostmaster.child.% 1 7200 900 1209600 300\n"},
     {"a chain into the child", "tochild.%", A,
@@ -229,7 +248,8 @@ static const struct row special_rows[] = {
      "NOERROR aa\nan tochild.% 3600 CNAME child.%\n"
      "an child.% 3600 DS 1 8 2 1111111111111111111111111111111111111111111111111111111111111111\n"},
     {"a chain that ends at a cut", "tocut.%", A,
-     "NOERROR aa\nan tocut.% 3600 CNAME x.cut.%\nns cut.% 3600 NS ns.cut.%\nns cut.% 3600 NS ns2.sib.%\n"
+     "NOERROR aa\nan tocut.% 3600 CNAME x.cut.%\nns cut.% 3600 NS ns.cut.%\nns cut.% 3600 NS "
+     "ns2.sib.%\n"
      "ns cut.% 3600 NS ns.example.org.\nar ns.cut.% 3600 A 192.0.2.60\n"
      "ar ns.cut.% 3600 AAAA 2001:db8::60\nar ns2.sib.% 3600 A 192.0.2.62\n"},
     {"a wildcard's NS is no delegation of what it covers", "x.n.%", A, "NOERROR aa\n" SOA},
@@ -249,7 +269,8 @@ static const struct row special_rows[] = {
      "NOERROR aa\nan d.% 3600 DNAME target.%\nan host.d.% 3600 CNAME host.target.%\n"},
     {"a name that a DNAME hides", "hidden.d.%", A,
      "NXDOMAIN aa\nan d.% 3600 DNAME target.%\nan hidden.d.% 3600 CNAME hidden.target.%\n" SOA},
-    {"which is no additional data either", "mxhidden.%", MX, "NOERROR aa\nan mxhidden.% 3600 MX 10 hidden.d.%\n"},
+    {"which is no additional data either", "mxhidden.%", MX,
+     "NOERROR aa\nan mxhidden.% 3600 MX 10 hidden.d.%\n"},
     {"glue is", "mxcut.%", MX,
      "NOERROR aa\nan mxcut.% 3600 MX 10 ns.cut.%\nar ns.cut.% 3600 A 192.0.2.60\n"
      "ar ns.cut.% 3600 AAAA 2001:db8::60\n"},
@@ -261,7 +282,8 @@ static const struct row special_rows[] = {
      "an a.round.% 3600 CNAME a.back.%\nan a.back.% 3600 CNAME b.round.%\n"
      "an b.round.% 3600 CNAME b.back.%\nan b.back.% 3600 A 192.0.2.69\n"},
     {"a DNAME to below a cut", "x.dcut.%", A,
-     "NOERROR aa\nan dcut.% 3600 DNAME cut.%\nan x.dcut.% 3600 CNAME x.cut.%\nns cut.% 3600 NS ns.cut.%\n"
+     "NOERROR aa\nan dcut.% 3600 DNAME cut.%\nan x.dcut.% 3600 CNAME x.cut.%\nns cut.% 3600 NS "
+     "ns.cut.%\n"
      "ns cut.% 3600 NS ns2.sib.%\nns cut.% 3600 NS ns.example.org.\nar ns.cut.% 3600 A 192.0.2.60\n"
      "ar ns.cut.% 3600 AAAA 2001:db8::60\nar ns2.sib.% 3600 A 192.0.2.62\n"},
     {"a DNAME out of all zones", "x.dout.%", A,
@@ -273,7 +295,8 @@ static const char child_records[] = "@ A 192.0.2.71\nns A 192.0.2.70\n";
 
 // Zones whose apex is a DNAME, and ones that point at each other.
 static const char apex_dname[] = "@ DNAME plain.test.\nns A 192.0.2.53\n@ TXT \"t\"\n";
-static const char ping[] = "a CNAME b.pong.test.\nc CNAME d.pong.test.\ne TXT \"end\"\nns A 192.0.2.53\n";
+static const char ping[] =
+    "a CNAME b.pong.test.\nc CNAME d.pong.test.\ne TXT \"end\"\nns A 192.0.2.53\n";
 static const char pong[] = "b CNAME a.ping.test.\nd CNAME e.ping.test.\nns A 192.0.2.53\n";
 
 static void put_zone(struct steer_world_edit *edit, const char *origin, const char *first,
@@ -307,19 +330,21 @@ static int drop_world(void **state)
     return 0;
 }
 
-static void check(const struct steer_world *world, const char *origin, const struct row *rows, size_t count)
+static void check(const struct steer_world *world, const char *origin, const struct row *rows,
+                  size_t count)
 {
     static struct reply reply;
     struct steer_buf name = {0}, want = {0}, got = {0};
     for (size_t i = 0; i < count; i++) {
         with_origin(rows[i].name, origin, &name);
         with_origin(rows[i].response, origin, &want);
-        const struct question q = {.name = strcmp(name.data, "") ? name.data : ".", .type = rows[i].type};
+        const struct question q = {.name = strcmp(name.data, "") ? name.data : ".",
+                                   .type = rows[i].type};
         ask_for(world, &plain_settings, &q, true, 0, &reply);
         response_text(reply.wire, reply.len, &got);
         if (strcmp(got.data, want.data) != 0)
-            fail_msg("%s (%s %u)\n--- expected\n%s--- came\n%s", rows[i].what, name.data, rows[i].type,
-                     want.data, got.data);
+            fail_msg("%s (%s %u)\n--- expected\n%s--- came\n%s", rows[i].what, name.data,
+                     rows[i].type, want.data, got.data);
     }
     steer_buf_fini(&name);
     steer_buf_fini(&want);
@@ -345,18 +370,22 @@ static void chains_go_through_all_zones_served(void **state)
 {
     static const struct row rows[] = {
         {"to and fro", "c.ping.test.", TXT,
-         "NOERROR aa\nan c.ping.test. 3600 CNAME d.pong.test.\nan d.pong.test. 3600 CNAME e.ping.test.\n"
+         "NOERROR aa\nan c.ping.test. 3600 CNAME d.pong.test.\nan d.pong.test. 3600 CNAME "
+         "e.ping.test.\n"
          "an e.ping.test. 3600 TXT \"end\"\n"},
         {"in a circle", "b.pong.test.", TXT,
-         "NOERROR aa\nan b.pong.test. 3600 CNAME a.ping.test.\nan a.ping.test. 3600 CNAME b.pong.test.\n"},
+         "NOERROR aa\nan b.pong.test. 3600 CNAME a.ping.test.\nan a.ping.test. 3600 CNAME "
+         "b.pong.test.\n"},
         {"nothing at the end: the SOA of the last zone", "d.pong.test.", A,
          "NOERROR aa\nan d.pong.test. 3600 CNAME e.ping.test.\n"
          "ns ping.test. 300 SOA ns.ping.test. hostmaster.ping.test. 1 7200 900 1209600 300\n"},
         {"below a DNAME at an apex", "www.moved.test.", TXT,
-         "NOERROR aa\nan moved.test. 3600 DNAME plain.test.\nan www.moved.test. 3600 CNAME www.plain.test.\n"
+         "NOERROR aa\nan moved.test. 3600 DNAME plain.test.\nan www.moved.test. 3600 CNAME "
+         "www.plain.test.\n"
          "an www.plain.test. 3600 TXT \"hello\"\n"},
         {"which hides the zone's own names", "ns.moved.test.", A,
-         "NOERROR aa\nan moved.test. 3600 DNAME plain.test.\nan ns.moved.test. 3600 CNAME ns.plain.test.\n"
+         "NOERROR aa\nan moved.test. 3600 DNAME plain.test.\nan ns.moved.test. 3600 CNAME "
+         "ns.plain.test.\n"
          "an ns.plain.test. 3600 A 192.0.2.53\n"},
         {"but not the apex", "moved.test.", TXT, "NOERROR aa\nan moved.test. 3600 TXT \"t\"\n"},
         {"a name outside all zones", "example.org.", A, "REFUSED\n"},
@@ -370,14 +399,18 @@ static void the_root_can_be_served(void **state)
 {
     (void)state;
     struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
-    finish_zone(edit, zone_of(".", "ns A 192.0.2.53\n* TXT \"wild\"\nnet NS ns.net\nns.net A 192.0.2.1\n"));
+    finish_zone(
+        edit, zone_of(".", "ns A 192.0.2.53\n* TXT \"wild\"\nnet NS ns.net\nns.net A 192.0.2.1\n"));
     struct steer_world *world = finish_world(edit);
     static const struct row rows[] = {
         {"NS", ".", STEER_TYPE_NS, "NOERROR aa\nan . 3600 NS ns.\nar ns. 3600 A 192.0.2.53\n"},
-        {"DS", ".", STEER_TYPE_DS, "NOERROR aa\nns . 300 SOA ns. hostmaster. 1 7200 900 1209600 300\n"},
+        {"DS", ".", STEER_TYPE_DS,
+         "NOERROR aa\nns . 300 SOA ns. hostmaster. 1 7200 900 1209600 300\n"},
         {"a wildcard", "a.b.", TXT, "NOERROR aa\nan a.b. 3600 TXT \"wild\"\n"},
-        {"a referral", "www.net.", A, "NOERROR\nns net. 3600 NS ns.net.\nar ns.net. 3600 A 192.0.2.1\n"},
-        {"DS of a child", "net.", STEER_TYPE_DS, "NOERROR aa\nns . 300 SOA ns. hostmaster. 1 7200 900 1209600 300\n"},
+        {"a referral", "www.net.", A,
+         "NOERROR\nns net. 3600 NS ns.net.\nar ns.net. 3600 A 192.0.2.1\n"},
+        {"DS of a child", "net.", STEER_TYPE_DS,
+         "NOERROR aa\nns . 300 SOA ns. hostmaster. 1 7200 900 1209600 300\n"},
     };
     check(world, "", rows, STEER_ARRAY_LEN(rows));
     steer_world_destroy(world);
@@ -389,10 +422,10 @@ static void a_name_that_a_dname_makes_too_long_is_yxdomain(void **state)
     static struct reply reply;
     struct steer_buf got = {0};
     // The target is 205 octets long, so that 50 are left for what stands before it.
-    const struct question fits = {.name = "1234567890123456789012345678901234567890123456789.long.special.test.",
-                                  .type = A};
-    const struct question over = {.name = "12345678901234567890123456789012345678901234567890.long.special.test.",
-                                  .type = A};
+    const struct question fits = {
+        .name = "1234567890123456789012345678901234567890123456789.long.special.test.", .type = A};
+    const struct question over = {
+        .name = "12345678901234567890123456789012345678901234567890.long.special.test.", .type = A};
     ask_for(*state, &plain_settings, &fits, true, 0, &reply);
     assert_int_equal(reply.facts.rcode, STEER_RCODE_NXDOMAIN);
     ask_for(*state, &plain_settings, &over, true, 0, &reply);

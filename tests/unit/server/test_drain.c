@@ -196,7 +196,7 @@ static int tear_down(void **state)
 // The length of the answer to an A question for w.example.test (0: none), with its octets at out.
 static size_t exchange(const struct stage *s, int type, uint8_t out[512])
 {
-    static const uint8_t query[] = "\0\41\0\1\0\0\0\1\0\0\0\0\0\0\1w\7example\4test\0\0\1\0\1";
+    static const uint8_t query[] = "\0\40\0\1\0\0\0\1\0\0\0\0\0\0\1w\7example\4test\0\0\1\0\1";
     const size_t skip = type == SOCK_STREAM ? 0 : 2; // the length before it
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&s->sa, s->sa_len), 0);

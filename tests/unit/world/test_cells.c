@@ -30,7 +30,8 @@ static int open_bed(void **state)
     bed->catalog = small_catalog();
     bed->residuals = steer_residuals_create();
     bed->view = view_of(&bed->moment);
-    assert_int_equal(steer_cells_create(number_of, NULL, bed->residuals, &bed->cells, NULL), STEER_OK);
+    assert_int_equal(steer_cells_create(number_of, NULL, bed->residuals, &bed->cells, NULL),
+                     STEER_OK);
     bed->tables = steer_cells_tables(bed->cells);
     *state = bed;
     return 0;
@@ -51,7 +52,8 @@ static int close_bed(void **state)
 static struct steer_residual *residual(struct bed *bed, const char *tree)
 {
     const struct steer_location nowhere = at_place(NULL);
-    return steer_residual_resolve(bed->residuals, bed->catalog, record(bed->catalog, tree), &nowhere, NULL);
+    return steer_residual_resolve(bed->residuals, bed->catalog, record(bed->catalog, tree),
+                                  &nowhere, NULL);
 }
 
 static uint32_t acquire(struct bed *bed, const char *tree, uint16_t type)
@@ -84,7 +86,8 @@ static void check_list(const struct bed *bed, const struct steer_list *list)
         assert_true(e->upto >= before);
         assert_int_equal(steer_list_draw(list, (uint32_t)before), e->answer);
         assert_int_equal(steer_list_draw(list, e->upto), e->answer);
-        assert_int_equal(steer_list_draw(list, (uint32_t)(before + (e->upto - before) / 2)), e->answer);
+        assert_int_equal(steer_list_draw(list, (uint32_t)(before + (e->upto - before) / 2)),
+                         e->answer);
         assert_true(steer_tables_answer(bed->tables, e->answer)->count > 0);
         before = (uint64_t)e->upto + 1;
     }
@@ -92,7 +95,8 @@ static void check_list(const struct bed *bed, const struct steer_list *list)
 }
 
 // The slot must hold what the evaluator's outcome is when rendered: RRs, stride, TTL cap, endpoints.
-static void check_slot(const struct bed *bed, uint32_t line, const struct steer_outcome *outcome, uint16_t type)
+static void check_slot(const struct bed *bed, uint32_t line, const struct steer_outcome *outcome,
+                       uint16_t type)
 {
     const struct steer_answer_slot *slot = steer_tables_answer(bed->tables, line);
     struct steer_buf rrs = {0};
@@ -207,7 +211,9 @@ static void borders_are_the_nearest_to_the_exact_shares(void **state)
         {"{\"a\":1,\"b\":2,\"c\":4}", 3, {613566757, 1227133513, 2454267026}},
         {"{\"a\":65535,\"b\":1}", 2, {4294901760, 65536}},
         {"{\"a\":1,\"b\":65535}", 2, {65536, 4294901760}},
-        {"{\"a\":1,\"b\":65535,\"c\":65535,\"d\":65535}", 4, {21846, 1431648483, 1431648484, 1431648483}},
+        {"{\"a\":1,\"b\":65535,\"c\":65535,\"d\":65535}",
+         4,
+         {21846, 1431648483, 1431648484, 1431648483}},
     };
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
         char json[128];
@@ -271,7 +277,8 @@ static void large_answers_have_slots_of_their_own_size(void **state)
     const uint32_t cell = acquire(bed, "{\"pool\":\"many\"}", A);
     const uint32_t after = acquire(bed, "{\"pool\":\"b\"}", A);
     check_cell(bed, cell, r, A);
-    assert_int_equal(steer_tables_answer(bed->tables, list_of(bed, cell)->entries[0].answer)->count, 255);
+    assert_int_equal(steer_tables_answer(bed->tables, list_of(bed, cell)->entries[0].answer)->count,
+                     255);
     assert_int_equal(list_of(bed, small)->count + list_of(bed, after)->count, 2);
     steer_residual_unref(bed->residuals, r);
 }
@@ -279,10 +286,11 @@ static void large_answers_have_slots_of_their_own_size(void **state)
 static void a_share_below_two_to_the_minus_32_has_no_part(void **state)
 {
     struct bed *bed = *state;
-    const char *tree = "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"a\"}},{\"weight\":1,\"to\":"
-                       "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"b\"}},{\"weight\":1,\"to\":"
-                       "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"c\"}},{\"weight\":1,\"to\":"
-                       "{\"endpoint\":\"d\"}}]}}]}}]}";
+    const char *tree =
+        "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"a\"}},{\"weight\":1,\"to\":"
+        "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"b\"}},{\"weight\":1,\"to\":"
+        "{\"weighted\":[{\"weight\":65535,\"to\":{\"endpoint\":\"c\"}},{\"weight\":1,\"to\":"
+        "{\"endpoint\":\"d\"}}]}}]}}]}";
     const uint32_t cell = acquire(bed, tree, A);
     check_list(bed, list_of(bed, cell));
     assert_in_range(list_of(bed, cell)->count, 2, 3);
@@ -303,9 +311,11 @@ static void a_change_touches_the_cells_that_hold_the_object(void **state)
     assert_int_equal(stats_of(bed).evaluations - before, 2); // ab and spare, of which spare stays
     assert_int_equal(list_of(bed, ab)->count, 1);
     assert_int_equal(list_of(bed, c)->count, 1);
-    assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "a", &bed->view), 0); // no news
+    assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "a", &bed->view),
+                     0); // no news
     assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "nobody", &bed->view), 0);
-    assert_int_equal(steer_cells_refresh(bed->cells, STEER_POOL, "a", &bed->view), 0); // a pool of that name
+    assert_int_equal(steer_cells_refresh(bed->cells, STEER_POOL, "a", &bed->view),
+                     0); // a pool of that name
     bed->moment.pool_down = "ab91";
     assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "ab91", &bed->view), 0);
     assert_int_equal(steer_cells_refresh(bed->cells, STEER_POOL, "ab91", &bed->view), 1);
@@ -357,7 +367,8 @@ static void nothing_is_used_again_before_reclaim(void **state)
     for (unsigned i = 0; i < 100; i++) {
         bed->moment.down = downs[i % 4];
         steer_cells_refresh_all(bed->cells, &bed->view);
-        const uint32_t extra = acquire(bed, i % 2 ? "{\"pool\":\"c\"}" : "{\"pool\":\"two\"}", AAAA);
+        const uint32_t extra =
+            acquire(bed, i % 2 ? "{\"pool\":\"c\"}" : "{\"pool\":\"two\"}", AAAA);
         steer_cells_release(bed->cells, extra);
         assert_memory_equal(old, list_before, sizeof list_before);
         assert_memory_equal(slot, slot_before, sizeof slot_before);
@@ -375,7 +386,8 @@ static void reclaimed_memory_is_used_again(void **state)
         char name[32], tree[128];
         snprintf(name, sizeof name, "e%u", 5000 + i); // names come and go for good
         put(bed->catalog, STEER_ENDPOINT, name, "{\"ipv4\":\"198.18.9.9\"}");
-        snprintf(tree, sizeof tree, "{\"failover\":[{\"endpoint\":\"%s\"},{\"pool\":\"two\"}]}", name);
+        snprintf(tree, sizeof tree, "{\"failover\":[{\"endpoint\":\"%s\"},{\"pool\":\"two\"}]}",
+                 name);
         const uint32_t cell = acquire(bed, tree, A);
         bed->moment.down = name;
         assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, name, &bed->view), 1);
@@ -404,7 +416,8 @@ static unsigned below(struct steer_rng *rng, unsigned n)
 
 static void random_tree(struct steer_rng *rng, unsigned depth, struct steer_buf *text)
 {
-    static const char *const pools[] = {"a", "ab91", "spare", "mixed", "all3", "two", "twoskew", "half", "caps"};
+    static const char *const pools[] = {"a",   "ab91",    "spare", "mixed", "all3",
+                                        "two", "twoskew", "half",  "caps"};
     const unsigned kind = below(rng, depth ? 4 : 2);
     if (kind == 0) {
         steer_buf_printf(text, "{\"endpoint\":\"%c\"}", (char)('a' + below(rng, 6)));
@@ -448,7 +461,9 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
             struct live *l = &live[count++];
             l->residual = residual(bed, tree.data);
             l->type = types[below(&rng, 3)];
-            assert_int_equal(steer_cells_acquire(bed->cells, l->residual, l->type, &bed->view, &l->cell), STEER_OK);
+            assert_int_equal(
+                steer_cells_acquire(bed->cells, l->residual, l->type, &bed->view, &l->cell),
+                STEER_OK);
         } else if (event < 7 && count) {
             const unsigned i = below(&rng, count);
             steer_cells_release(bed->cells, live[i].cell);
@@ -462,7 +477,8 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
             bed->moment.down = words[below(&rng, STEER_ARRAY_LEN(words))];
             if (event == 8)
                 bed->moment.drained = words[below(&rng, 4)];
-            static const char *const names[] = {"a", "b", "c", "d", "e", "f", "v4", "v6", "capped", "capped5"};
+            static const char *const names[] = {"a", "b",  "c",  "d",      "e",
+                                                "f", "v4", "v6", "capped", "capped5"};
             for (size_t n = 0; n < STEER_ARRAY_LEN(names); n++)
                 if (listed(before.down, names[n]) != listed(bed->moment.down, names[n]) ||
                     listed(before.drained, names[n]) != listed(bed->moment.drained, names[n]))
