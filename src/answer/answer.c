@@ -183,14 +183,15 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
     unsigned labels = 0;
     p->zone = zone_for(world, &q->qname, &q->hashes, q->qtype, &labels);
     p->zone_labels = (uint8_t)labels;
-    if (p->zone)
-        p->leaf = steer_trie_locate(&p->zone->names, q->hashes.hash[q->qname.labels]);
+    if (!p->zone)
+        return;
+    p->name_hash = q->hashes.hash[q->qname.labels];
+    p->leaf = steer_trie_locate(&p->zone->names, p->name_hash);
 }
 
 void steer_answer_prefetch(const struct steer_prepared *p)
 {
-    if (p->zone)
-        steer_trie_prefetch(p->leaf, p->query.hashes.hash[p->query.qname.labels]);
+    steer_trie_prefetch(p->leaf, p->name_hash);
 }
 
 // OPT and the meta and query types of RFC 6895 3.1 but ANY: no data has them. Transfers are not offered.

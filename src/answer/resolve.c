@@ -137,7 +137,8 @@ static void end_negative(struct response *r, const struct subject *s, uint16_t r
 
 // ---- additional data -----------------------------------------------------------------------------
 
-// A and AAAA of a node, static ones only (RFC 7871 7.3.1). False when something did not fit.
+// A and AAAA of a node: static ones only (RFC 7871 7.3.1), since steered addresses have a type of their
+// own. False when something did not fit.
 static bool add_addresses(struct response *r, struct owner owner,
                           const struct steer_zone_node *node)
 {
@@ -145,7 +146,7 @@ static bool add_addresses(struct response *r, struct owner owner,
     bool fits = true;
     for (unsigned i = 0; i < STEER_ARRAY_LEN(types); i++) {
         const struct steer_rrset *set = steer_zone_node_rrset(node, types[i]);
-        if (set && !steer_rrset_is_steered(set))
+        if (set)
             fits &= emit_static(r, SECTION_ADDITIONAL, owner, node, set, UINT32_MAX);
     }
     return fits;

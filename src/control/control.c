@@ -73,18 +73,19 @@ static void observe(struct steer_control *c, const struct result *r)
     if (!vital)
         return; // its target went while the probe was under way
     enum steer_verdict before = vital->state.verdict;
-    bool changed = steer_verdict_observe(&vital->state, &vital->hysteresis, r->pass, r->reason,
-                                         r->at_unix_s);
+    bool changed =
+        steer_verdict_observe(&vital->state, &vital->hysteresis, r->pass, r->reason, r->at_unix_s);
     if (changed) {
         uint32_t cells = steer_linker_refresh(c->linker, STEER_ENDPOINT, vital->endpoint);
         c->verdict_changes++;
         steer_log(STEER_LOG_INFO, "control", "endpoint %s is %s by check %s (%s); %u cells changed",
-                  vital->endpoint, steer_verdict_text(vital->state.verdict), vital->check, r->reason,
-                  cells);
+                  vital->endpoint, steer_verdict_text(vital->state.verdict), vital->check,
+                  r->reason, cells);
     }
     if (vital->state.verdict == before || vital->unstored)
         return;
-    c->unstored = steer_grow(c->unstored, &c->unstored_cap, c->unstored_count + 1, sizeof *c->unstored);
+    c->unstored =
+        steer_grow(c->unstored, &c->unstored_cap, c->unstored_count + 1, sizeof *c->unstored);
     c->unstored[c->unstored_count++] = vital->key;
     vital->unstored = true;
 }
@@ -373,6 +374,7 @@ enum steer_err steer_control_reload_geo(struct steer_control *c, struct steer_di
     err = control_call(c, run_reload_geo, geo, diag);
     steer_geo_unref(geo);
     if (err == STEER_OK)
-        steer_log(STEER_LOG_INFO, "control", "geo data was read again from %zu files", c->geo_count);
+        steer_log(STEER_LOG_INFO, "control", "geo data was read again from %zu files",
+                  c->geo_count);
     return err;
 }

@@ -42,7 +42,8 @@ struct steer_control {
     // Set at the start and then only read.
     struct steer_linker *linker;
     uint64_t started_unix_s;
-    uint64_t earlier_end_unix_s; // when answers of an earlier run are out of use; 0: there were none
+    uint64_t
+        earlier_end_unix_s; // when answers of an earlier run are out of use; 0: there were none
     char **geo_files;
     size_t geo_count;
     struct steer_geo_keys geo_keys; // strings are the caller's and outlive control

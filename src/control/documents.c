@@ -76,7 +76,8 @@ static const char *steered_label(char out[KEY_MAX], const struct steer_name *own
 
 static bool same_zone(const struct steer_object *a, const struct steer_object *b)
 {
-    return a->kind != STEER_STEERED || steer_name_equal(a->steered.zone.octets, b->steered.zone.octets);
+    return a->kind != STEER_STEERED ||
+           steer_name_equal(a->steered.zone.octets, b->steered.zone.octets);
 }
 
 static void kind_key(char *out, size_t size, enum steer_kind kind, const char *name)
@@ -89,7 +90,8 @@ static enum steer_err define(struct applying *a, const char *key, const char *fi
                              struct steer_where at)
 {
     if (steer_map_get(&a->defined, key, NULL))
-        return steer_diag_at(a->diag, file, at.line, at.column, "%s is defined twice in this apply", key);
+        return steer_diag_at(a->diag, file, at.line, at.column, "%s is defined twice in this apply",
+                             key);
     steer_map_put(&a->defined, key, 1);
     return STEER_OK;
 }
@@ -163,8 +165,8 @@ static bool same_rrset(const struct steer_zone_node *node, const struct steer_rr
 }
 
 // The zone as this apply has it so far; put_apex made it. What is returned holds until the next change.
-static const struct steer_zone_node *current_node(struct applying *a, const struct steer_name *origin,
-                                                  const struct steer_name *owner)
+static const struct steer_zone_node *
+current_node(struct applying *a, const struct steer_name *origin, const struct steer_name *owner)
 {
     return steer_zone_edit_find(link_open_zone(a->link, origin, true, "")->edit, owner->octets);
 }
@@ -197,7 +199,8 @@ static bool clashes(const struct steer_rrset *set, const struct newcomer *n)
             (n->type == STEER_TYPE_A || n->type == STEER_TYPE_AAAA));
 }
 
-static enum steer_err give_way_steered(struct applying *a, const struct newcomer *n, const char *key)
+static enum steer_err give_way_steered(struct applying *a, const struct newcomer *n,
+                                       const char *key)
 {
     const char *name = key + strlen("record ");
     const struct steer_object *there =
@@ -499,8 +502,8 @@ static enum steer_err put_zone(struct applying *a, const struct steer_document *
     return err;
 }
 
-enum steer_err steer_link_documents(struct steer_link *link, struct steer_document *const *documents,
-                                    size_t count,
+enum steer_err steer_link_documents(struct steer_link *link,
+                                    struct steer_document *const *documents, size_t count,
                                     const struct steer_link_documents_options *options,
                                     struct steer_link_summary *summary, struct steer_diag *diag)
 {

@@ -27,7 +27,8 @@ void control_keep_document(struct steer_control *c, const char *name, const char
         at++;
     struct document_text *d = c->documents ? &c->documents[at] : NULL;
     if (at == c->document_count || strcmp(d->name, name) != 0) {
-        c->documents = steer_grow(c->documents, &c->document_cap, c->document_count + 1, sizeof *c->documents);
+        c->documents =
+            steer_grow(c->documents, &c->document_cap, c->document_count + 1, sizeof *c->documents);
         d = &c->documents[at];
         memmove(d + 1, d, (c->document_count++ - at) * sizeof *d);
         *d = (struct document_text){.name = steer_strdup(name)};
@@ -58,7 +59,8 @@ static enum steer_err store_texts(struct steer_control *c, void *ctx, struct ste
 }
 
 // Nothing but, perhaps, comments changed: the texts are kept, and the world stays as it is.
-static enum steer_err commit_texts(struct steer_control *c, struct apply_job *job, struct steer_diag *diag)
+static enum steer_err commit_texts(struct steer_control *c, struct apply_job *job,
+                                   struct steer_diag *diag)
 {
     enum steer_err err = steer_store_begin(c->store, diag);
     if (err == STEER_OK)
@@ -78,10 +80,11 @@ static void log_apply(const struct apply_job *job)
     struct steer_buf names = {0};
     for (size_t i = 0; i < job->apply->count; i++)
         steer_buf_printf(&names, "%s%s", i ? ", " : "", job->apply->texts[i].name);
-    steer_log(STEER_LOG_INFO, "control",
-              "applied %s: %zu created, %zu replaced, %zu removed; built in %.1f ms, stored in %.1f ms",
-              names.data, s->created_count, s->replaced_count, s->removed_count, ms(job->build_ns),
-              ms(job->commit_ns));
+    steer_log(
+        STEER_LOG_INFO, "control",
+        "applied %s: %zu created, %zu replaced, %zu removed; built in %.1f ms, stored in %.1f ms",
+        names.data, s->created_count, s->replaced_count, s->removed_count, ms(job->build_ns),
+        ms(job->commit_ns));
     steer_buf_fini(&names);
 }
 
@@ -101,7 +104,8 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
     if (err != STEER_OK)
         return err;
     job->build_ns = c->last_build_ns;
-    job->changed = job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
+    job->changed =
+        job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
     if (job->apply->dry_run) {
         steer_link_abort(link);
         return STEER_OK;
@@ -134,8 +138,8 @@ static json_t *strings(char *const *items, size_t count)
 
 static json_t *diag_json(const struct steer_diag *d)
 {
-    return json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(d->file), "line", (int)d->line, "column",
-                     (int)d->column, "message", control_text(d->message));
+    return json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(d->file), "line", (int)d->line,
+                     "column", (int)d->column, "message", control_text(d->message));
 }
 
 static json_t *apply_json(const struct apply_job *job)
@@ -145,11 +149,11 @@ static json_t *apply_json(const struct apply_job *job)
         for (uint32_t w = 0; w < job->documents[i]->warning_count; w++)
             json_array_append_new(warnings, diag_json(&job->documents[i]->warnings[w]));
     const struct steer_link_summary *s = &job->summary;
-    return json_pack("{s:b,s:o,s:o,s:o,s:I,s:o,s:f,s:f}", "changed", job->changed, "created",
-                     strings(s->created, s->created_count), "replaced",
-                     strings(s->replaced, s->replaced_count), "removed",
-                     strings(s->removed, s->removed_count), "unchanged", (json_int_t)s->unchanged,
-                     "warnings", warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
+    return json_pack(
+        "{s:b,s:o,s:o,s:o,s:I,s:o,s:f,s:f}", "changed", job->changed, "created",
+        strings(s->created, s->created_count), "replaced", strings(s->replaced, s->replaced_count),
+        "removed", strings(s->removed, s->removed_count), "unchanged", (json_int_t)s->unchanged,
+        "warnings", warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
 }
 
 enum steer_err steer_control_apply(struct steer_control *c, const struct steer_control_apply *apply,
@@ -185,15 +189,17 @@ static enum steer_err run_documents(struct steer_control *c, void *arg, struct s
     (void)diag;
     for (size_t i = 0; i < c->document_count; i++) {
         const struct document_text *d = &c->documents[i];
-        json_array_append_new(list, json_pack("{s:o,s:s,s:I}", "name", control_text(d->name), "applied",
-                                              steer_time_format(d->applied_unix_s, when, sizeof when),
-                                              "bytes", (json_int_t)d->len));
+        json_array_append_new(list,
+                              json_pack("{s:o,s:s,s:I}", "name", control_text(d->name), "applied",
+                                        steer_time_format(d->applied_unix_s, when, sizeof when),
+                                        "bytes", (json_int_t)d->len));
     }
     *(json_t **)arg = list;
     return STEER_OK;
 }
 
-enum steer_err steer_control_documents(struct steer_control *c, json_t **list, struct steer_diag *diag)
+enum steer_err steer_control_documents(struct steer_control *c, json_t **list,
+                                       struct steer_diag *diag)
 {
     return control_call(c, run_documents, list, diag);
 }
@@ -215,8 +221,8 @@ static enum steer_err run_document(struct steer_control *c, void *arg, struct st
     return steer_diag_set(diag, STEER_ENOTFOUND, "no document '%s' was applied", job->name);
 }
 
-enum steer_err steer_control_document(struct steer_control *c, const char *name, struct steer_buf *text,
-                                      struct steer_diag *diag)
+enum steer_err steer_control_document(struct steer_control *c, const char *name,
+                                      struct steer_buf *text, struct steer_diag *diag)
 {
     struct document_job job = {name, text};
     return control_call(c, run_document, &job, diag);
@@ -236,12 +242,14 @@ static bool target_kind(const char *text, enum steer_kind *kind)
     return false;
 }
 
-static enum steer_err check_target(const struct steer_control *c, const char *kind_text, const char *target,
-                                   enum steer_kind *kind, struct steer_diag *diag)
+static enum steer_err check_target(const struct steer_control *c, const char *kind_text,
+                                   const char *target, enum steer_kind *kind,
+                                   struct steer_diag *diag)
 {
     if (!target_kind(kind_text, kind))
         return steer_diag_set(diag, STEER_EINVAL,
-                              "'%s' cannot be overridden; give endpoint, pool, site or check", kind_text);
+                              "'%s' cannot be overridden; give endpoint, pool, site or check",
+                              kind_text);
     const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
     if (steer_catalog_get(catalog, *kind, target))
         return STEER_OK;
@@ -251,7 +259,8 @@ static enum steer_err check_target(const struct steer_control *c, const char *ki
     for (size_t i = 0; i < count; i++)
         names[i] = list[i]->name;
     const char *near = steer_nearest_word(target, names, count);
-    steer_diag_set(diag, STEER_ENOTFOUND, near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
+    steer_diag_set(diag, STEER_ENOTFOUND,
+                   near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
                    kind_text, target, near);
     free(names);
     free(list);
@@ -278,14 +287,15 @@ static enum steer_err write_override(struct steer_control *c, const char *action
     return err;
 }
 
-static void in_force(struct steer_control *c, const char *kind_text, const char *target, const char *what)
+static void in_force(struct steer_control *c, const char *kind_text, const char *target,
+                     const char *what)
 {
     enum steer_kind kind;
     if (!target_kind(kind_text, &kind))
         return;
     uint32_t changed = steer_linker_refresh(c->linker, kind, target);
-    steer_log(STEER_LOG_INFO, "control", "override on %s %s: %s; %u cells changed", kind_text, target, what,
-              changed);
+    steer_log(STEER_LOG_INFO, "control", "override on %s %s: %s; %u cells changed", kind_text,
+              target, what, changed);
 }
 
 static enum steer_err run_override_set(struct steer_control *c, void *arg, struct steer_diag *diag)
@@ -298,20 +308,23 @@ static enum steer_err run_override_set(struct steer_control *c, void *arg, struc
     if (err != STEER_OK)
         return err;
     if (!steer_forced_parse(o->state, &state))
-        return steer_diag_set(diag, STEER_EINVAL, "'%s' is not a state; give up, down or drained", o->state);
+        return steer_diag_set(diag, STEER_EINVAL, "'%s' is not a state; give up, down or drained",
+                              o->state);
     if (!o->reason || !o->reason[0])
-        return steer_diag_set(diag, STEER_EINVAL, "an override needs a reason, for whoever finds it later");
+        return steer_diag_set(diag, STEER_EINVAL,
+                              "an override needs a reason, for whoever finds it later");
     if (o->expires_in_s > EXPIRES_MAX_S)
         return steer_diag_set(diag, STEER_EINVAL, "an override ends within ten years, or never");
     uint64_t expires = o->expires_in_s ? now + o->expires_in_s : 0;
-    const struct steer_store_override row = {o->kind, o->target, o->state, o->reason,
-                                             o->owner ? o->owner : "", now, expires};
+    const struct steer_store_override row = {
+        o->kind, o->target, o->state, o->reason, o->owner ? o->owner : "", now, expires};
     err = write_override(c, "override set", &row, o->kind, o->target, diag);
     if (err != STEER_OK)
         return err;
     char *texts[] = {steer_strdup(o->kind), steer_strdup(o->target), steer_strdup(o->reason),
                      steer_strdup(row.owner)};
-    const struct steer_override keep = {texts[0], texts[1], texts[2], texts[3], state, now, expires};
+    const struct steer_override keep = {texts[0], texts[1], texts[2], texts[3],
+                                        state,    now,      expires};
     steer_vitals_override(c->vitals, &keep);
     for (unsigned i = 0; i < STEER_ARRAY_LEN(texts); i++)
         free(texts[i]);
@@ -319,7 +332,8 @@ static enum steer_err run_override_set(struct steer_control *c, void *arg, struc
     return STEER_OK;
 }
 
-enum steer_err steer_control_override_set(struct steer_control *c, const struct steer_control_override *o,
+enum steer_err steer_control_override_set(struct steer_control *c,
+                                          const struct steer_control_override *o,
                                           struct steer_diag *diag)
 {
     struct steer_control_override copy = *o;
@@ -330,11 +344,13 @@ struct clear_job {
     const char *kind, *target;
 };
 
-static enum steer_err run_override_clear(struct steer_control *c, void *arg, struct steer_diag *diag)
+static enum steer_err run_override_clear(struct steer_control *c, void *arg,
+                                         struct steer_diag *diag)
 {
     const struct clear_job *job = arg;
     if (!steer_vitals_get_override(c->vitals, job->kind, job->target))
-        return steer_diag_set(diag, STEER_ENOTFOUND, "there is no override on %s '%s'", job->kind, job->target);
+        return steer_diag_set(diag, STEER_ENOTFOUND, "there is no override on %s '%s'", job->kind,
+                              job->target);
     enum steer_err err = write_override(c, "override clear", NULL, job->kind, job->target, diag);
     if (err != STEER_OK)
         return err;
@@ -343,8 +359,8 @@ static enum steer_err run_override_clear(struct steer_control *c, void *arg, str
     return STEER_OK;
 }
 
-enum steer_err steer_control_override_clear(struct steer_control *c, const char *kind, const char *target,
-                                            struct steer_diag *diag)
+enum steer_err steer_control_override_clear(struct steer_control *c, const char *kind,
+                                            const char *target, struct steer_diag *diag)
 {
     struct clear_job job = {kind, target};
     return control_call(c, run_override_clear, &job, diag);
@@ -363,7 +379,8 @@ void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
         char *target = steer_strdup(o->target);
         // It ends now whatever the disk says; a row that stays behind is expired at the next start too.
         if (write_override(c, "override expired", NULL, kind, target, &diag) != STEER_OK)
-            steer_log(STEER_LOG_ERROR, "control", "an expired override stays in the store: %s", diag.message);
+            steer_log(STEER_LOG_ERROR, "control", "an expired override stays in the store: %s",
+                      diag.message);
         steer_vitals_clear_override(c->vitals, kind, target);
         in_force(c, kind, target, "expired");
         free(kind);
@@ -382,16 +399,17 @@ static enum steer_err run_overrides(struct steer_control *c, void *arg, struct s
         if (o->expires_unix_s)
             steer_time_format(o->expires_unix_s, expires, sizeof expires);
         json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "kind", o->kind, "target", o->target, "state",
-                            steer_forced_text(o->state), "reason", o->reason, "owner", o->owner, "set",
-                            steer_time_format(o->set_unix_s, set, sizeof set), "expires",
-                            o->expires_unix_s ? json_string(expires) : json_null()));
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "kind", o->kind, "target", o->target,
+                            "state", steer_forced_text(o->state), "reason", o->reason, "owner",
+                            o->owner, "set", steer_time_format(o->set_unix_s, set, sizeof set),
+                            "expires", o->expires_unix_s ? json_string(expires) : json_null()));
     }
     *(json_t **)arg = list;
     return STEER_OK;
 }
 
-enum steer_err steer_control_overrides(struct steer_control *c, json_t **list, struct steer_diag *diag)
+enum steer_err steer_control_overrides(struct steer_control *c, json_t **list,
+                                       struct steer_diag *diag)
 {
     return control_call(c, run_overrides, list, diag);
 }

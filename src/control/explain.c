@@ -23,8 +23,8 @@ static void set_text(json_t *out, const char *key, const char *text)
     json_object_set_new(out, key, json_string(text));
 }
 
-static bool find_steered(struct steer_linker *l, const struct found *f, const struct steer_rrset *set,
-                         const struct steer_object **object)
+static bool find_steered(struct steer_linker *l, const struct found *f,
+                         const struct steer_rrset *set, const struct steer_object **object)
 {
     char text[STEER_NAME_TEXT_MAX];
     char name[STEER_NAME_TEXT_MAX + 16];
@@ -131,9 +131,9 @@ static json_t *outcome_json(const struct steer_outcome *o, uint16_t type, uint32
     snprintf(exact, sizeof exact, "%llu/%llu", (unsigned long long)o->share.num,
              (unsigned long long)o->share.den);
     uint32_t ttl = o->ttl_cap_s && o->ttl_cap_s < ttl_s ? o->ttl_cap_s : ttl_s;
-    json_t *out = json_pack("{s:f,s:s,s:I,s:o,s:o}", "share", steer_share_value(o->share) * 100.0,
-                            "exact", exact, "ttl", (json_int_t)ttl, "records", records, "endpoints",
-                            endpoints);
+    json_t *out =
+        json_pack("{s:f,s:s,s:I,s:o,s:o}", "share", steer_share_value(o->share) * 100.0, "exact",
+                  exact, "ttl", (json_int_t)ttl, "records", records, "endpoints", endpoints);
     steer_buf_fini(&rrs);
     steer_buf_fini(&text);
     return out;
@@ -158,7 +158,8 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     char place[16];
     uint16_t type = f->object->steered.kind == STEER_STEERED_CNAME ? STEER_TYPE_CNAME : q->type;
     const struct steer_location *location = location_of(l, q);
-    const struct steer_program *program = steer_world_program(steer_linker_world(l), f->steered->at);
+    const struct steer_program *program =
+        steer_world_program(steer_linker_world(l), f->steered->at);
     struct steer_class class = steer_classmap_lookup(program->map, &q->client, q->source);
     json_t *resolution = json_array();
     json_t *decision = json_object();
@@ -217,8 +218,8 @@ static void choose(struct steer_linker *l, struct found *f, uint16_t type)
         return;
     for (unsigned i = 0; i < f->node->rrset_count; i++) {
         const struct steer_rrset *set = &f->node->rrsets[i];
-        bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_A || type == STEER_TYPE_AAAA ||
-                     type == STEER_TYPE_ANY;
+        bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_A ||
+                     type == STEER_TYPE_AAAA || type == STEER_TYPE_ANY;
         if (steer_rrset_is_steered(set) && asked && find_steered(l, f, set, &f->object))
             f->steered = set;
     }

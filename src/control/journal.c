@@ -14,7 +14,8 @@ enum { ROWS_BETWEEN_RESULTS = 1024 };
 static enum steer_err put_object(struct steer_store *store, const struct steer_object *o,
                                  struct steer_diag *diag)
 {
-    struct steer_store_object row = {steer_kind_text(o->kind), o->name, o->document, o->json, NULL, 0, NULL};
+    struct steer_store_object row = {
+        steer_kind_text(o->kind), o->name, o->document, o->json, NULL, 0, NULL};
     struct steer_store_relation *relations = NULL;
     if (o->kind == STEER_ENDPOINT) {
         row.site = o->endpoint.site;
@@ -95,9 +96,9 @@ static enum steer_err put_zone_content(struct steer_control *c, const struct ste
 static enum steer_err put_steered(struct steer_control *c, int64_t zone_id,
                                   const struct steer_object *o, struct steer_diag *diag)
 {
-    struct steer_store_steered row = {
-        o->steered.owner.octets, o->name,
-        o->steered.kind == STEER_STEERED_CNAME ? "cname" : "address", o->document, o->json};
+    struct steer_store_steered row = {o->steered.owner.octets, o->name,
+                                      o->steered.kind == STEER_STEERED_CNAME ? "cname" : "address",
+                                      o->document, o->json};
     return steer_store_put_steered(c->store, zone_id, &row, diag);
 }
 
@@ -115,7 +116,8 @@ static enum steer_err write_entry(struct steer_control *c, const struct steer_jo
 {
     int64_t zone_id = 0;
     enum steer_err err = STEER_OK;
-    bool in_zone = e->kind == STEER_J_RRSET || e->kind == STEER_J_RRSET_GONE || e->kind == STEER_J_STEERED;
+    bool in_zone =
+        e->kind == STEER_J_RRSET || e->kind == STEER_J_RRSET_GONE || e->kind == STEER_J_STEERED;
     if (in_zone)
         err = steer_store_put_zone(c->store, &e->origin, "", &zone_id, diag);
     if (err != STEER_OK)

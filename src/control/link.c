@@ -49,6 +49,12 @@ void steer_link_set_loading(struct steer_link *link)
     link->loading = true;
 }
 
+void link_touch(void *ctx, const struct steer_object *steered)
+{
+    struct steer_link *link = ctx;
+    steer_map_put(&link->touched, steered->name, 1);
+}
+
 void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo)
 {
     size_t count = steer_catalog_count(link->catalog, STEER_STEERED);
@@ -56,14 +62,8 @@ void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo)
     steer_geo_unref(link->geo);
     link->geo = steer_geo_ref(geo);
     for (size_t i = 0; i < count; i++)
-        steer_map_put(&link->touched, list[i]->name, 1);
+        link_touch(link, list[i]);
     free(list);
-}
-
-void link_touch(void *ctx, const struct steer_object *steered)
-{
-    struct steer_link *link = ctx;
-    steer_map_put(&link->touched, steered->name, 1);
 }
 
 void steer_link_put(struct steer_link *link, struct steer_object *object)
@@ -103,15 +103,16 @@ static struct open_zone *add_open(struct steer_link *link, const struct steer_na
     struct open_zone *z = steer_calloc(1, sizeof *z);
     z->origin = *origin;
     z->before = linker_zone(link->linker, origin);
-    link->zones = steer_grow(link->zones, &link->zone_cap, link->zone_count + 1, sizeof *link->zones);
+    link->zones =
+        steer_grow(link->zones, &link->zone_cap, link->zone_count + 1, sizeof *link->zones);
     steer_map_put(&link->zone_index, steer_name_format(origin->octets, text),
                   (uint32_t)link->zone_count);
     link->zones[link->zone_count++] = z;
     return z;
 }
 
-struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin, bool make,
-                                 const char *document)
+struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin,
+                                 bool make, const char *document)
 {
     struct open_zone *z = find_open(link, origin);
     if (z && z->edit)
@@ -221,7 +222,8 @@ static enum steer_err program_id(struct steer_link *link, const char *name, uint
     else if (l->next_program < STEER_PROGRAMS_MAX)
         *id = l->next_program++;
     else
-        return steer_diag_set(diag, STEER_ELIMIT, "more than %d steered records", STEER_PROGRAMS_MAX);
+        return steer_diag_set(diag, STEER_ELIMIT, "more than %d steered records",
+                              STEER_PROGRAMS_MAX);
     steer_map_put(&link->new_programs, name, *id);
     return STEER_OK;
 }

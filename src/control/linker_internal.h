@@ -8,7 +8,8 @@
 // A class table and who uses it: programs with equal maps share one.
 struct shared_map {
     struct steer_classmap *map;
-    const struct steer_geo *geo; // whose locations class_of speaks of; kept by the linker or the link
+    const struct steer_geo
+        *geo; // whose locations class_of speaks of; kept by the linker or the link
     uint64_t hash;
     uint16_t *class_of;
     uint32_t count;
@@ -91,8 +92,8 @@ void linker_pause(struct steer_linker *linker);
 struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_journal_kind kind);
 // The zone's state in this link, opened for editing; make: also when it does not exist, else NULL.
 // documents.c looks at zones through it: what is only looked at stays as it is.
-struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin, bool make,
-                                 const char *document);
+struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin,
+                                 bool make, const char *document);
 // For steer_catalog_dependents.
 void link_touch(void *ctx, const struct steer_object *steered);
 

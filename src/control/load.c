@@ -33,7 +33,8 @@ static enum steer_err load_object(void *ctx, const struct steer_store_object *ro
     struct steer_object *object;
     enum steer_kind kind;
     if (!kind_of(row->kind, &kind))
-        return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an object of unknown kind '%s'", row->kind);
+        return steer_diag_set(l->diag, STEER_EINVAL,
+                              "the store holds an object of unknown kind '%s'", row->kind);
     enum steer_err err =
         steer_object_from_json(kind, row->name, row->document, row->json, NULL, &object, l->diag);
     if (err != STEER_OK)
@@ -43,7 +44,8 @@ static enum steer_err load_object(void *ctx, const struct steer_store_object *ro
     return STEER_OK;
 }
 
-static enum steer_err load_zone(void *ctx, int64_t zone_id, const struct steer_name *origin, const char *document)
+static enum steer_err load_zone(void *ctx, int64_t zone_id, const struct steer_name *origin,
+                                const char *document)
 {
     struct loading *l = ctx;
     (void)zone_id;
@@ -55,16 +57,16 @@ static enum steer_err load_zone(void *ctx, int64_t zone_id, const struct steer_n
 static enum steer_err load_rrset(void *ctx, const struct steer_store_rrset *row)
 {
     struct loading *l = ctx;
-    return steer_zone_put_packed(l->edit, row->owner, row->type, row->ttl_s, row->packed, row->packed_len,
-                                 l->diag);
+    return steer_zone_put_packed(l->edit, row->owner, row->type, row->ttl_s, row->packed,
+                                 row->packed_len, l->diag);
 }
 
 static enum steer_err load_steered(void *ctx, const struct steer_store_steered *row)
 {
     struct loading *l = ctx;
     struct steer_object *object;
-    enum steer_err err = steer_object_from_json(STEER_STEERED, row->name, row->document, row->json, &l->origin,
-                                                &object, l->diag);
+    enum steer_err err = steer_object_from_json(STEER_STEERED, row->name, row->document, row->json,
+                                                &l->origin, &object, l->diag);
     if (err != STEER_OK)
         return err;
     err = steer_link_put_steered(l->link, object, l->diag);
@@ -77,10 +79,10 @@ static enum steer_err load_override(void *ctx, const struct steer_store_override
     struct loading *l = ctx;
     enum steer_forced state;
     if (!steer_forced_parse(row->state, &state))
-        return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override '%s'", row->state);
-    struct steer_override o = {.state = state,
-                               .set_unix_s = row->set_unix_s,
-                               .expires_unix_s = row->expires_unix_s};
+        return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override '%s'",
+                              row->state);
+    struct steer_override o = {
+        .state = state, .set_unix_s = row->set_unix_s, .expires_unix_s = row->expires_unix_s};
     char *kind = steer_strdup(row->kind);
     char *target = steer_strdup(row->target);
     char *reason = steer_strdup(row->reason ? row->reason : "");
@@ -151,7 +153,8 @@ enum steer_err control_load(struct steer_control *c, struct steer_diag *diag)
     steer_link_commit(l.link);
     const struct steer_world *world = steer_linker_world(c->linker);
     steer_log(STEER_LOG_INFO, "control", "loaded %zu zones and %zu steered records in %.3f s",
-              world->zones.count, steer_catalog_count(steer_linker_catalog(c->linker), STEER_STEERED),
+              world->zones.count,
+              steer_catalog_count(steer_linker_catalog(c->linker), STEER_STEERED),
               (double)(steer_clock_mono_ns() - begin) / 1e9);
     return STEER_OK;
 }

@@ -20,8 +20,7 @@ static struct shared_map *map_find(struct steer_linker *l, const struct steer_ge
     return NULL;
 }
 
-static const struct steer_classmap *map_acquire(struct steer_linker *l,
-                                                const struct steer_geo *geo,
+static const struct steer_classmap *map_acquire(struct steer_linker *l, const struct steer_geo *geo,
                                                 const struct steer_classes *classes)
 {
     struct shared_map *m = map_find(l, geo, classes);
@@ -65,7 +64,8 @@ void link_release_program(struct steer_linker *l, const struct steer_program *pr
     map_release(l, program->map);
 }
 
-static struct steer_program *program_create(const struct steer_object *steered, uint32_t class_count)
+static struct steer_program *program_create(const struct steer_object *steered,
+                                            uint32_t class_count)
 {
     bool address = steered->steered.kind == STEER_STEERED_ADDRESS;
     uint8_t types = address ? 2 : 1;

@@ -31,9 +31,9 @@ static json_t *when(uint64_t unix_s)
 static json_t *check_json(const struct steer_vital *v)
 {
     return json_pack("{s:s,s:s,s:o,s:o,s:s,s:i,s:b}", "check", v->check, "verdict",
-                     steer_verdict_text(v->state.verdict), "since", when(v->state.since_unix_s), "last",
-                     when(v->state.last_unix_s), "reason", v->state.reason, "streak", (int)v->state.streak,
-                     "restored", v->state.restored);
+                     steer_verdict_text(v->state.verdict), "since", when(v->state.since_unix_s),
+                     "last", when(v->state.last_unix_s), "reason", v->state.reason, "streak",
+                     (int)v->state.streak, "restored", v->state.restored);
 }
 
 static json_t *override_json(const struct steer_control *c, const struct steer_object *o)
@@ -44,8 +44,8 @@ static json_t *override_json(const struct steer_control *c, const struct steer_o
     if (!found)
         return json_null();
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "on", found->kind, "name", found->target, "state",
-                     steer_forced_text(found->state), "reason", found->reason, "owner", found->owner,
-                     "expires", when(found->expires_unix_s));
+                     steer_forced_text(found->state), "reason", found->reason, "owner",
+                     found->owner, "expires", when(found->expires_unix_s));
 }
 
 uint64_t control_earlier_answers_end(const struct steer_control *c)
@@ -79,17 +79,18 @@ static json_t *endpoint_json(const struct steer_control *c, const struct steer_o
         if (v)
             json_array_append_new(checks, check_json(v));
     }
-    json_t *out = json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", o->name, "state",
-                            steer_vitals_state(steer_linker_view(c->linker), o), "checks", checks,
-                            "override", override_json(c, o), "last_given_expires",
-                            last_given_expires(c, o));
+    json_t *out =
+        json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", o->name, "state",
+                  steer_vitals_state(steer_linker_view(c->linker), o), "checks", checks, "override",
+                  override_json(c, o), "last_given_expires", last_given_expires(c, o));
     json_object_set_new(out, "site", e->site ? json_string(e->site) : json_null());
     if (e->has_v4)
         json_object_set_new(out, "ipv4", json_string(steer_addr_format(&e->v4, text, sizeof text)));
     if (e->has_v6)
         json_object_set_new(out, "ipv6", json_string(steer_addr_format(&e->v6, text, sizeof text)));
     if (e->has_hostname)
-        json_object_set_new(out, "hostname", json_string(steer_name_format(e->hostname.octets, text)));
+        json_object_set_new(out, "hostname",
+                            json_string(steer_name_format(e->hostname.octets, text)));
     return out;
 }
 
@@ -111,8 +112,9 @@ static json_t *geo_json(const struct steer_control *c)
     json_t *out = json_array();
     for (size_t i = 0; i < steer_geo_file_count(geo); i++) {
         const struct steer_geo_file *f = steer_geo_file_at(geo, i);
-        json_array_append_new(out, json_pack("{s:s,s:s,s:o,s:I}", "file", f->path, "type", f->type, "built",
-                                             when(f->built_unix_s), "networks", (json_int_t)f->networks));
+        json_array_append_new(out, json_pack("{s:s,s:s,s:o,s:I}", "file", f->path, "type", f->type,
+                                             "built", when(f->built_unix_s), "networks",
+                                             (json_int_t)f->networks));
     }
     return out;
 }
@@ -125,7 +127,8 @@ static json_t *prober_json(struct steer_control *c)
     steer_prober_stats(c->prober, &s);
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "targets", (json_int_t)s.targets, "in_flight",
                      (json_int_t)s.in_flight, "started", (json_int_t)s.started, "passed",
-                     (json_int_t)s.passed, "failed", (json_int_t)s.failed, "late", (json_int_t)s.late);
+                     (json_int_t)s.passed, "failed", (json_int_t)s.failed, "late",
+                     (json_int_t)s.late);
 }
 
 struct sums {
@@ -187,19 +190,21 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
     (void)diag;
     fill_stats(c, &s);
     *(json_t **)arg = json_pack(
-        "{s:s,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:f,s:f}}", "steerd",
-        STEER_VERSION, "version", (json_int_t)s.world_version, "started", when(c->started_unix_s),
-        "uptime_s", (json_int_t)(now - c->started_unix_s), "zones", (json_int_t)s.zones, "names",
-        (json_int_t)s.names, "records", (json_int_t)s.records, "steered", (json_int_t)s.steered, "classmaps",
-        (json_int_t)s.classmaps, "cells", (json_int_t)s.cells, "cells_served_all",
-        (json_int_t)s.cells_served_all, "cells_exhausted", (json_int_t)s.cells_exhausted, "table_bytes",
-        (json_int_t)s.table_bytes, "edits", (json_int_t)s.edits, "overrides", (json_int_t)s.overrides, "geo",
-        geo_json(c), "endpoints", endpoints_json(c), "prober", prober_json(c), "store", "commit_ms",
+        "{s:s,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:f,s:f}}",
+        "steerd", STEER_VERSION, "version", (json_int_t)s.world_version, "started",
+        when(c->started_unix_s), "uptime_s", (json_int_t)(now - c->started_unix_s), "zones",
+        (json_int_t)s.zones, "names", (json_int_t)s.names, "records", (json_int_t)s.records,
+        "steered", (json_int_t)s.steered, "classmaps", (json_int_t)s.classmaps, "cells",
+        (json_int_t)s.cells, "cells_served_all", (json_int_t)s.cells_served_all, "cells_exhausted",
+        (json_int_t)s.cells_exhausted, "table_bytes", (json_int_t)s.table_bytes, "edits",
+        (json_int_t)s.edits, "overrides", (json_int_t)s.overrides, "geo", geo_json(c), "endpoints",
+        endpoints_json(c), "prober", prober_json(c), "store", "commit_ms",
         (double)s.last_commit_ns / 1e6, "build_ms", (double)s.last_build_ns / 1e6);
     return STEER_OK;
 }
 
-enum steer_err steer_control_status(struct steer_control *c, json_t **status, struct steer_diag *diag)
+enum steer_err steer_control_status(struct steer_control *c, json_t **status,
+                                    struct steer_diag *diag)
 {
     return control_call(c, run_status, status, diag);
 }
@@ -219,8 +224,9 @@ static enum steer_err run_explain(struct steer_control *c, void *arg, struct ste
     return STEER_OK;
 }
 
-enum steer_err steer_control_explain(struct steer_control *c, const struct steer_control_explain *question,
-                                     json_t **answer, struct steer_diag *diag)
+enum steer_err steer_control_explain(struct steer_control *c,
+                                     const struct steer_control_explain *question, json_t **answer,
+                                     struct steer_diag *diag)
 {
     struct explain_job job = {.question = {.client = question->client, .source = question->source}};
     enum steer_err err = steer_name_parse(question->name, NULL, &job.question.name, diag);
@@ -228,7 +234,8 @@ enum steer_err steer_control_explain(struct steer_control *c, const struct steer
         return err;
     steer_name_lower(&job.question.name);
     if (!steer_type_parse(question->type, &job.question.type))
-        return steer_diag_set(diag, STEER_EINVAL, "'%s' is not a record type; give A, AAAA, CNAME, ...",
+        return steer_diag_set(diag, STEER_EINVAL,
+                              "'%s' is not a record type; give A, AAAA, CNAME, ...",
                               question->type);
     err = control_call(c, run_explain, &job, diag);
     if (err == STEER_OK)
@@ -264,13 +271,15 @@ static enum steer_err run_each(struct steer_control *c, void *arg, struct steer_
     size_t count = steer_catalog_count(catalog, STEER_ENDPOINT);
     (void)diag;
     for (size_t i = 0; i < count; i++)
-        job->visit(job->ctx, list[i]->name, steer_vitals_state(steer_linker_view(c->linker), list[i]));
+        job->visit(job->ctx, list[i]->name,
+                   steer_vitals_state(steer_linker_view(c->linker), list[i]));
     free(list);
     return STEER_OK;
 }
 
 void steer_control_each_endpoint(struct steer_control *c,
-                                 void (*visit)(void *ctx, const char *name, const char *state), void *ctx)
+                                 void (*visit)(void *ctx, const char *name, const char *state),
+                                 void *ctx)
 {
     struct each_job job = {visit, ctx};
     (void)!control_call(c, run_each, &job, NULL);

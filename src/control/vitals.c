@@ -118,7 +118,8 @@ static struct pair *pair_find(const struct steer_vitals *v, const char *endpoint
     return steer_map_get(&v->pairs, text, &index) ? &v->items[index] : NULL;
 }
 
-struct steer_vital *steer_vitals_find(struct steer_vitals *v, const char *endpoint, const char *check)
+struct steer_vital *steer_vitals_find(struct steer_vitals *v, const char *endpoint,
+                                      const char *check)
 {
     struct pair *p = pair_find(v, endpoint, check);
     return p ? &p->vital : NULL;
@@ -256,9 +257,9 @@ static void note_override(json_t *why, const struct steer_override *o)
     if (!why || !o)
         return;
     json_object_set_new(why, "override",
-                        json_pack("{s:s,s:s,s:s,s:s,s:s}", "on", o->kind, "name", o->target, "state",
-                                  steer_forced_text(o->state), "reason", o->reason, "owner",
-                                  o->owner));
+                        json_pack("{s:s,s:s,s:s,s:s,s:s}", "on", o->kind, "name", o->target,
+                                  "state", steer_forced_text(o->state), "reason", o->reason,
+                                  "owner", o->owner));
 }
 
 static const struct steer_override *override_of(const struct steer_vitals *v,
@@ -281,9 +282,9 @@ static void note_check(json_t *why, const char *check, const struct steer_vital 
     }
     json_t *item = json_pack("{s:s,s:s}", "check", check, "verdict", steer_verdict_text(verdict));
     if (vital && vital->state.verdict != STEER_UNKNOWN) {
-        json_object_set_new(item, "since",
-                            json_string(steer_time_format(vital->state.since_unix_s, since,
-                                                          sizeof since)));
+        json_object_set_new(
+            item, "since",
+            json_string(steer_time_format(vital->state.since_unix_s, since, sizeof since)));
         json_object_set_new(item, "reason", json_string(vital->state.reason));
     } else {
         json_object_set_new(item, "reason", json_string("no verdict yet"));
@@ -303,7 +304,8 @@ static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const
         verdict = o->state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
     else if (!as_up && p && p->vital.state.verdict != STEER_UNKNOWN)
         verdict = p->vital.state.verdict;
-    else if (!as_up && object) // as this catalogue has the check, whether or not vitals follow it yet
+    else if (!as_up &&
+             object) // as this catalogue has the check, whether or not vitals follow it yet
         verdict = object->check.hysteresis.initially;
     if (why)
         note_check(why, check, p ? &p->vital : NULL, verdict, o);

@@ -37,9 +37,9 @@ static void warn(struct incoming *in, uint32_t line, const char *what, const uin
         return;
     }
     snprintf(message, sizeof message, "%s: %s", steer_name_format(owner, name), what);
-    json_array_append_new(in->warnings,
-                          json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(in->source->file), "line",
-                                    (int)line, "column", 0, "message", control_text(message)));
+    json_array_append_new(in->warnings, json_pack("{s:o,s:i,s:i,s:o}", "file",
+                                                  control_text(in->source->file), "line", (int)line,
+                                                  "column", 0, "message", control_text(message)));
 }
 
 static int take_record(void *ctx, const struct steer_rr *rr)
@@ -51,8 +51,8 @@ static int take_record(void *ctx, const struct steer_rr *rr)
         warn(in, rr->line, "out of the zone; ignored", rr->owner);
         return 0;
     }
-    enum steer_err err = steer_zone_add(in->build, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len,
-                                        &ttl_differs, &in->diag);
+    enum steer_err err = steer_zone_add(in->build, rr->owner, rr->type, rr->ttl, rr->rdata,
+                                        rr->rdata_len, &ttl_differs, &in->diag);
     if (err != STEER_OK) {
         snprintf(in->diag.file, sizeof in->diag.file, "%s", rr->file);
         in->diag.line = rr->line;
@@ -60,7 +60,8 @@ static int take_record(void *ctx, const struct steer_rr *rr)
         return 1;
     }
     if (ttl_differs)
-        warn(in, rr->line, "the TTLs of one RRset differ; the lowest is used (RFC 2181 5.2)", rr->owner);
+        warn(in, rr->line, "the TTLs of one RRset differ; the lowest is used (RFC 2181 5.2)",
+             rr->owner);
     return 0;
 }
 
@@ -83,16 +84,16 @@ static void read_zone(struct incoming *in)
     }
     steer_name_lower(&in->origin);
     in->build = steer_zone_build(&in->origin);
-    enum steer_err err = steer_zonefile_read(z->data, z->len, z->file, &in->origin, DEFAULT_TTL_S, NULL,
-                                             take_record, in, &in->diag);
+    enum steer_err err = steer_zonefile_read(z->data, z->len, z->file, &in->origin, DEFAULT_TTL_S,
+                                             NULL, take_record, in, &in->diag);
     if (err == STEER_OK)
         err = steer_zone_check(in->build, &in->diag);
     if (err != STEER_OK)
         refuse(in);
     if (in->dropped_warnings)
         json_array_append_new(in->warnings,
-                              json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(z->file), "line", 0,
-                                        "column", 0, "message",
+                              json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(z->file), "line",
+                                        0, "column", 0, "message",
                                         json_sprintf("%zu more warnings", in->dropped_warnings)));
 }
 
@@ -180,9 +181,10 @@ enum steer_err steer_control_import(struct steer_control *c, const struct steer_
     if (err == STEER_OK && !in.linked)
         err = STEER_EINVAL;
     if (err == STEER_OK)
-        *summary = json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", steer_name_format(in.origin.octets, name),
-                             "serial", (json_int_t)in.serial, "records", (json_int_t)in.records, "rrsets",
-                             (json_int_t)in.rrsets, "warnings", in.warnings);
+        *summary =
+            json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", steer_name_format(in.origin.octets, name),
+                      "serial", (json_int_t)in.serial, "records", (json_int_t)in.records, "rrsets",
+                      (json_int_t)in.rrsets, "warnings", in.warnings);
     else if (diag)
         *diag = in.diag;
     incoming_fini(&in);
@@ -200,11 +202,13 @@ static json_t *many_json(const struct import_job *job, uint64_t ns)
         if (in->linked)
             continue;
         steer_diag_format(&in->diag, text, sizeof text);
-        json_array_append_new(rejected, json_pack("{s:o,s:o}", "origin", control_text(in->source->origin),
-                                                  "error", control_text(text)));
+        json_array_append_new(rejected,
+                              json_pack("{s:o,s:o}", "origin", control_text(in->source->origin),
+                                        "error", control_text(text)));
     }
-    return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected", rejected,
-                     "records", (json_int_t)job->records, "warnings", warnings, "ms", (double)ns / 1e6);
+    return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected",
+                     rejected, "records", (json_int_t)job->records, "warnings", warnings, "ms",
+                     (double)ns / 1e6);
 }
 
 // The second of two zones of one name is refused: which one should it be?
@@ -227,8 +231,9 @@ static void refuse_twice(struct import_job *job)
     steer_map_fini(&seen);
 }
 
-enum steer_err steer_control_import_many(struct steer_control *c, const struct steer_control_zone *zones,
-                                         size_t count, json_t **summary, struct steer_diag *diag)
+enum steer_err steer_control_import_many(struct steer_control *c,
+                                         const struct steer_control_zone *zones, size_t count,
+                                         json_t **summary, struct steer_diag *diag)
 {
     struct import_job job = {.zones = steer_calloc(count, sizeof *job.zones), .count = count};
     uint64_t begin = steer_clock_mono_ns();
@@ -311,8 +316,8 @@ static void write_zone(struct steer_buf *out, const struct steer_zone *zone)
     free(nodes);
 }
 
-enum steer_err steer_control_export(struct steer_control *c, const char *origin, struct steer_buf *out,
-                                    struct steer_diag *diag)
+enum steer_err steer_control_export(struct steer_control *c, const char *origin,
+                                    struct steer_buf *out, struct steer_diag *diag)
 {
     struct steer_name name;
     enum steer_err err = steer_name_parse(origin, NULL, &name, diag);
@@ -351,7 +356,8 @@ static enum steer_err run_delete(struct steer_control *c, void *arg, struct stee
     return control_commit(c, link, &commit, diag);
 }
 
-enum steer_err steer_control_delete_zone(struct steer_control *c, const char *origin, struct steer_diag *diag)
+enum steer_err steer_control_delete_zone(struct steer_control *c, const char *origin,
+                                         struct steer_diag *diag)
 {
     struct steer_name name;
     enum steer_err err = steer_name_parse(origin, NULL, &name, diag);
@@ -365,11 +371,11 @@ static bool list_zone(void *ctx, const void *item)
 {
     const struct steer_zone *zone = item;
     char name[STEER_NAME_TEXT_MAX];
-    json_array_append_new(ctx, json_pack("{s:s,s:I,s:I,s:I,s:I}", "origin",
-                                         steer_name_format(zone->origin.octets, name), "serial",
-                                         (json_int_t)zone->serial, "names", (json_int_t)zone->names.count,
-                                         "records", (json_int_t)zone->record_count, "steered",
-                                         (json_int_t)zone->steered_count));
+    json_array_append_new(
+        ctx, json_pack("{s:s,s:I,s:I,s:I,s:I}", "origin",
+                       steer_name_format(zone->origin.octets, name), "serial",
+                       (json_int_t)zone->serial, "names", (json_int_t)zone->names.count, "records",
+                       (json_int_t)zone->record_count, "steered", (json_int_t)zone->steered_count));
     return true;
 }
 

@@ -59,7 +59,10 @@ struct steer_prepared {
     enum steer_parse_result parsed;
     uint8_t zone_labels;
     const struct steer_zone *zone;
-    uintptr_t leaf; // of the zone's names, where the question's name is or would be
+    // Of the zone's names, where the question's name is or would be (0: not asked), and the name's hash: both
+    // here, since the query is large and a batch of them does not fit the first-level cache.
+    uintptr_t leaf;
+    uint64_t name_hash;
     struct steer_query query;
 };
 

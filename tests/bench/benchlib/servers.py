@@ -126,19 +126,28 @@ class Steerd(Server):
         if body is not None:
             body = json.dumps(body)
             headers["Content-Type"] = "application/json"
+        kept = self.connection is not None
+        try:
+            reply, text = self.exchange(method, path, body, headers)
+        except (OSError, http.client.HTTPException) as why:
+            if not kept:
+                raise OSError(str(why)) from why
+            reply, text = self.exchange(method, path, body, headers)  # it was closed meanwhile, being idle
+        if reply.status >= 300:
+            raise Stop(f"{method} {path}: {reply.status} {text[:500]}")
+        return json.loads(text) if text.startswith(("{", "[")) else text
+
+    def exchange(self, method, path, body, headers):
         if not self.connection:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=300)
         try:
             self.connection.request(method, path, body, headers)
             reply = self.connection.getresponse()
-            text = reply.read().decode()
-        except (OSError, http.client.HTTPException) as why:
+            return reply, reply.read().decode()
+        except (OSError, http.client.HTTPException):
             self.connection.close()
             self.connection = None
-            raise OSError(str(why)) from why
-        if reply.status >= 300:
-            raise Stop(f"{method} {path}: {reply.status} {text[:500]}")
-        return json.loads(text) if text.startswith(("{", "[")) else text
+            raise
 
     def get(self, path):
         return self.request("GET", path)

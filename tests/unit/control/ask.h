@@ -106,8 +106,8 @@ static inline const char *reply_text(const struct reply *r, char *out, size_t si
     return out;
 }
 
-static inline const char *answer_of(const struct steer_world *world, const char *name, uint16_t type,
-                                    const char *client, char out[512])
+static inline const char *answer_of(const struct steer_world *world, const char *name,
+                                    uint16_t type, const char *client, char out[512])
 {
     struct reply r;
     ask_world(world, name, type, client, 0, &r);

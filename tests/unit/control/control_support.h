@@ -166,15 +166,18 @@ static inline enum steer_err run_feed(struct steer_control *c, void *arg, struct
     for (int i = 0; i < feed->times; i++) {
         c->results.items = steer_grow(c->results.items, &c->results.cap, c->results.count + 1,
                                       sizeof *c->results.items);
-        c->results.items[c->results.count++] = (struct result){
-            .key = vital->key, .pass = feed->pass, .at_unix_s = 1800000000, .reason = "as the test says"};
+        c->results.items[c->results.count++] = (struct result){.key = vital->key,
+                                                               .pass = feed->pass,
+                                                               .at_unix_s = 1800000000,
+                                                               .reason = "as the test says"};
     }
     pthread_mutex_unlock(&c->mutex);
     return STEER_OK;
 }
 
 // Probe results as they come from the prober.
-static inline void feed(struct fixture *f, const char *endpoint, const char *check, bool pass, int times)
+static inline void feed(struct fixture *f, const char *endpoint, const char *check, bool pass,
+                        int times)
 {
     struct feed one = {endpoint, check, pass, times};
     assert_int_equal(control_call(f->control, run_feed, &one, NULL), STEER_OK);
@@ -189,7 +192,8 @@ struct figures {
     const struct steer_catalog *catalog;
 };
 
-static inline enum steer_err run_figures(struct steer_control *c, void *arg, struct steer_diag *diag)
+static inline enum steer_err run_figures(struct steer_control *c, void *arg,
+                                         struct steer_diag *diag)
 {
     struct figures *f = arg;
     struct steer_cells_stats cells;
@@ -198,7 +202,8 @@ static inline enum steer_err run_figures(struct steer_control *c, void *arg, str
     steer_cells_stats(steer_linker_cells(c->linker), &cells);
     *f = (struct figures){steer_linker_world(c->linker)->version, cells.cells,
                           steer_residuals_count(steer_linker_residuals(c->linker)),
-                          steer_linker_classmaps(c->linker, &bytes), steer_linker_catalog(c->linker)};
+                          steer_linker_classmaps(c->linker, &bytes),
+                          steer_linker_catalog(c->linker)};
     return STEER_OK;
 }
 
@@ -231,12 +236,19 @@ static inline int add_row(void *ctx, int columns, char **values, char **names)
 static inline char *dump_store(const struct fixture *f)
 {
     static const char *const queries[] = {
-        "SELECT * FROM site", "SELECT * FROM health_check", "SELECT * FROM endpoint",
-        "SELECT * FROM endpoint_check", "SELECT * FROM pool", "SELECT * FROM pool_member",
-        "SELECT * FROM policy", "SELECT id, hex(origin), document FROM zone",
+        "SELECT * FROM site",
+        "SELECT * FROM health_check",
+        "SELECT * FROM endpoint",
+        "SELECT * FROM endpoint_check",
+        "SELECT * FROM pool",
+        "SELECT * FROM pool_member",
+        "SELECT * FROM policy",
+        "SELECT id, hex(origin), document FROM zone",
         "SELECT zone_id, hex(owner), type, ttl_s, hex(packed) FROM rrset ORDER BY 1, 2, 3",
-        "SELECT name, zone_id, hex(owner), kind, document, body FROM steered", "SELECT * FROM override",
-        "SELECT * FROM verdict", "SELECT * FROM document"};
+        "SELECT name, zone_id, hex(owner), kind, document, body FROM steered",
+        "SELECT * FROM override",
+        "SELECT * FROM verdict",
+        "SELECT * FROM document"};
     char path[96];
     sqlite3 *db;
     struct steer_buf text = {0};

@@ -33,10 +33,11 @@ static int teardown(void **state)
     "pools:\n  p: {endpoints: {a: 3, b: 1}}\n  q: {endpoints: {b: 1}}\n"                           \
     "policies:\n  main: {failover: [{endpoint: a}, {endpoint: b}]}\n"                              \
     "records:\n"                                                                                   \
-    "  api: {ttl: 30, steer: {geo: {rules: [{match: EU, to: {use: main}}], default: {pool: q}}}}\n" \
+    "  api: {ttl: 30, steer: {geo: {rules: [{match: EU, to: {use: main}}], default: {pool: "       \
+    "q}}}}\n"                                                                                      \
     "  lb: {ttl: 20, steer: {pool: p}}\n"                                                          \
     "  cdn: {kind: cname, steer: {endpoint: h}}\n"                                                 \
-    "  www: {ttl: 60, A: [192.0.2.80, 192.0.2.81], TXT: [hello, 'ä \"quoted\"']}\n"                \
+    "  www: {ttl: 60, A: [192.0.2.80, 192.0.2.81], TXT: [hello, 'ä \"quoted\"']}\n"               \
     "  '*.wild': {A: [192.0.2.90]}\n"                                                              \
     "  mail: {MX: ['10 mx1', '20 mx2.example.net.'], SRV: ['1 2 443 www']}\n"
 
@@ -53,7 +54,8 @@ static void what_is_applied_is_answered_when_the_call_returns(void **state)
     assert_true(json_is_true(json_object_get(f->summary, "changed")));
     assert_int_equal(summary_number(f, "unchanged"), 0);
     assert_int_equal(json_array_size(json_object_get(f->summary, "replaced")), 0);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(f->summary, "created"), 0)), "site fra");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(f->summary, "created"), 0)), "site fra");
     assert_true(json_is_real(json_object_get(f->summary, "build_ms")));
     assert_true(json_is_real(json_object_get(f->summary, "commit_ms")));
     must_apply(f, "endpoints:\n  b: {ipv4: 192.0.2.9, check: web}\n");
@@ -89,9 +91,12 @@ static void a_dry_run_changes_nothing(void **state)
     char *before = dump_store(f);
     struct figures figures = figures_of(f);
     const struct steer_control_apply dry = {.dry_run = true};
-    assert_int_equal(apply_with(f, "new.yaml", "zone: example.org\nrecords:\n  x: {A: [192.0.2.1]}\n", dry), STEER_OK);
+    assert_int_equal(
+        apply_with(f, "new.yaml", "zone: example.org\nrecords:\n  x: {A: [192.0.2.1]}\n", dry),
+        STEER_OK);
     assert_int_equal(json_array_size(json_object_get(f->summary, "created")), 3); // zone, NS, x
-    assert_int_equal(apply_with(f, "test.yaml", "zone: example.com\n", (struct steer_control_apply){.dry_run = true, .prune = true}),
+    assert_int_equal(apply_with(f, "test.yaml", "zone: example.com\n",
+                                (struct steer_control_apply){.dry_run = true, .prune = true}),
                      STEER_OK);
     assert_int_equal(json_array_size(json_object_get(f->summary, "removed")), 16);
     assert_int_equal(apply_with(f, "new.yaml", "records: {}\n", dry), STEER_EINVAL);
@@ -110,10 +115,12 @@ static void a_refused_document_changes_nothing(void **state)
         const char *text, *why;
         unsigned line;
     } rows[] = {
-        {"zone: example.com\nrecords:\n  new: {A: [192.0.2.1]}\n  bad: {steer: {pool: P}}\n", "pool 'P'", 4},
+        {"zone: example.com\nrecords:\n  new: {A: [192.0.2.1]}\n  bad: {steer: {pool: P}}\n",
+         "pool 'P'", 4},
         {"zone: example.com\nrecords:\n  new: {A: [192.0.2.1]}\n   bad: 7\n", "", 4},
         {"endpoints:\n  a: {ipv4: 192.0.2.66, site: nowhere}\n", "nowhere", 2},
-        {"zone: example.com\nrecords:\n  www: {CNAME: x}\n  mail: {steer: {endpoint: gone}}\n", "gone", 4},
+        {"zone: example.com\nrecords:\n  www: {CNAME: x}\n  mail: {steer: {endpoint: gone}}\n",
+         "gone", 4},
     };
     must_apply(f, BASE);
     char *before = dump_store(f);
@@ -139,7 +146,9 @@ static void documents_are_read_back_as_they_were_applied_last(void **state)
     json_t *list;
     const char *last = "# a comment\nendpoints:\n  z: {ipv4: 192.0.2.1}\n";
     must_apply(f, BASE);
-    assert_int_equal(apply_with(f, "other.yaml", "endpoints:\n  z: {ipv4: 192.0.2.1}\n", (struct steer_control_apply){0}), STEER_OK);
+    assert_int_equal(apply_with(f, "other.yaml", "endpoints:\n  z: {ipv4: 192.0.2.1}\n",
+                                (struct steer_control_apply){0}),
+                     STEER_OK);
     assert_int_equal(apply_with(f, "other.yaml", last, (struct steer_control_apply){0}), STEER_OK);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(steer_control_document(f->control, "other.yaml", &text, NULL), STEER_OK);
@@ -147,7 +156,8 @@ static void documents_are_read_back_as_they_were_applied_last(void **state)
         steer_buf_clear(&text);
         assert_int_equal(steer_control_documents(f->control, &list, NULL), STEER_OK);
         assert_int_equal(json_array_size(list), 2);
-        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "bytes")), strlen(last));
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "bytes")),
+                         strlen(last));
         json_decref(list);
         stop_control(f);
         start_control(f, false);
@@ -195,7 +205,8 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     struct fixture *f = *state;
     static const struct steer_control_zone zones[] = {
         {"one.test", "one.db", ZONE "www A 192.0.2.1\n", sizeof ZONE "www A 192.0.2.1\n" - 1},
-        {"example.com", "conflict.db", ZONE "api A 192.0.2.1\n", sizeof ZONE "api A 192.0.2.1\n" - 1},
+        {"example.com", "conflict.db", ZONE "api A 192.0.2.1\n",
+         sizeof ZONE "api A 192.0.2.1\n" - 1},
         {"two.test", "tw\xff.db", ZONE "www A 999\n", sizeof ZONE "www A 999\n" - 1},
         {"one.test.", "again.db", ZONE, sizeof ZONE - 1},
         {"three.test", "three.db", ZONE "out.side. A 192.0.2.1\nt 5 A 192.0.2.1\nt 6 A 192.0.2.2\n",
@@ -204,8 +215,9 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     };
     must_apply(f, BASE);
     json_decref(f->summary);
-    assert_int_equal(steer_control_import_many(f->control, zones, STEER_ARRAY_LEN(zones), &f->summary, &f->diag),
-                     STEER_OK);
+    assert_int_equal(
+        steer_control_import_many(f->control, zones, STEER_ARRAY_LEN(zones), &f->summary, &f->diag),
+        STEER_OK);
     assert_int_equal(summary_number(f, "loaded"), 2);
     assert_int_equal(summary_number(f, "records"), 4 + 5);
     const json_t *rejected = json_object_get(f->summary, "rejected");
@@ -217,7 +229,8 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     for (size_t i = 0; i < STEER_ARRAY_LEN(why); i++) {
         const json_t *r = json_array_get(rejected, i);
         assert_string_equal(json_string_value(json_object_get(r, "origin")), why[i][0]);
-        if (strncmp(json_string_value(json_object_get(r, "error")), why[i][1], strlen(why[i][1])) != 0)
+        if (strncmp(json_string_value(json_object_get(r, "error")), why[i][1], strlen(why[i][1])) !=
+            0)
             fail_msg("%s", json_string_value(json_object_get(r, "error")));
     }
     assert_int_equal(json_array_size(json_object_get(f->summary, "warnings")), 2);
@@ -228,11 +241,13 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     json_decref(f->summary);
     f->summary = NULL;
     uint64_t version = version_of(f);
-    assert_int_equal(steer_control_import_many(f->control, zones + 1, 2, &f->summary, &f->diag), STEER_OK);
+    assert_int_equal(steer_control_import_many(f->control, zones + 1, 2, &f->summary, &f->diag),
+                     STEER_OK);
     assert_int_equal(summary_number(f, "loaded"), 0);
     assert_int_equal(version_of(f), version);
     json_decref(f->summary);
-    assert_int_equal(steer_control_import_many(f->control, NULL, 0, &f->summary, &f->diag), STEER_OK);
+    assert_int_equal(steer_control_import_many(f->control, NULL, 0, &f->summary, &f->diag),
+                     STEER_OK);
 }
 
 static void what_is_exported_imports_again_to_the_same_zone(void **state)
@@ -248,9 +263,11 @@ static void what_is_exported_imports_again_to_the_same_zone(void **state)
     assert_int_equal(json_array_size(json_object_get(f->summary, "warnings")), 0);
     assert_int_equal(steer_control_export(f->control, "example.com", &second, &f->diag), STEER_OK);
     // Equal but for the serial, which has risen.
-    const char *rest_of_first = strchr(first.data, '\n'), *rest_of_second = strchr(second.data, '\n');
+    const char *rest_of_first = strchr(first.data, '\n'),
+               *rest_of_second = strchr(second.data, '\n');
     assert_string_equal(rest_of_first, rest_of_second);
-    assert_int_equal(steer_control_export(f->control, "example.org", &second, &f->diag), STEER_ENOTFOUND);
+    assert_int_equal(steer_control_export(f->control, "example.org", &second, &f->diag),
+                     STEER_ENOTFOUND);
     steer_buf_fini(&first);
     steer_buf_fini(&second);
 }
@@ -265,7 +282,8 @@ static void zones_are_listed_and_deleted(void **state)
     assert_int_equal(json_array_size(list), 2);
     json_decref(list);
     assert_int_equal(steer_control_delete_zone(f->control, "Example.COM.", &f->diag), STEER_OK);
-    assert_int_equal(steer_control_delete_zone(f->control, "example.com", &f->diag), STEER_ENOTFOUND);
+    assert_int_equal(steer_control_delete_zone(f->control, "example.com", &f->diag),
+                     STEER_ENOTFOUND);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "REFUSED");
     assert_int_equal(figures_of(f).cells, 0);
     assert_int_equal(figures_of(f).residuals, 0);
@@ -279,10 +297,11 @@ static void zones_are_listed_and_deleted(void **state)
 
 // ---- overrides -----------------------------------------------------------------------------------
 
-static enum steer_err override(struct fixture *f, const char *kind, const char *target, const char *state_,
-                               uint64_t expires_in_s)
+static enum steer_err override(struct fixture *f, const char *kind, const char *target,
+                               const char *state_, uint64_t expires_in_s)
 {
-    const struct steer_control_override o = {kind, target, state_, "maintenance", "ops", expires_in_s};
+    const struct steer_control_override o = {kind,          target, state_,
+                                             "maintenance", "ops",  expires_in_s};
     return steer_control_override_set(f->control, &o, &f->diag);
 }
 
@@ -310,7 +329,8 @@ static void an_override_holds_until_it_is_cleared_also_over_a_restart(void **sta
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
     assert_int_equal(steer_control_override_clear(f->control, "site", "fra", &f->diag), STEER_OK);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
-    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", &f->diag), STEER_ENOTFOUND);
+    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", &f->diag),
+                     STEER_ENOTFOUND);
     stop_control(f);
     start_control(f, false);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
@@ -335,8 +355,9 @@ static void an_override_says_what_is_wrong_with_it(void **state)
     };
     must_apply(f, BASE);
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
-        const struct steer_control_override o = {rows[i].kind, rows[i].target, rows[i].state, rows[i].reason, NULL,
-                                                 rows[i].expires_in_s};
+        const struct steer_control_override o = {rows[i].kind,  rows[i].target,
+                                                 rows[i].state, rows[i].reason,
+                                                 NULL,          rows[i].expires_in_s};
         assert_int_equal(steer_control_override_set(f->control, &o, &f->diag), rows[i].err);
         assert_non_null(strstr(f->diag.message, rows[i].why));
     }
@@ -384,7 +405,8 @@ static void an_override_that_ended_while_stopped_is_not_in_force_again(void **st
     stop_control(f);
     snprintf(path, sizeof path, "%s/steerd.db", f->folder);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "UPDATE override SET expires_unix_s = 1000", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE override SET expires_unix_s = 1000", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     start_control(f, false);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
@@ -449,8 +471,9 @@ static enum steer_err run_slow(struct steer_control *c, void *arg, struct steer_
     // The link is prepared and not committed; what arrived is taken between its steps.
     enum steer_err err = control_prepare(c, link, 0, diag);
     char got[512];
-    assert_string_equal(answer_of(steer_linker_world(c->linker), "api.example.com.", STEER_TYPE_A, DE, got),
-                        "192.0.2.2");
+    assert_string_equal(
+        answer_of(steer_linker_world(c->linker), "api.example.com.", STEER_TYPE_A, DE, got),
+        "192.0.2.2");
     const struct control_commit commit = {"test", "slow", NULL, NULL};
     if (err == STEER_OK)
         err = control_commit(c, link, &commit, diag);
@@ -539,7 +562,8 @@ static void when_the_store_fails_nothing_is_half_applied_and_later_edits_work(vo
     struct figures figures = figures_of(f);
     for (int round = 0; round < 3; round++) {
         set_file_limit(4096);
-        assert_int_equal(apply(f, "zone: example.com\nendpoints:\n  b: {ipv4: 192.0.2.66}\nrecords:\n  www: {A: [192.0.2.1]}\n"
+        assert_int_equal(apply(f, "zone: example.com\nendpoints:\n  b: {ipv4: "
+                                  "192.0.2.66}\nrecords:\n  www: {A: [192.0.2.1]}\n"
                                   "  lb: {steer: {endpoint: b}}\n"),
                          STEER_EIO);
         assert_int_equal(import(f, "example.com", ZONE), STEER_EIO);
@@ -611,7 +635,8 @@ static void *call_often(void *arg)
         char text[128];
         json_t *summary = NULL;
         struct steer_diag diag;
-        snprintf(text, sizeof text, "zone: z%u.test\nrecords:\n  x: {A: [192.0.2.%u]}\n", caller->number, i % 250);
+        snprintf(text, sizeof text, "zone: z%u.test\nrecords:\n  x: {A: [192.0.2.%u]}\n",
+                 caller->number, i % 250);
         const struct steer_control_text t = {"t", text, strlen(text)};
         const struct steer_control_apply a = {.texts = &t, .count = 1};
         enum steer_err err = steer_control_apply(caller->fixture->control, &a, &summary, &diag);
@@ -671,9 +696,43 @@ static void a_second_control_on_the_folder_is_refused(void **state)
     const struct steer_control_options options = {.data_folder = f->folder};
     assert_int_equal(steer_control_start(&options, &second, &f->diag), STEER_ECONFLICT);
     const char *none[] = {"/nonexistent.mmdb"};
-    const struct steer_control_options bad = {.data_folder = f->folder, .geo_files = none, .geo_count = 1};
+    const struct steer_control_options bad = {
+        .data_folder = f->folder, .geo_files = none, .geo_count = 1};
     assert_int_not_equal(steer_control_start(&bad, &second, &f->diag), STEER_OK);
     must_apply(f, BASE);
+}
+
+// A store that somebody has changed by hand: the start says what is wrong, and lets go of all it had.
+static void a_damaged_store_is_refused_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const damage[][3] = {
+        {"UPDATE steered SET body = '{}' WHERE name LIKE 'lb%'", "lb.example.com. address",
+         "has no tree"},
+        {"UPDATE pool SET body = '{\"endpoints\":{\"a\":1}}' WHERE name = 'p'", NULL,
+         NULL}, // mends
+        {"DELETE FROM steered WHERE name LIKE 'lb%'", NULL, NULL},
+        {"UPDATE pool SET body = '{\"endpoints\":{\"gone\":1}}' WHERE name = 'p'", "gone",
+         "not defined"},
+        {"UPDATE pool SET body = '{\"endpoints\":{\"a\":1}}' WHERE name = 'p'", NULL, NULL},
+        {"DELETE FROM rrset WHERE type = 6", "example.com.", "has no SOA record"},
+    };
+    char path[96];
+    sqlite3 *db;
+    must_apply(f, BASE);
+    stop_control(f);
+    snprintf(path, sizeof path, "%s/steerd.db", f->folder);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(damage); i++) {
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, damage[i][0], NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        if (!damage[i][1])
+            continue;
+        const struct steer_control_options options = {.data_folder = f->folder};
+        assert_int_not_equal(steer_control_start(&options, &f->control, &f->diag), STEER_OK);
+        if (!strstr(f->diag.message, damage[i][1]) || !strstr(f->diag.message, damage[i][2]))
+            fail_msg("%s", f->diag.message);
+    }
 }
 
 // ---- over restarts ---------------------------------------------------------------------------------
@@ -729,9 +788,10 @@ static void answers_are_as_before_after_a_restart(void **state)
     must_apply(f, BASE);
     uint64_t answers = digest(f);
     restart_and_compare(f);
-    assert_int_equal(import(f, "imported.test", ZONE "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\n"
-                                                     "*.x CNAME www\nTXT TXT \"a\" \"b\"\n"
-                                                     "t TYPE65280 \\# 3 010203\nsub NS ns.sub\nns.sub A 192.0.2.3\n"),
+    assert_int_equal(import(f, "imported.test",
+                            ZONE "www 60 A 192.0.2.1\nwww 60 A 192.0.2.2\n"
+                                 "*.x CNAME www\nTXT TXT \"a\" \"b\"\n"
+                                 "t TYPE65280 \\# 3 010203\nsub NS ns.sub\nns.sub A 192.0.2.3\n"),
                      STEER_OK);
     assert_int_equal(override(f, "pool", "p", "down", 0), STEER_OK);
     feed(f, "b", "web", false, 2);
@@ -742,15 +802,22 @@ static void answers_are_as_before_after_a_restart(void **state)
 static void random_document(struct steer_rng *rng, struct steer_buf *out)
 {
     static const char *const records[] = {
-        "{A: [192.0.2.1]}", "{TXT: [one]}", "{steer: {pool: q}}", "{steer: {endpoint: a}, ttl: 7}",
-        "{kind: cname, steer: {endpoint: h}}", "{CNAME: x}", "{A: [192.0.2.2, 192.0.2.3], TXT: [two]}",
+        "{A: [192.0.2.1]}",
+        "{TXT: [one]}",
+        "{steer: {pool: q}}",
+        "{steer: {endpoint: a}, ttl: 7}",
+        "{kind: cname, steer: {endpoint: h}}",
+        "{CNAME: x}",
+        "{A: [192.0.2.2, 192.0.2.3], TXT: [two]}",
         "{steer: {geo: {rules: [{match: [EU], to: {pool: p}}], default: {use: main}}}}"};
     steer_buf_clear(out);
-    steer_buf_printf(out, "zone: example.org\nsoa: {minimum: %us}\nrecords:\n", (unsigned)(steer_rng_next(rng) % 3) + 1);
+    steer_buf_printf(out, "zone: example.org\nsoa: {minimum: %us}\nrecords:\n",
+                     (unsigned)(steer_rng_next(rng) % 3) + 1);
     steer_buf_puts(out, "  x: {A: [192.0.2.77]}\n");
     for (int i = 0; i < 3; i++)
         if (steer_rng_next(rng) % 4)
-            steer_buf_printf(out, "  r%d: %s\n", i, records[steer_rng_next(rng) % STEER_ARRAY_LEN(records)]);
+            steer_buf_printf(out, "  r%d: %s\n", i,
+                             records[steer_rng_next(rng) % STEER_ARRAY_LEN(records)]);
     steer_buf_printf(out, "endpoints:\n  a: {ipv4: 192.0.2.%u, check: web, site: fra}\n",
                      (unsigned)(steer_rng_next(rng) % 3) + 1);
 }
@@ -766,12 +833,15 @@ static void any_sequence_of_edits_survives_a_restart(void **state)
     for (int round = 0; round < 24; round++) {
         for (uint64_t n = steer_rng_next(&rng) % 4 + 1; n; n--) {
             random_document(&rng, &text);
-            const struct steer_control_apply options = {.take_over = true, .prune = steer_rng_next(&rng) % 2};
+            const struct steer_control_apply options = {.take_over = true,
+                                                        .prune = steer_rng_next(&rng) % 2};
             if (apply_with(f, "random.yaml", text.data, options) != STEER_OK)
-                assert_int_equal(options.prune, true); // main and p are gone with what they were made of
+                assert_int_equal(options.prune,
+                                 true); // main and p are gone with what they were made of
         }
         if (round % 5 == 4)
-            assert_int_equal(steer_control_delete_zone(f->control, "example.org", &f->diag), STEER_OK);
+            assert_int_equal(steer_control_delete_zone(f->control, "example.org", &f->diag),
+                             STEER_OK);
         if (round % 4 == 3)
             (void)!import(f, "example.org", ZONE "x A 192.0.2.8\nr1 TXT imported\n");
         if (round % 3 == 2)
@@ -797,7 +867,9 @@ static void status_and_figures_agree(void **state)
     assert_int_equal(json_integer_value(json_object_get(status, "version")), stats.world_version);
     assert_int_equal(json_integer_value(json_object_get(status, "zones")), stats.zones);
     assert_int_equal(json_array_size(json_object_get(status, "endpoints")), stats.endpoints);
-    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(status, "geo"), 0), "networks")) > 0, 1);
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_array_get(json_object_get(status, "geo"), 0), "networks")) > 0,
+                     1);
     assert_int_equal(stats.edits, 1);
     assert_int_equal(stats.edits_refused, 1);
     assert_int_equal(stats.verdict_changes, 1);
@@ -823,10 +895,12 @@ static void explain_says_what_the_client_gets(void **state)
     q.source = 32;
     assert_int_equal(steer_control_explain(f->control, &q, &a, &f->diag), STEER_OK);
     const json_t *first = json_array_get(json_object_get(a, "answers"), 0);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(first, "records"), 0)), "192.0.2.1");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(first, "records"), 0)),
+                        "192.0.2.1");
     assert_string_equal(json_string_value(json_object_get(first, "exact")), "1/1");
     assert_string_equal(json_string_value(json_object_get(a, "place")), "EU-DE");
-    assert_string_equal(json_string_value(json_object_get(a, "record")), "api.example.com. address");
+    assert_string_equal(json_string_value(json_object_get(a, "record")),
+                        "api.example.com. address");
     assert_string_equal(json_string_value(json_object_get(a, "scope_prefix")), "192.0.2.0/24");
     json_decref(a);
     q.type = "AX";
@@ -864,6 +938,7 @@ int main(void)
         TEST(callers_see_their_edits_through_a_stop),
         TEST(a_call_after_the_stop_began_is_told_so),
         TEST(a_second_control_on_the_folder_is_refused),
+        TEST(a_damaged_store_is_refused_at_the_start),
         TEST(answers_are_as_before_after_a_restart),
         TEST(any_sequence_of_edits_survives_a_restart),
         TEST(status_and_figures_agree),

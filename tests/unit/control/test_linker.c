@@ -91,8 +91,8 @@ static void must_apply(struct fixture *f, const char *text)
 
 static int take_record(void *ctx, const struct steer_rr *rr)
 {
-    return steer_zone_add(ctx, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL, NULL) !=
-           STEER_OK;
+    return steer_zone_add(ctx, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL,
+                          NULL) != STEER_OK;
 }
 
 static struct steer_zone_edit *build(const char *origin_text, const char *text,
@@ -100,9 +100,9 @@ static struct steer_zone_edit *build(const char *origin_text, const char *text,
 {
     assert_int_equal(steer_name_parse(origin_text, NULL, origin, NULL), STEER_OK);
     struct steer_zone_edit *edit = steer_zone_build(origin);
-    assert_int_equal(steer_zonefile_read(text, strlen(text), "zone", origin, 300, NULL, take_record,
-                                         edit, NULL),
-                     STEER_OK);
+    assert_int_equal(
+        steer_zonefile_read(text, strlen(text), "zone", origin, 300, NULL, take_record, edit, NULL),
+        STEER_OK);
     return edit;
 }
 
@@ -114,8 +114,7 @@ static enum steer_err import(struct fixture *f, const char *origin_text, const c
     return finish(f, link, steer_link_replace_zone(link, &origin, edit, &f->diag));
 }
 
-static enum steer_err delete(struct fixture *f, const char *origin_text)
-{
+static enum steer_err delete (struct fixture *f, const char *origin_text) {
     struct steer_name origin;
     assert_int_equal(steer_name_parse(origin_text, NULL, &origin, NULL), STEER_OK);
     struct steer_link *link = steer_link_begin(f->linker);
@@ -134,7 +133,8 @@ static uint32_t serial_of(struct fixture *f, const char *origin_text)
 {
     struct steer_name origin;
     assert_int_equal(steer_name_parse(origin_text, NULL, &origin, NULL), STEER_OK);
-    return steer_world_zone(steer_linker_world(f->linker), steer_name_hash(&origin), origin.octets)->serial;
+    return steer_world_zone(steer_linker_world(f->linker), steer_name_hash(&origin), origin.octets)
+        ->serial;
 }
 
 // All that a change that does not happen must leave as it was.
@@ -188,7 +188,8 @@ static bool listed(char *const *list, size_t count, const char *what)
     "  p: {endpoints: {a: 1}}\n"                                                                   \
     "records:\n"
 #define STEERED                                                                                    \
-    OBJECTS "  api: {ttl: 30, steer: {geo: {rules: [{match: EU, to: {pool: p}}], default: {endpoint: b}}}}\n"
+    OBJECTS "  api: {ttl: 30, steer: {geo: {rules: [{match: EU, to: {pool: p}}], default: "        \
+            "{endpoint: b}}}}\n"
 #define DE "192.0.2.77"
 #define US "198.51.100.77"
 
@@ -208,7 +209,8 @@ static void a_document_is_answered_once_it_is_committed(void **state)
     assert_true(listed(f->summary.created, f->summary.created_count, "zone example.com."));
     assert_true(listed(f->summary.created, f->summary.created_count, "pool p"));
     assert_true(listed(f->summary.created, f->summary.created_count, "records www.example.com. A"));
-    assert_true(listed(f->summary.created, f->summary.created_count, "record api.example.com. address"));
+    assert_true(
+        listed(f->summary.created, f->summary.created_count, "record api.example.com. address"));
 }
 
 static void applied_again_it_changes_nothing_and_raises_no_serial(void **state)
@@ -221,7 +223,8 @@ static void applied_again_it_changes_nothing_and_raises_no_serial(void **state)
     struct trace before = trace_of(f->linker);
     const struct steer_world *world = before.world;
     must_apply(f, text);
-    assert_int_equal(f->summary.created_count + f->summary.replaced_count + f->summary.removed_count, 0);
+    assert_int_equal(
+        f->summary.created_count + f->summary.replaced_count + f->summary.removed_count, 0);
     assert_int_equal(f->summary.unchanged, 6); // a, b, p, api, www A, NS
     struct trace after = trace_of(f->linker);
     assert_ptr_equal(after.world, world);
@@ -237,8 +240,7 @@ static void an_edit_raises_the_serial_of_its_zone_alone(void **state)
     const char *const edits[] = {OBJECTS "  www: {A: [192.0.2.81]}\n",
                                  OBJECTS "  www: {ttl: 5, A: [192.0.2.81]}\n",
                                  "zone: example.com\nsoa: {minimum: 10s}\n",
-                                 "zone: example.com\nns: [ns.example.net.]\n",
-                                 STEERED};
+                                 "zone: example.com\nns: [ns.example.net.]\n", STEERED};
     must_apply(f, OBJECTS "  www: {A: [192.0.2.80]}\n");
     must_apply(f, "zone: example.org\n");
     for (size_t i = 0; i < STEER_ARRAY_LEN(edits); i++) {
@@ -283,14 +285,16 @@ static void a_check_that_begins_down_counts_at_once_also_for_cells_that_are_ther
 static void health_that_changes_during_a_link_is_seen_as_the_new_catalogue_sees_it(void **state)
 {
     struct fixture *f = *state;
-    const char *text = "zone: example.com\n"
-                       "checks:\n  c: {type: tcp, port: 80}\n  d: {type: tcp, port: 81, initially: down}\n"
-                       "endpoints:\n  a: {ipv4: 192.0.2.1, check: c}\n  n: {ipv4: 192.0.2.7, check: d}\n"
-                       "  b: {ipv4: 192.0.2.2}\n"
-                       "records:\n  api: {steer: {failover: [{endpoint: a}, {endpoint: n}, {endpoint: b}]}}\n";
+    const char *text =
+        "zone: example.com\n"
+        "checks:\n  c: {type: tcp, port: 80}\n  d: {type: tcp, port: 81, initially: down}\n"
+        "endpoints:\n  a: {ipv4: 192.0.2.1, check: c}\n  n: {ipv4: 192.0.2.7, check: d}\n"
+        "  b: {ipv4: 192.0.2.2}\n"
+        "records:\n  api: {steer: {failover: [{endpoint: a}, {endpoint: n}, {endpoint: b}]}}\n";
     struct steer_document *d;
     const struct steer_link_documents_options options = {0};
-    must_apply(f, "checks:\n  c: {type: tcp, port: 80}\nendpoints:\n  a: {ipv4: 192.0.2.1, check: c}\n");
+    must_apply(
+        f, "checks:\n  c: {type: tcp, port: 80}\nendpoints:\n  a: {ipv4: 192.0.2.1, check: c}\n");
     assert_int_equal(steer_document_parse(text, strlen(text), "test", "test", &d, NULL), STEER_OK);
     struct steer_link *link = steer_link_begin(f->linker);
     assert_int_equal(steer_link_documents(link, &d, 1, &options, &f->summary, NULL), STEER_OK);
@@ -370,7 +374,8 @@ static void one_apply_defines_a_thing_once(void **state)
         {"endpoints:\n  a: {ipv4: 192.0.2.1}\n", "endpoints:\n  a: {ipv4: 192.0.2.1}\n",
          "endpoint a is defined twice"},
         {"zone: example.com\nrecords:\n  x: {A: [192.0.2.1]}\n",
-         "zone: example.com\nrecords:\n  x: {A: [192.0.2.2]}\n", "records x.example.com. A is defined twice"},
+         "zone: example.com\nrecords:\n  x: {A: [192.0.2.2]}\n",
+         "records x.example.com. A is defined twice"},
         {"zone: example.com\nrecords:\n  x: {A: [192.0.2.1]}\n",
          "zone: example.com\nrecords:\n  x: {CNAME: y}\n",
          "records x.example.com. CNAME cannot stand beside records x.example.com. A"},
@@ -387,7 +392,8 @@ static void one_apply_defines_a_thing_once(void **state)
                                                   k ? "two" : "one", &d[k], NULL),
                              STEER_OK);
         struct steer_link *link = steer_link_begin(f->linker);
-        assert_int_equal(steer_link_documents(link, d, 2, &options, &f->summary, &f->diag), STEER_EINVAL);
+        assert_int_equal(steer_link_documents(link, d, 2, &options, &f->summary, &f->diag),
+                         STEER_EINVAL);
         assert_non_null(strstr(f->diag.message, pairs[i].why));
         assert_string_equal(f->diag.file, "two");
         assert_int_equal(f->diag.line, i ? 3 : 2);
@@ -402,14 +408,16 @@ static void prune_removes_what_the_document_gave_and_gives_no_more(void **state)
 {
     struct fixture *f = *state;
     f->as = "other";
-    must_apply(f, "zone: example.com\nendpoints:\n  z: {ipv4: 192.0.2.50}\nrecords:\n  keep: {steer: {endpoint: z}}\n");
+    must_apply(f, "zone: example.com\nendpoints:\n  z: {ipv4: 192.0.2.50}\nrecords:\n  keep: "
+                  "{steer: {endpoint: z}}\n");
     f->as = "test";
     must_apply(f, STEERED "  www: {A: [192.0.2.80]}\n  old: {A: [192.0.2.81], TXT: [old]}\n");
     must_apply(f, OBJECTS "  www: {A: [192.0.2.80]}\n"); // without prune nothing goes
     expect(f, "old.example.com.", STEER_TYPE_A, DE, "192.0.2.81");
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
     f->prune = true;
-    must_apply(f, "zone: example.com\nendpoints:\n  b: {ipv4: 192.0.2.2}\nrecords:\n  www: {A: [192.0.2.80]}\n");
+    must_apply(f, "zone: example.com\nendpoints:\n  b: {ipv4: 192.0.2.2}\nrecords:\n  www: {A: "
+                  "[192.0.2.80]}\n");
     expect(f, "old.example.com.", STEER_TYPE_A, DE, "NXDOMAIN");
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "NXDOMAIN");
     expect(f, "www.example.com.", STEER_TYPE_A, DE, "192.0.2.80");
@@ -419,7 +427,8 @@ static void prune_removes_what_the_document_gave_and_gives_no_more(void **state)
     assert_int_equal(r.facts.kind, STEER_FACT_POSITIVE);
     assert_int_equal(f->summary.removed_count, 5); // old A, old TXT, api, a, p
     assert_true(listed(f->summary.removed, f->summary.removed_count, "pool p"));
-    assert_true(listed(f->summary.removed, f->summary.removed_count, "record api.example.com. address"));
+    assert_true(
+        listed(f->summary.removed, f->summary.removed_count, "record api.example.com. address"));
     assert_null(steer_catalog_get(steer_linker_catalog(f->linker), STEER_ENDPOINT, "a"));
 }
 
@@ -438,7 +447,8 @@ static void two_documents_that_share_a_zone_do_not_prune_each_other(void **state
         steer_link_summary_fini(&f->summary);
         struct steer_link *link = steer_link_begin(f->linker);
         assert_int_equal(
-            finish(f, link, steer_link_documents(link, d, 2, &options, &f->summary, &f->diag)), STEER_OK);
+            finish(f, link, steer_link_documents(link, d, 2, &options, &f->summary, &f->diag)),
+            STEER_OK);
         steer_document_destroy(d[0]);
         steer_document_destroy(d[1]);
     }
@@ -453,7 +463,8 @@ static void a_refused_document_leaves_nothing_behind(void **state)
     struct fixture *f = *state;
     static const char *const bad[] = {
         OBJECTS "  api: {steer: {pool: nowhere}}\n  www: {A: [192.0.2.1]}\n",
-        "zone: example.com\nendpoints:\n  a: {ipv4: 192.0.2.66, site: nowhere}\nrecords:\n  new: {steer: {endpoint: a}}\n",
+        "zone: example.com\nendpoints:\n  a: {ipv4: 192.0.2.66, site: nowhere}\nrecords:\n  new: "
+        "{steer: {endpoint: a}}\n",
         "zone: example.net\nrecords:\n  new: {steer: {pool: gone}}\n",
     };
     must_apply(f, STEERED "  www: {A: [192.0.2.80]}\n");
@@ -469,7 +480,8 @@ static void a_refused_document_leaves_nothing_behind(void **state)
 
 // ---- zones ---------------------------------------------------------------------------------------
 
-#define ZONE(serial) "@ SOA ns hostmaster " serial " 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n"
+#define ZONE(serial)                                                                               \
+    "@ SOA ns hostmaster " serial " 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n"
 
 static void an_import_replaces_static_records_and_keeps_steered_ones(void **state)
 {
@@ -506,12 +518,14 @@ static void a_refused_import_leaves_the_rest_of_its_link_as_it_was(void **state)
     struct steer_zone_edit *bad = build("example.com.", ZONE("9") "api A 192.0.2.1\n", &origin);
     struct steer_zone_edit *good = build("example.org.", ZONE("9"), &other);
     struct steer_link *link = steer_link_begin(f->linker);
-    assert_int_equal(steer_link_put_rrset(link, &origin, &www, STEER_TYPE_A, 60, packed, 6, NULL), STEER_OK);
+    assert_int_equal(steer_link_put_rrset(link, &origin, &www, STEER_TYPE_A, 60, packed, 6, NULL),
+                     STEER_OK);
     assert_int_equal(steer_link_replace_zone(link, &origin, bad, &f->diag), STEER_EINVAL);
     assert_non_null(strstr(f->diag.message, "api.example.com. has a steered address and also A"));
     assert_int_equal(steer_link_replace_zone(link, &other, good, &f->diag), STEER_OK);
-    assert_int_equal(steer_link_replace_zone(link, &other, build("example.org.", "@ NS ns\n", &other), &f->diag),
-                     STEER_EINVAL);
+    assert_int_equal(
+        steer_link_replace_zone(link, &other, build("example.org.", "@ NS ns\n", &other), &f->diag),
+        STEER_EINVAL);
     size_t count;
     steer_link_journal(link, &count);
     assert_int_equal(count, 3); // the RRset, the new zone, its content
@@ -563,13 +577,16 @@ static void put_zone_records(struct steer_link *link, const struct steer_name *o
     memcpy(soa + 2, ns.octets, ns.len);
     memcpy(soa + 2 + ns.len, ns.octets, ns.len);
     assert_int_equal(
-        steer_link_put_rrset(link, origin, origin, STEER_TYPE_SOA, 300, soa, len + 2, NULL), STEER_OK);
+        steer_link_put_rrset(link, origin, origin, STEER_TYPE_SOA, 300, soa, len + 2, NULL),
+        STEER_OK);
     rr[1] = ns.len;
     memcpy(rr + 2, ns.octets, ns.len);
     assert_int_equal(
-        steer_link_put_rrset(link, origin, origin, STEER_TYPE_NS, 300, rr, ns.len + 2u, NULL), STEER_OK);
+        steer_link_put_rrset(link, origin, origin, STEER_TYPE_NS, 300, rr, ns.len + 2u, NULL),
+        STEER_OK);
     const uint8_t a[] = {0, 4, 192, 0, 2, last};
-    assert_int_equal(steer_link_put_rrset(link, origin, &ns, STEER_TYPE_A, 300, a, 6, NULL), STEER_OK);
+    assert_int_equal(steer_link_put_rrset(link, origin, &ns, STEER_TYPE_A, 300, a, 6, NULL),
+                     STEER_OK);
 }
 
 // The journal must say the serial that is answered, or a restart would go back.
@@ -609,7 +626,8 @@ static void a_zone_removed_and_made_again_in_one_link_is_stored_with_its_new_ser
     assert_int_equal(trace_of(f->linker).cells, 0);
 }
 
-static void a_zone_opened_replaced_removed_and_made_in_one_link_ends_as_the_last_step_says(void **state)
+static void
+a_zone_opened_replaced_removed_and_made_in_one_link_ends_as_the_last_step_says(void **state)
 {
     struct fixture *f = *state;
     struct steer_name origin;
@@ -617,7 +635,8 @@ static void a_zone_opened_replaced_removed_and_made_in_one_link_ends_as_the_last
         for (int last = 0; last < 3; last++) {
             if (before)
                 must_apply(f, STEERED);
-            struct steer_zone_edit *edit = build("example.com.", ZONE("5") "imp A 192.0.2.5\n", &origin);
+            struct steer_zone_edit *edit =
+                build("example.com.", ZONE("5") "imp A 192.0.2.5\n", &origin);
             struct steer_link *link = steer_link_begin(f->linker);
             put_zone_records(link, &origin, 10);
             assert_int_equal(steer_link_replace_zone(link, &origin, edit, &f->diag), STEER_OK);
@@ -635,10 +654,14 @@ static void a_zone_opened_replaced_removed_and_made_in_one_link_ends_as_the_last
             if (last)
                 assert_int_equal(serial, serial_of(f, "example.com."));
             expect(f, "ns.example.com.", STEER_TYPE_A, DE,
-                   last == 0 ? "REFUSED" : last == 1 ? "192.0.2.11" : "192.0.2.53");
+                   last == 0   ? "REFUSED"
+                   : last == 1 ? "192.0.2.11"
+                               : "192.0.2.53");
             expect(f, "imp.example.com.", STEER_TYPE_A, DE, last ? "NXDOMAIN" : "REFUSED");
             expect(f, "two.example.com.", STEER_TYPE_A, DE,
-                   last == 0 ? "REFUSED" : last == 1 ? "NXDOMAIN" : "192.0.2.6");
+                   last == 0   ? "REFUSED"
+                   : last == 1 ? "NXDOMAIN"
+                               : "192.0.2.6");
             assert_int_equal(trace_of(f->linker).cells, 0);
             if (last)
                 assert_int_equal(delete (f, "example.com."), STEER_OK);
@@ -654,8 +677,8 @@ static void a_steered_record_put_and_removed_in_one_link_leaves_its_number_free(
     must_apply(f, OBJECTS "  www: {A: [192.0.2.80]}\n");
     assert_int_equal(steer_name_parse("example.com.", NULL, &zone, NULL), STEER_OK);
     assert_int_equal(steer_object_from_json(STEER_STEERED, "api.example.com. address", "test",
-                                            "{\"kind\":\"address\",\"steer\":{\"pool\":\"p\"}}", &zone,
-                                            &object, &f->diag),
+                                            "{\"kind\":\"address\",\"steer\":{\"pool\":\"p\"}}",
+                                            &zone, &object, &f->diag),
                      STEER_OK);
     for (int i = 0; i < 3; i++) {
         struct steer_link *link = steer_link_begin(f->linker);
@@ -723,9 +746,12 @@ static void other_geo_data_compiles_every_record_again(void **state)
 static void records_with_equal_classes_share_a_class_table(void **state)
 {
     struct fixture *f = *state;
-    must_apply(f, STEERED "  one: {steer: {geo: {rules: [{match: EU, to: {endpoint: b}}], default: {endpoint: a}}}}\n"
-                          "  two: {steer: {geo: {rules: [{match: EU-DE, to: {endpoint: b}}], default: {endpoint: a}}}}\n"
-                          "  all: {steer: {endpoint: a}}\n  any: {steer: {endpoint: b}}\n");
+    must_apply(
+        f, STEERED
+        "  one: {steer: {geo: {rules: [{match: EU, to: {endpoint: b}}], default: {endpoint: a}}}}\n"
+        "  two: {steer: {geo: {rules: [{match: EU-DE, to: {endpoint: b}}], default: {endpoint: "
+        "a}}}}\n"
+        "  all: {steer: {endpoint: a}}\n  any: {steer: {endpoint: b}}\n");
     assert_int_equal(trace_of(f->linker).classmaps, 3);
 }
 
@@ -734,11 +760,11 @@ static void records_with_equal_classes_share_a_class_table(void **state)
 // alone.
 
 enum { ENDPOINTS = 5, POOLS = 3, ZONES = 3, NAMES = 5, ROUNDS = 150 };
-enum { S_NONE, S_A, S_TXT, S_CNAME };           // static
+enum { S_NONE, S_A, S_TXT, S_CNAME };                // static
 enum { T_NONE, T_POOL, T_GEO, T_WEIGHTED, T_ALIAS }; // steered; T_ALIAS is a cname
 
 struct model {
-    int check;               // 0: none, 1: begins up, 2: begins down
+    int check;                // 0: none, 1: begins up, 2: begins down
     int endpoints[ENDPOINTS]; // 0: none, else a variant
     int pools[POOLS];         // bits of endpoints
     bool zones[ZONES];
@@ -762,7 +788,8 @@ static struct steer_name name_of(const char *text)
     return name;
 }
 
-static void put_object(struct steer_link *link, enum steer_kind kind, const char *name, const char *json)
+static void put_object(struct steer_link *link, enum steer_kind kind, const char *name,
+                       const char *json)
 {
     struct steer_object *object;
     struct steer_diag diag;
@@ -784,8 +811,9 @@ static void put_endpoint(struct steer_link *link, const struct model *m, int i)
     char name[8], json[160];
     int v = m->endpoints[i];
     snprintf(name, sizeof name, "e%d", i);
-    snprintf(json, sizeof json, "{\"ipv4\":\"192.0.2.%d\",\"hostname\":\"h%d.example.net.\"%s%s}", i * 10 + v,
-             i * 10 + v, v % 2 ? ",\"ipv6\":\"2001:db8::1\"" : "", v == 3 ? ",\"check\":\"c\"" : "");
+    snprintf(json, sizeof json, "{\"ipv4\":\"192.0.2.%d\",\"hostname\":\"h%d.example.net.\"%s%s}",
+             i * 10 + v, i * 10 + v, v % 2 ? ",\"ipv6\":\"2001:db8::1\"" : "",
+             v == 3 ? ",\"check\":\"c\"" : "");
     put_object(link, STEER_ENDPOINT, name, json);
 }
 
@@ -818,7 +846,8 @@ static void put_static(struct steer_link *link, const struct model *m, int z, in
         len = target.len + 2u;
     }
     assert_int_equal(steer_link_put_rrset(link, &origin, &owner, types[kind],
-                                          (uint32_t)(60 + m->names[z][n].variant), packed, len, NULL),
+                                          (uint32_t)(60 + m->names[z][n].variant), packed, len,
+                                          NULL),
                      STEER_OK);
 }
 
@@ -826,10 +855,13 @@ static void put_tree(struct steer_link *link, const struct model *m, int z, int 
 {
     static const char *const trees[] = {
         [T_POOL] = "{\"pool\":\"p0\"}",
-        [T_GEO] = "{\"geo\":{\"rules\":[{\"match\":\"EU\",\"to\":{\"pool\":\"p1\"}},{\"match\":\"NA-US\",\"to\":"
-                  "{\"endpoint\":\"e0\"}}],\"default\":{\"failover\":[{\"pool\":\"p2\"},{\"pool\":\"p0\"}]}}}",
-        [T_WEIGHTED] = "{\"weighted\":[{\"weight\":3,\"to\":{\"endpoint\":\"e1\"}},{\"weight\":1,\"to\":"
-                       "{\"pool\":\"p0\"}}]}",
+        [T_GEO] = "{\"geo\":{\"rules\":[{\"match\":\"EU\",\"to\":{\"pool\":\"p1\"}},{\"match\":"
+                  "\"NA-US\",\"to\":"
+                  "{\"endpoint\":\"e0\"}}],\"default\":{\"failover\":[{\"pool\":\"p2\"},{\"pool\":"
+                  "\"p0\"}]}}}",
+        [T_WEIGHTED] =
+            "{\"weighted\":[{\"weight\":3,\"to\":{\"endpoint\":\"e1\"}},{\"weight\":1,\"to\":"
+            "{\"pool\":\"p0\"}}]}",
         [T_ALIAS] = "{\"failover\":[{\"endpoint\":\"e2\"},{\"endpoint\":\"e0\"}]}",
     };
     const struct steer_name origin = name_of(origins[z]);
@@ -839,8 +871,10 @@ static void put_tree(struct steer_link *link, const struct model *m, int z, int 
     struct steer_object *object;
     struct steer_diag diag;
     snprintf(name, sizeof name, "%s %s", owners[z][n], kind);
-    snprintf(json, sizeof json, "{\"kind\":\"%s\",\"ttl\":%d,\"steer\":%s}", kind, 20 + tree, trees[tree]);
-    if (steer_object_from_json(STEER_STEERED, name, "test", json, &origin, &object, &diag) != STEER_OK)
+    snprintf(json, sizeof json, "{\"kind\":\"%s\",\"ttl\":%d,\"steer\":%s}", kind, 20 + tree,
+             trees[tree]);
+    if (steer_object_from_json(STEER_STEERED, name, "test", json, &origin, &object, &diag) !=
+        STEER_OK)
         fail_msg("%s", diag.message);
     if (steer_link_put_steered(link, object, &diag) != STEER_OK)
         fail_msg("%s", diag.message);
@@ -850,7 +884,8 @@ static void put_tree(struct steer_link *link, const struct model *m, int z, int 
 static void remove_tree(struct steer_link *link, const struct model *m, int z, int n)
 {
     char name[64];
-    snprintf(name, sizeof name, "%s %s", owners[z][n], m->names[z][n].steered == T_ALIAS ? "cname" : "address");
+    snprintf(name, sizeof name, "%s %s", owners[z][n],
+             m->names[z][n].steered == T_ALIAS ? "cname" : "address");
     steer_link_remove_steered(link, name);
 }
 
@@ -936,7 +971,8 @@ static struct steer_zone_edit *build_from(const struct model *m, int z)
 {
     struct steer_buf text = {0};
     struct steer_name origin;
-    steer_buf_printf(&text, "@ 300 SOA ns ns 0 0 0 0 0\n@ 300 NS ns\nns 300 A 192.0.2.%d\n", 53 + z);
+    steer_buf_printf(&text, "@ 300 SOA ns ns 0 0 0 0 0\n@ 300 NS ns\nns 300 A 192.0.2.%d\n",
+                     53 + z);
     for (int n = 0; n < NAMES; n++) {
         int v = m->names[z][n].variant, kind = m->names[z][n].kind;
         steer_buf_printf(&text, kind == S_NONE ? "" : "%s %d ", owners[z][n], 60 + v);
@@ -972,7 +1008,8 @@ static void step_zone(struct steer_link *link, struct model *m, unsigned r)
     if (steer_link_replace_zone(link, &origin, build_from(&next, z), &diag) == STEER_OK)
         *m = next;
     else
-        assert_non_null(strstr(diag.message, "has a ")); // "CNAME and other data", "steered address and also"
+        assert_non_null(
+            strstr(diag.message, "has a ")); // "CNAME and other data", "steered address and also"
 }
 
 static struct steer_linker *link_from(struct fixture *f, const struct model *m)
@@ -1015,7 +1052,8 @@ static unsigned compare(struct fixture *f, const struct model *m)
     for (int i = 0; i < ZONES * (NAMES + 1); i++) {
         char name[64];
         snprintf(name, sizeof name, i % (NAMES + 1) == NAMES ? "no.such.%s" : "%s",
-                 i % (NAMES + 1) == NAMES ? origins[i / (NAMES + 1)] : owners[i / (NAMES + 1)][i % (NAMES + 1)]);
+                 i % (NAMES + 1) == NAMES ? origins[i / (NAMES + 1)]
+                                          : owners[i / (NAMES + 1)][i % (NAMES + 1)]);
         if (name[0] == '*')
             name[0] = 'x';
         for (size_t c = 0; c < STEER_ARRAY_LEN(clients) * STEER_ARRAY_LEN(types); c++) {
@@ -1064,7 +1102,8 @@ static void remove_everything(struct fixture *f, struct model *m)
     }
     for (int kind = 0; kind < STEER_STEERED; kind++) {
         size_t count = steer_catalog_count(steer_link_catalog(link), (enum steer_kind)kind);
-        const struct steer_object **list = steer_catalog_list(steer_link_catalog(link), (enum steer_kind)kind);
+        const struct steer_object **list =
+            steer_catalog_list(steer_link_catalog(link), (enum steer_kind)kind);
         for (size_t i = 0; i < count; i++)
             steer_link_remove(link, (enum steer_kind)kind, list[i]->name);
         free(list);
@@ -1093,7 +1132,8 @@ static void any_sequence_of_edits_gives_the_world_that_is_built_from_scratch(voi
         struct trace before = trace_of(f->linker);
         struct steer_link *link = steer_link_begin(f->linker);
         for (unsigned n = (unsigned)steer_rng_next(&rng) % (round % 10 ? 4 : 20) + 1; n; n--)
-            steps[steer_rng_next(&rng) % STEER_ARRAY_LEN(steps)](link, &next, (unsigned)steer_rng_next(&rng));
+            steps[steer_rng_next(&rng) % STEER_ARRAY_LEN(steps)](link, &next,
+                                                                 (unsigned)steer_rng_next(&rng));
         bool abort_it = steer_rng_next(&rng) % 8 == 0;
         if (finish(f, link, abort_it ? STEER_EIO : STEER_OK) == STEER_OK) {
             m = next;

@@ -22,7 +22,7 @@ struct load {
     struct steer_server *server;
     struct sockaddr_storage sa;
     struct origin *origin;
-    int failing_fd;      // listens while the second origin is up
+    int failing_fd; // listens while the second origin is up
     uint16_t failing_port;
     _Atomic bool ends;
     // The newest version whose edit has begun, and the newest whose edit was acknowledged.
@@ -49,28 +49,33 @@ static void document(struct steer_buf *out, const struct load *l, unsigned n)
 {
     const unsigned hi = n >> 8 & 255, lo = n & 255;
     steer_buf_clear(out);
-    steer_buf_printf(out,
-                     "checks:\n"
-                     "  good: {type: http, port: %u, path: /200, interval: 100ms, timeout: 100ms, rise: 1, fall: 1}\n"
-                     "  flaps: {type: tcp, port: %u, interval: 100ms, timeout: 100ms, rise: 1, fall: 1}\n",
-                     l->origin->port, l->failing_port);
-    steer_buf_printf(out,
-                     "endpoints:\n  a: {ipv4: 127.0.0.1, check: good}\n  b: {ipv4: 127.0.0.2, check: flaps}\n"
-                     "  c: {ipv4: 127.0.0.3}\n"
-                     "pools:\n  p: {endpoints: {a: %u, b: %u}}\n  q: {endpoints: {b: 1, c: %u}}\n",
-                     n % 7 + 1, n % 5 + 1, n % 3 + 1);
+    steer_buf_printf(
+        out,
+        "checks:\n"
+        "  good: {type: http, port: %u, path: /200, interval: 100ms, timeout: 100ms, rise: 1, "
+        "fall: 1}\n"
+        "  flaps: {type: tcp, port: %u, interval: 100ms, timeout: 100ms, rise: 1, fall: 1}\n",
+        l->origin->port, l->failing_port);
+    steer_buf_printf(
+        out,
+        "endpoints:\n  a: {ipv4: 127.0.0.1, check: good}\n  b: {ipv4: 127.0.0.2, check: flaps}\n"
+        "  c: {ipv4: 127.0.0.3}\n"
+        "pools:\n  p: {endpoints: {a: %u, b: %u}}\n  q: {endpoints: {b: 1, c: %u}}\n",
+        n % 7 + 1, n % 5 + 1, n % 3 + 1);
     if (n % 2)
         steer_buf_puts(out, "policies:\n  main: {failover: [{pool: q}, {endpoint: a}]}\n");
     else
-        steer_buf_puts(out, "policies:\n  main: {weighted: [{weight: 1, to: {pool: p}}, {weight: 2, to: {pool: q}}]}\n");
+        steer_buf_puts(out, "policies:\n  main: {weighted: [{weight: 1, to: {pool: p}}, {weight: "
+                            "2, to: {pool: q}}]}\n");
     steer_buf_puts(out, "zones:\n");
     for (int z = 0; z < 2; z++)
-        steer_buf_printf(out,
-                         "- zone: v%d.test\n  records:\n    v: {ttl: 0, TXT: ['%u']}\n"
-                         "    g: {ttl: 1, steer: {geo: {rules: [{match: %s, to: {answer: {A: [10.1.%u.%u]}}}],\n"
-                         "                              default: {answer: {A: [10.2.%u.%u]}}}}}\n"
-                         "    s: {ttl: 1, steer: {use: main}}\n",
-                         z, n, n % 3 ? "EU" : "EU-DE", hi, lo, hi, lo);
+        steer_buf_printf(
+            out,
+            "- zone: v%d.test\n  records:\n    v: {ttl: 0, TXT: ['%u']}\n"
+            "    g: {ttl: 1, steer: {geo: {rules: [{match: %s, to: {answer: {A: [10.1.%u.%u]}}}],\n"
+            "                              default: {answer: {A: [10.2.%u.%u]}}}}}\n"
+            "    s: {ttl: 1, steer: {use: main}}\n",
+            z, n, n % 3 ? "EU" : "EU-DE", hi, lo, hi, lo);
 }
 
 static void apply_version(struct load *l, struct steer_buf *text)
@@ -78,7 +83,13 @@ static void apply_version(struct load *l, struct steer_buf *text)
     unsigned n = atomic_load(&l->begun) + 1;
     document(text, l, n);
     atomic_store(&l->begun, n);
+    uint64_t t0 = steer_clock_mono_ns();
     must_apply(l->fixture, text->data);
+    uint64_t t1 = steer_clock_mono_ns();
+    if (t1 - t0 > 30000000) {
+        struct steer_control_stats st; steer_control_stats(l->fixture->control, &st);
+        fprintf(stderr, "total %.1f build %.1f commit %.1f store %.1f\n", (double)(t1-t0)/1e6, json_real_value(json_object_get(l->fixture->summary,"build_ms")), json_real_value(json_object_get(l->fixture->summary,"commit_ms")), (double)st.last_commit_ns/1e6);
+    }
     atomic_store(&l->acknowledged, n);
 }
 
@@ -103,12 +114,13 @@ static void toggle_zone(struct load *l)
 
 static void toggle_override(struct load *l, uint64_t r)
 {
-    static const char *const targets[][2] = {{"endpoint", "a"}, {"endpoint", "b"}, {"pool", "p"},
-                                             {"check", "good"}, {"pool", "q"}};
+    static const char *const targets[][2] = {
+        {"endpoint", "a"}, {"endpoint", "b"}, {"pool", "p"}, {"check", "good"}, {"pool", "q"}};
     static const char *const states[] = {"up", "down", "drained"};
     const char *const *target = targets[r % STEER_ARRAY_LEN(targets)];
     struct steer_control *c = l->fixture->control;
-    const struct steer_control_override o = {target[0], target[1], states[r >> 8 & 1 ? 1 : (r >> 9) % 3], "load", "", 0};
+    const struct steer_control_override o = {
+        target[0], target[1], states[r >> 8 & 1 ? 1 : (r >> 9) % 3], "load", "", 0};
     if (steer_control_override_clear(c, target[0], target[1], NULL) != STEER_OK)
         assert_int_equal(steer_control_override_set(c, &o, NULL), STEER_OK);
 }
@@ -145,7 +157,8 @@ static void toggle_origin(struct load *l)
 // ---- clients -----------------------------------------------------------------------------------------
 
 // Sends until there is an answer; a question without one counts as lost.
-static void ask_server(struct load *l, int fd, const char *name, uint16_t type, const char *from, struct reply *r)
+static void ask_server(struct load *l, int fd, const char *name, uint16_t type, const char *from,
+                       struct reply *r)
 {
     static _Thread_local uint16_t id;
     struct steer_addr client;
@@ -163,9 +176,11 @@ static void ask_server(struct load *l, int fd, const char *name, uint16_t type, 
             MUST(got >= 12, "a reply of %zd octets", got);
             if (r->wire[0] != query[0] || r->wire[1] != query[1])
                 continue; // late: it was counted as lost
-            static const enum steer_outcome_kind kinds[16] = {
-                [0] = STEER_FACT_NODATA,  [1] = STEER_FACT_ERROR,   [2] = STEER_FACT_ERROR,
-                [3] = STEER_FACT_NXDOMAIN, [5] = STEER_FACT_REFUSED};
+            static const enum steer_outcome_kind kinds[16] = {[0] = STEER_FACT_NODATA,
+                                                              [1] = STEER_FACT_ERROR,
+                                                              [2] = STEER_FACT_ERROR,
+                                                              [3] = STEER_FACT_NXDOMAIN,
+                                                              [5] = STEER_FACT_REFUSED};
             bool records = r->wire[6] || r->wire[7];
             r->len = (size_t)got;
             r->facts.kind = records ? STEER_FACT_POSITIVE : kinds[r->wire[3] & 15];
@@ -185,7 +200,8 @@ static unsigned number_at(struct load *l, int fd, const char *name, _Atomic unsi
     ask_server(l, fd, name, STEER_TYPE_TXT, "192.0.2.1", &r);
     unsigned most = atomic_load(begun);
     unsigned n = (unsigned)strtoul(reply_text(&r, text, sizeof text), NULL, 10);
-    MUST(n >= least && n <= most, "%s says '%s', and %u to %u are possible", name, text, least, most);
+    MUST(n >= least && n <= most, "%s says '%s', and %u to %u are possible", name, text, least,
+         most);
     return n;
 }
 
@@ -212,7 +228,8 @@ static void check_geo(struct load *l, int fd, uint64_t r)
     unsigned net, hi, lo, least = atomic_load(&l->acknowledged);
     ask_server(l, fd, r & 64 ? "g.v0.test." : "g.v1.test.", STEER_TYPE_A, rows[i].client, &reply);
     unsigned most = atomic_load(&l->begun);
-    MUST(sscanf(reply_text(&reply, text, sizeof text), "10.%u.%u.%u", &net, &hi, &lo) == 3, "%s", text);
+    MUST(sscanf(reply_text(&reply, text, sizeof text), "10.%u.%u.%u", &net, &hi, &lo) == 3, "%s",
+         text);
     MUST(net == rows[i].net, "%s gets %s", rows[i].client, text);
     MUST(most > 65535 || ((hi << 8 | lo) >= least && (hi << 8 | lo) <= most),
          "%s is of version %u, and %u to %u are possible", text, hi << 8 | lo, least, most);
@@ -224,10 +241,12 @@ static void check_steered(struct load *l, int fd)
     struct reply r;
     ask_server(l, fd, "s.v1.test.", STEER_TYPE_A, "192.0.2.1", &r);
     reply_text(&r, text, sizeof text);
-    MUST(r.facts.kind == STEER_FACT_NODATA || strncmp(text, "127.0.0.", 8) == 0, "s.v1.test. is %s", text);
+    MUST(r.facts.kind == STEER_FACT_NODATA || strncmp(text, "127.0.0.", 8) == 0, "s.v1.test. is %s",
+         text);
     ask_server(l, fd, "www.come.test.", STEER_TYPE_A, "192.0.2.1", &r);
     reply_text(&r, text, sizeof text);
-    MUST(strcmp(text, "REFUSED") == 0 || strcmp(text, "192.0.2.1") == 0, "www.come.test. is %s", text);
+    MUST(strcmp(text, "REFUSED") == 0 || strcmp(text, "192.0.2.1") == 0, "www.come.test. is %s",
+         text);
 }
 
 static void *run_client(void *arg)
@@ -296,7 +315,8 @@ static void start_server(struct load *l)
                                                  .listen_count = 1,
                                                  .workers = 2,
                                                  .answers = {.udp_size = 1232},
-                                                 .publisher = steer_control_publisher(l->fixture->control),
+                                                 .publisher =
+                                                     steer_control_publisher(l->fixture->control),
                                                  .seed = 1};
     if (steer_server_start(&options, &l->server, &diag) != STEER_OK)
         fail_msg("%s", diag.message);
@@ -374,10 +394,11 @@ static void every_answer_under_load_is_of_a_version_that_was_current(void **stat
     for (int i = 0; i <= CLIENTS; i++)
         pthread_join(threads[i], NULL);
     steer_control_stats(l->fixture->control, &stats);
-    print_message("%llu answers, %llu lost; %llu edits, versions %u and %u; %llu verdict changes; %llu looks\n",
-                  (unsigned long long)l->answers, (unsigned long long)l->lost, (unsigned long long)l->edits,
-                  l->begun, l->imports_begun, (unsigned long long)stats.verdict_changes,
-                  (unsigned long long)l->looks);
+    print_message("%llu answers, %llu lost; %llu edits, versions %u and %u; %llu verdict changes; "
+                  "%llu looks\n",
+                  (unsigned long long)l->answers, (unsigned long long)l->lost,
+                  (unsigned long long)l->edits, l->begun, l->imports_begun,
+                  (unsigned long long)stats.verdict_changes, (unsigned long long)l->looks);
     assert_int_equal(l->lost, 0);
     assert_true(l->pairs > 0 && l->looks > 0 && l->begun > 5 && l->imports_begun > 1);
     assert_true(stats.verdict_changes > 1);

@@ -76,15 +76,18 @@ static unsigned follow(struct fixture *f)
     return f->puts + 10 * f->gone;
 }
 
-static void observe(struct fixture *f, const char *endpoint, const char *check, bool pass, int times)
+static void observe(struct fixture *f, const char *endpoint, const char *check, bool pass,
+                    int times)
 {
     struct steer_vital *v = steer_vitals_find(f->vitals, endpoint, check);
     assert_non_null(v);
     while (times--)
-        steer_verdict_observe(&v->state, &v->hysteresis, pass, pass ? "status 200" : "refused", 1000);
+        steer_verdict_observe(&v->state, &v->hysteresis, pass, pass ? "status 200" : "refused",
+                              1000);
 }
 
-static void override(struct fixture *f, const char *kind, const char *target, enum steer_forced state)
+static void override(struct fixture *f, const char *kind, const char *target,
+                     enum steer_forced state)
 {
     char texts[4][32];
     snprintf(texts[0], 32, "%s", kind);
@@ -103,7 +106,8 @@ static void put_pairs(struct fixture *f)
     put(f, STEER_CHECK, "c", TCP);
     put(f, STEER_CHECK, "d", TCP);
     put(f, STEER_SITE, "fra", "{\"at\":\"EU-DE\"}");
-    put(f, STEER_ENDPOINT, "a", "{\"ipv4\":\"192.0.2.1\",\"checks\":[\"c\",\"d\"],\"site\":\"fra\"}");
+    put(f, STEER_ENDPOINT, "a",
+        "{\"ipv4\":\"192.0.2.1\",\"checks\":[\"c\",\"d\"],\"site\":\"fra\"}");
     put(f, STEER_ENDPOINT, "b", "{\"ipv4\":\"192.0.2.2\",\"check\":\"c\"}");
 }
 
@@ -154,7 +158,8 @@ static void a_verdict_stays_when_the_check_or_the_address_changes(void **state)
     put(f, STEER_CHECK, "c", "{\"type\":\"tcp\",\"port\":81,\"rise\":3}");
     put(f, STEER_ENDPOINT, "b", "{\"ipv4\":\"192.0.2.9\",\"check\":\"c\"}");
     follow(f);
-    assert_string_equal(steer_vitals_state(&f->view, steer_catalog_get(f->catalog, STEER_ENDPOINT, "b")), "down");
+    assert_string_equal(
+        steer_vitals_state(&f->view, steer_catalog_get(f->catalog, STEER_ENDPOINT, "b")), "down");
     observe(f, "b", "c", true, 2);
     assert_int_equal(steer_vitals_find(f->vitals, "b", "c")->state.verdict, STEER_DOWN);
     observe(f, "b", "c", true, 1);
@@ -199,8 +204,8 @@ static void many_pairs_keep_their_own_verdicts(void **state)
 
 static enum steer_availability ask(struct fixture *f, const char *name, bool as_up)
 {
-    return f->view.view.endpoint(f->view.view.ctx, steer_catalog_get(f->catalog, STEER_ENDPOINT, name), as_up,
-                                 NULL);
+    return f->view.view.endpoint(f->view.view.ctx,
+                                 steer_catalog_get(f->catalog, STEER_ENDPOINT, name), as_up, NULL);
 }
 
 static void all_checks_are_needed_unless_any_will_do(void **state)
@@ -213,7 +218,8 @@ static void all_checks_are_needed_unless_any_will_do(void **state)
     observe(f, "a", "d", false, 1);
     assert_int_equal(ask(f, "a", false), STEER_UNAVAILABLE);
     assert_int_equal(ask(f, "a", true), STEER_AVAILABLE);
-    put(f, STEER_ENDPOINT, "a", "{\"ipv4\":\"192.0.2.1\",\"checks\":[\"c\",\"d\"],\"require\":\"any\"}");
+    put(f, STEER_ENDPOINT, "a",
+        "{\"ipv4\":\"192.0.2.1\",\"checks\":[\"c\",\"d\"],\"require\":\"any\"}");
     assert_int_equal(ask(f, "a", false), STEER_AVAILABLE);
     observe(f, "a", "c", false, 1);
     assert_int_equal(ask(f, "a", false), STEER_UNAVAILABLE);
@@ -245,12 +251,15 @@ static void overrides_rule_by_rank(void **state)
     } rows[] = {
         {STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_UNAVAILABLE, STEER_AVAILABLE},
         {STEER_FORCED_UP, STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_AVAILABLE, STEER_AVAILABLE},
-        {STEER_FORCED_DOWN, STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_UNAVAILABLE, STEER_UNAVAILABLE},
-        {STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_FORCED_NOT, STEER_UNAVAILABLE, STEER_UNAVAILABLE},
+        {STEER_FORCED_DOWN, STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_UNAVAILABLE,
+         STEER_UNAVAILABLE},
+        {STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_FORCED_NOT, STEER_UNAVAILABLE,
+         STEER_UNAVAILABLE},
         {STEER_FORCED_DOWN, STEER_FORCED_UP, STEER_FORCED_NOT, STEER_AVAILABLE, STEER_AVAILABLE},
         {STEER_FORCED_NOT, STEER_FORCED_DRAINED, STEER_FORCED_NOT, STEER_DRAINED, STEER_DRAINED},
         {STEER_FORCED_NOT, STEER_FORCED_DRAINED, STEER_FORCED_UP, STEER_AVAILABLE, STEER_AVAILABLE},
-        {STEER_FORCED_NOT, STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_UNAVAILABLE, STEER_UNAVAILABLE},
+        {STEER_FORCED_NOT, STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_UNAVAILABLE,
+         STEER_UNAVAILABLE},
         {STEER_FORCED_NOT, STEER_FORCED_NOT, STEER_FORCED_DRAINED, STEER_DRAINED, STEER_DRAINED},
     };
     static const char *const kinds[] = {"check", "site", "endpoint"};
@@ -279,12 +288,16 @@ static void reasons_are_given_on_request(void **state)
     observe(f, "a", "d", false, 1);
     override(f, "site", "fra", STEER_FORCED_DRAINED);
     json_t *why = json_object();
-    f->view.view.endpoint(f->view.view.ctx, steer_catalog_get(f->catalog, STEER_ENDPOINT, "a"), false, why);
+    f->view.view.endpoint(f->view.view.ctx, steer_catalog_get(f->catalog, STEER_ENDPOINT, "a"),
+                          false, why);
     json_t *checks = json_object_get(why, "checks");
     assert_int_equal(json_array_size(checks), 2);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 0), "reason")), "no verdict yet");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 1), "verdict")), "down");
-    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 1), "reason")), "refused");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 0), "reason")),
+                        "no verdict yet");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 1), "verdict")),
+                        "down");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(checks, 1), "reason")),
+                        "refused");
     json_t *o = json_object_get(why, "override");
     assert_string_equal(json_string_value(json_object_get(o, "state")), "drained");
     assert_string_equal(json_string_value(json_object_get(o, "reason")), "maintenance");
