@@ -28,8 +28,8 @@ static bool serial_above(uint32_t a, uint32_t b)
     return a != b && (uint32_t)(a - b) < UINT32_C(0x80000000);
 }
 
-// The serial that a changed zone is to have. A document leaves the choice to us, with 0. A file keeps its
-// own way of counting: a new zone its serial, a replaced one that or the next.
+// The serial that a changed zone is to have. A document leaves the choice to us, with 0. A file keeps
+// its own way of counting: a new zone its serial, a replaced one that or the next.
 static uint32_t next_serial(const struct open_zone *z, uint32_t given, uint32_t now)
 {
     const uint32_t old = z->before ? z->before->serial : 0;
@@ -192,6 +192,7 @@ static void link_free(struct steer_link *link)
     free(link->zones);
     free(link->refreshed);
     free(link->made);
+    free(link->advice);
     steer_map_fini(&link->zone_index);
     steer_map_fini(&link->touched);
     steer_map_fini(&link->new_programs);
@@ -230,8 +231,8 @@ static void adopt(struct steer_link *link)
     l->open = NULL;
 }
 
-// Cells are shared by equal residuals: those that were there already still speak of the checks as they
-// were, and of health as the old catalogue saw it.
+// Cells are shared by equal residuals: those that were there already still speak of the checks as
+// they were, and of health as the old catalogue saw it.
 static void refresh(const struct steer_link *link)
 {
     for (size_t i = 0; i < link->journal_count; i++) {

@@ -43,6 +43,7 @@ struct apply_job {
     const struct steer_control_apply *apply;
     struct steer_document **documents;
     struct steer_link_summary summary;
+    json_t *warnings;
     uint64_t build_ns, commit_ns, now_unix_s;
     bool changed;
 };
@@ -88,6 +89,20 @@ static void log_apply(const struct apply_job *job)
     steer_buf_fini(&names);
 }
 
+static json_t *diag_json(const struct steer_diag *d)
+{
+    return json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(d->file), "line", (int)d->line,
+                     "column", (int)d->column, "message", control_text(d->message));
+}
+
+static void keep_advice(struct apply_job *job, const struct steer_link *link)
+{
+    size_t count;
+    const struct steer_diag *advice = steer_link_advice(link, &count);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(job->warnings, diag_json(&advice[i]));
+}
+
 static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct apply_job *job = arg;
@@ -103,6 +118,7 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
+    keep_advice(job, link);
     job->build_ns = c->last_build_ns;
     job->changed =
         job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
@@ -136,24 +152,17 @@ static json_t *strings(char *const *items, size_t count)
     return list;
 }
 
-static json_t *diag_json(const struct steer_diag *d)
-{
-    return json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(d->file), "line", (int)d->line,
-                     "column", (int)d->column, "message", control_text(d->message));
-}
-
 static json_t *apply_json(const struct apply_job *job)
 {
-    json_t *warnings = json_array();
     for (size_t i = 0; i < job->apply->count; i++)
         for (uint32_t w = 0; w < job->documents[i]->warning_count; w++)
-            json_array_append_new(warnings, diag_json(&job->documents[i]->warnings[w]));
+            json_array_append_new(job->warnings, diag_json(&job->documents[i]->warnings[w]));
     const struct steer_link_summary *s = &job->summary;
     return json_pack(
-        "{s:b,s:o,s:o,s:o,s:I,s:o,s:f,s:f}", "changed", job->changed, "created",
+        "{s:b,s:o,s:o,s:o,s:I,s:O,s:f,s:f}", "changed", job->changed, "created",
         strings(s->created, s->created_count), "replaced", strings(s->replaced, s->replaced_count),
         "removed", strings(s->removed, s->removed_count), "unchanged", (json_int_t)s->unchanged,
-        "warnings", warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
+        "warnings", job->warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
 }
 
 enum steer_err steer_control_apply(struct steer_control *c, const struct steer_control_apply *apply,
@@ -165,6 +174,7 @@ enum steer_err steer_control_apply(struct steer_control *c, const struct steer_c
     if (!apply->count)
         return steer_diag_set(diag, STEER_EINVAL, "no document was given");
     job.documents = steer_calloc(apply->count, sizeof *job.documents);
+    job.warnings = json_array();
     for (; parsed < apply->count; parsed++) {
         const struct steer_control_text *t = &apply->texts[parsed];
         err = steer_document_parse(t->data, t->len, t->name, t->name, &job.documents[parsed], diag);
@@ -179,6 +189,7 @@ enum steer_err steer_control_apply(struct steer_control *c, const struct steer_c
     for (size_t i = 0; i < parsed; i++)
         steer_document_destroy(job.documents[i]);
     free(job.documents);
+    json_decref(job.warnings);
     return err;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One change under way: what is put and removed, in the candidate catalogue, in zone edits and in the journal.
+// One change under way: what is put and removed, in the candidate catalogue, in zone edits and in the
+// journal.
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

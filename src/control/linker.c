@@ -156,8 +156,8 @@ void linker_reclaim(struct steer_linker *l)
     steer_cells_reclaim(l->cells);
 }
 
-// Cells that the open link has filled speak of its catalogue: when it is published they are brought up to
-// date again by that.
+// Cells that the open link has filled speak of its catalogue: when it is published they are brought up
+// to date again by that.
 static void note_refreshed(struct steer_link *link, enum steer_kind kind, const char *name)
 {
     link->refreshed = steer_grow(link->refreshed, &link->refreshed_cap, link->refreshed_count + 1,

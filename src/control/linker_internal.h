@@ -75,6 +75,8 @@ struct steer_link {
     size_t made_count, made_cap;
     struct steer_journal_entry *journal;
     size_t journal_count, journal_cap;
+    struct steer_diag *advice;
+    size_t advice_count, advice_cap;
     struct refreshed *refreshed;
     size_t refreshed_count, refreshed_cap;
 };
@@ -101,5 +103,9 @@ void link_touch(void *ctx, const struct steer_object *steered);
 enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);
 // Ends a program's uses of cells and class table; call once no reader can reach it. Does not free it.
 void link_release_program(struct steer_linker *linker, const struct steer_program *program);
+
+// advice.c: what is right but may surprise; compile calls it for each record.
+void link_advise(struct steer_link *link, const struct steer_object *steered,
+                 const struct steer_classes *classes);
 
 #endif

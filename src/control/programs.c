@@ -113,6 +113,7 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
     if (err == STEER_OK) {
         p->map = map_acquire(l, link->geo, &classes);
         *out = p;
+        link_advise(link, steered, &classes);
     } else {
         free(p);
         steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);

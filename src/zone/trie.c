@@ -154,9 +154,9 @@ const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_
 uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash)
 {
     const uintptr_t leaf = trie_leaf(trie, hash);
-    const uint8_t *block = (const uint8_t *)(leaf & ~(uintptr_t)SLOT_MARKS);
-    __builtin_prefetch(block);
-    __builtin_prefetch(block + CACHE_LINE); // a full page and most items take two
+    const uintptr_t block = leaf & ~(uintptr_t)SLOT_MARKS; // 0 where nothing is: no pointer to add to
+    __builtin_prefetch((const void *)block);
+    __builtin_prefetch((const void *)(block + CACHE_LINE)); // a full page and most items take two
     return leaf;
 }
 

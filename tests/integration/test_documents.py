@@ -51,6 +51,22 @@ class Documents(SteerdTest):
         self.assertEqual(before, self.version())
         self.assertEqual(5, self.ask("api.geo.test").rcode)
 
+    def test_a_family_that_some_clients_lack_is_a_warning(self):
+        document = """zone: example.com
+endpoints:
+  fra-1: {ipv4: 192.0.2.10, ipv6: "2001:db8::10"}
+  iad-1: {ipv4: 198.51.100.10}
+records:
+  api:
+    steer:
+      geo:
+        rules: [{match: EU, to: {endpoint: fra-1}}]
+        default: {endpoint: iad-1}
+"""
+        done = self.steerd.ctl("apply", "--yes", self.write("family.yaml", document), check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("family.yaml:6:3: api.example.com. address: some clients get AAAA records", done.stderr)
+
     def test_without_yes_and_without_a_terminal_nothing_is_applied(self):
         done = self.steerd.ctl("apply", self.write("d.yaml", STEADY), check=False, stdin="y\n")
         self.assertEqual(2, done.returncode)

@@ -118,6 +118,8 @@ const struct steer_journal_entry *steer_link_journal(const struct steer_link *li
 // The zone as it will be; NULL when it goes. Valid until the link's next change.
 const struct steer_zone *steer_link_zone_after(const struct steer_link *link,
                                                const struct steer_name *origin);
+// Warnings about records that prepare compiled, with their places; the link's until it ends.
+const struct steer_diag *steer_link_advice(const struct steer_link *link, size_t *count);
 // Publishes, unless nothing has changed; the link is gone afterwards.
 void steer_link_commit(struct steer_link *link);
 void steer_link_abort(struct steer_link *link); // NULL is accepted

@@ -26,6 +26,7 @@ static int build_world(void **state)
     for (unsigned i = 0; i < 90; i++) // 90 addresses of 16 octets, and names for each of them
         steer_buf_printf(&text, "many A 198.51.100.%u\nmx MX %u m%u\nm%u A 203.0.113.%u\n", i, i, i,
                          i, i);
+    steer_buf_puts(&text, "_two._tcp SRV 1 2 3 many\n_two._tcp SRV 2 2 3 www\n");
     for (unsigned i = 0; i < 30; i++)
         steer_buf_printf(
             &text,
@@ -359,6 +360,23 @@ static void glue_of_siblings_gives_way_to_the_childs_own(void **state)
     steer_buf_fini(&text);
 }
 
+// An additional RRset that does not fit costs the ones behind it nothing: not even compression.
+static void what_is_left_out_leaves_no_trace(void **state)
+{
+    static struct reply reply;
+    struct steer_buf text = {0};
+    const struct question q = Q("_two._tcp.example.com.", STEER_TYPE_SRV);
+    ask_for(*state, &plain_settings, &q, false, 0, &reply);
+    response_text(reply.wire, reply.len, &text);
+    assert_int_equal(count_of(&reply, 0), 2);
+    assert_int_equal(count_of(&reply, 2), 1);
+    assert_non_null(strstr(text.data, "ar www.example.com. 3600 A 192.0.2.80\n"));
+    // Header, question; two SRV with whole names (RFC 2782); "www" and a pointer with its address.
+    const size_t many = name_of("many.example.com.").len, www = name_of("www.example.com.").len;
+    assert_int_equal(reply.len, 12u + name_of(q.name).len + 4u + 2 * 18u + many + www + 4 + 2 + 14);
+    steer_buf_fini(&text);
+}
+
 // ---- order ---------------------------------------------------------------------------------------
 
 static void rrsets_are_rotated(void **state)
@@ -408,6 +426,7 @@ int main(void)
         cmocka_unit_test(without_edns_512_octets_are_the_limit),
         cmocka_unit_test(our_own_limit_holds_whatever_is_offered),
         cmocka_unit_test(glue_of_siblings_gives_way_to_the_childs_own),
+        cmocka_unit_test(what_is_left_out_leaves_no_trace),
         cmocka_unit_test(rrsets_are_rotated),
         cmocka_unit_test(the_same_random_bits_give_the_same_octets),
     };

@@ -47,6 +47,7 @@ static const char common_records[] =
     "svc A 192.0.2.90\n"
     "svcalias HTTPS 0 svc\n"
     "svcnone HTTPS 0 .\n"
+    "svcnone A 192.0.2.92\n"
     "sub.svc SVCB 1 mx1\n"
     "naptr NAPTR 1 1 \"s\" \"SIP+D2U\" \"\" mx1\n"
     "naptr NAPTR 1 2 \"u\" \"E2U+sip\" \"!^.*$!sip:x!\" .\n"
@@ -399,13 +400,14 @@ static void the_root_can_be_served(void **state)
 {
     (void)state;
     struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
-    finish_zone(
-        edit, zone_of(".", "ns A 192.0.2.53\n* TXT \"wild\"\nnet NS ns.net\nns.net A 192.0.2.1\n"));
+    finish_zone(edit, zone_of(".", "ns A 192.0.2.53\n* TXT \"wild\"\n@ A 192.0.2.3\nnull MX 0 "
+                                   ".\nnet NS ns.net\nns.net A 192.0.2.1\n"));
     struct steer_world *world = finish_world(edit);
     static const struct row rows[] = {
         {"NS", ".", STEER_TYPE_NS, "NOERROR aa\nan . 3600 NS ns.\nar ns. 3600 A 192.0.2.53\n"},
         {"DS", ".", STEER_TYPE_DS,
          "NOERROR aa\nns . 300 SOA ns. hostmaster. 1 7200 900 1209600 300\n"},
+        {"the null MX is not the root", "null.", MX, "NOERROR aa\nan null. 3600 MX 0 .\n"},
         {"a wildcard", "a.b.", TXT, "NOERROR aa\nan a.b. 3600 TXT \"wild\"\n"},
         {"a referral", "www.net.", A,
          "NOERROR\nns net. 3600 NS ns.net.\nar ns.net. 3600 A 192.0.2.1\n"},

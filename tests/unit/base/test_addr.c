@@ -93,6 +93,7 @@ static void prefixes_are_read_and_written(void **state)
         {"192.0.2.0/-1", NULL, false, false},
         {"192.0.2.0/+24", NULL, false, false},
         {"192.0.2.0/24x", NULL, false, false},
+        {"192.0.2.0/0024", NULL, false, false},
         {"192.0.2.0/24/8", NULL, false, false},
         {"192.0.2.0/ 24", NULL, false, false},
         {"192.0.2.0/99999999999999999999", NULL, false, false},

@@ -70,8 +70,8 @@ static inline void ask_world(const struct steer_world *world, const char *name, 
     r->len = steer_answer(world, &settings, &a, r->wire, sizeof r->wire, &r->facts);
 }
 
-// The addresses of an answer with pointers for owners, as "192.0.2.1 192.0.2.2"; "NXDOMAIN", "NODATA", "REFUSED" for
-// those.
+// The data of an answer with pointers for owners, as "192.0.2.1 192.0.2.2", or "NXDOMAIN", "NODATA",
+// "REFUSED".
 static inline const char *reply_text(const struct reply *r, char *out, size_t size)
 {
     static const char *const kinds[STEER_FACT_KINDS] = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Control through its doors, with a real store: what returns is durable and answered, what is refused was never there.
+// Control through its doors, with a real store: what returns is durable and answered, what is refused
+// was never there.
 #include "control_support.h"
 
 #include <signal.h>

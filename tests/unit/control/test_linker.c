@@ -756,8 +756,8 @@ static void records_with_equal_classes_share_a_class_table(void **state)
 }
 
 // ---- any sequence of edits -----------------------------------------------------------------------
-// A model of what should be there; after each link the linker is compared with one that was built from the model
-// alone.
+// A model of what should be there; after each link the linker is compared with one that was built from
+// the model alone.
 
 enum { ENDPOINTS = 5, POOLS = 3, ZONES = 3, NAMES = 5, ROUNDS = 150 };
 enum { S_NONE, S_A, S_TXT, S_CNAME };                // static

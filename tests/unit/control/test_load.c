@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // links: server
-// Everything at once: clients ask over loopback while documents, zones, overrides, geo data and origins change.
-// No answer is lost, and each is one of a version that was current between question and answer. Best under
-// ThreadSanitizer; STEER_TEST_SECONDS makes it longer.
+// Everything at once: clients ask over loopback while documents, zones, overrides, geo data and origins
+// change. No answer is lost, and each is one of a version that was current between question and answer.
+// Best under ThreadSanitizer; STEER_TEST_SECONDS makes it longer.
 #include "control_support.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include "steerd/server/server.h"
 #include "support/origin.h"
 
-enum { CLIENTS = 3, WAIT_MS = 5000, IMPORTED_NAMES = 100 };
+enum { CLIENTS = 3, WAIT_MS = 10000, IMPORTED_NAMES = 100 };
 
 struct load {
     struct fixture *fixture;
@@ -83,13 +83,7 @@ static void apply_version(struct load *l, struct steer_buf *text)
     unsigned n = atomic_load(&l->begun) + 1;
     document(text, l, n);
     atomic_store(&l->begun, n);
-    uint64_t t0 = steer_clock_mono_ns();
     must_apply(l->fixture, text->data);
-    uint64_t t1 = steer_clock_mono_ns();
-    if (t1 - t0 > 30000000) {
-        struct steer_control_stats st; steer_control_stats(l->fixture->control, &st);
-        fprintf(stderr, "total %.1f build %.1f commit %.1f store %.1f\n", (double)(t1-t0)/1e6, json_real_value(json_object_get(l->fixture->summary,"build_ms")), json_real_value(json_object_get(l->fixture->summary,"commit_ms")), (double)st.last_commit_ns/1e6);
-    }
     atomic_store(&l->acknowledged, n);
 }
 
@@ -323,6 +317,15 @@ static void start_server(struct load *l)
     steer_server_address(l->server, 0, &l->sa);
 }
 
+// Slow disks and busy machines get more time, not a weaker test.
+static bool has_seen_enough(struct load *l)
+{
+    struct steer_control_stats stats;
+    steer_control_stats(l->fixture->control, &stats);
+    return l->pairs && l->looks && l->begun > 5 && l->imports_begun > 1 &&
+           stats.verdict_changes > 1;
+}
+
 static void edit_for(struct load *l, unsigned seconds)
 {
     struct steer_rng rng;
@@ -330,7 +333,8 @@ static void edit_for(struct load *l, unsigned seconds)
     const uint64_t end = steer_clock_mono_ns() + seconds * STEER_NS_PER_S;
     uint64_t next_toggle = 0;
     steer_rng_init(&rng, 1);
-    while (steer_clock_mono_ns() < end) {
+    while (steer_clock_mono_ns() < end ||
+           (!has_seen_enough(l) && steer_clock_mono_ns() < end + 60 * STEER_NS_PER_S)) {
         uint64_t r = steer_rng_next(&rng);
         switch (r % 8) {
         case 0:
@@ -400,8 +404,7 @@ static void every_answer_under_load_is_of_a_version_that_was_current(void **stat
                   (unsigned long long)l->edits, l->begun, l->imports_begun,
                   (unsigned long long)stats.verdict_changes, (unsigned long long)l->looks);
     assert_int_equal(l->lost, 0);
-    assert_true(l->pairs > 0 && l->looks > 0 && l->begun > 5 && l->imports_begun > 1);
-    assert_true(stats.verdict_changes > 1);
+    assert_true(has_seen_enough(l));
     remove_all(l);
     steer_server_stop(l->server, 100);
     fixture_destroy(l->fixture);

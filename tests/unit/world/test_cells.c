@@ -305,7 +305,12 @@ static void a_change_touches_the_cells_that_hold_the_object(void **state)
     const uint32_t ab = acquire(bed, "{\"pool\":\"ab91\"}", A);
     const uint32_t c = acquire(bed, "{\"pool\":\"c\"}", A);
     const uint32_t spare = acquire(bed, "{\"failover\":[{\"pool\":\"c\"},{\"pool\":\"a\"}]}", A);
-    const uint64_t before = stats_of(bed).evaluations;
+    // Named twice in one tree: evaluated once a change.
+    acquire(bed, "{\"failover\":[{\"pool\":\"c\"},{\"endpoint\":\"d\"},{\"endpoint\":\"d\"}]}", A);
+    uint64_t before = stats_of(bed).evaluations;
+    assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "d", &bed->view), 0);
+    assert_int_equal(stats_of(bed).evaluations - before, 1);
+    before = stats_of(bed).evaluations;
     bed->moment.down = "a";
     assert_int_equal(steer_cells_refresh(bed->cells, STEER_ENDPOINT, "a", &bed->view), 1);
     assert_int_equal(stats_of(bed).evaluations - before, 2); // ab and spare, of which spare stays
@@ -367,9 +372,10 @@ static void nothing_is_used_again_before_reclaim(void **state)
     for (unsigned i = 0; i < 100; i++) {
         bed->moment.down = downs[i % 4];
         steer_cells_refresh_all(bed->cells, &bed->view);
-        const uint32_t extra =
-            acquire(bed, i % 2 ? "{\"pool\":\"c\"}" : "{\"pool\":\"two\"}", AAAA);
-        steer_cells_release(bed->cells, extra);
+        const uint32_t one = acquire(bed, "{\"pool\":\"c\"}", AAAA);
+        const uint32_t two = acquire(bed, "{\"pool\":\"two\"}", A);
+        steer_cells_release(bed->cells, one);
+        steer_cells_release(bed->cells, two);
         assert_memory_equal(old, list_before, sizeof list_before);
         assert_memory_equal(slot, slot_before, sizeof slot_before);
     }
