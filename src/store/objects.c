@@ -34,6 +34,9 @@ static enum steer_err put_relations(struct steer_store *store, unsigned kind,
             err = steer_store_run(store, SQL_PUT_ENDPOINT_CHECK,
                                   STORE_VALUES(name, store_text(to->name)), object->name, diag);
     }
+    // A check that the endpoint dropped must not speak for it again when it is added back.
+    if (!err && kind != POOL)
+        err = steer_store_run(store, SQL_FORGET_VERDICTS, &name, 1, object->name, diag);
     return err;
 }
 

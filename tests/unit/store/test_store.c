@@ -669,6 +669,21 @@ static void a_verdict_goes_with_its_endpoint_or_its_check(void **state)
     }
 }
 
+static void a_verdict_goes_when_its_endpoint_drops_the_check(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    put(f, "check", "http");
+    put_related(f, "endpoint", "web", NULL, "http");
+    assert_ok(f, put_verdict(f, "web", "http", "down"));
+    commit(f);
+    begin(f);
+    put_related(f, "endpoint", "web", NULL, NULL);
+    put_related(f, "endpoint", "web", NULL, "http");
+    commit(f);
+    assert_verdicts(f, "");
+}
+
 static void settings_and_audit_come_back(void **state)
 {
     struct fixture *f = *state;
@@ -1216,6 +1231,7 @@ int main(void)
         TEST_OPEN(overrides_name_anything_and_come_back),
         TEST_OPEN(replacing_an_endpoint_or_a_check_keeps_the_verdicts),
         TEST_OPEN(a_verdict_goes_with_its_endpoint_or_its_check),
+        TEST_OPEN(a_verdict_goes_when_its_endpoint_drops_the_check),
         TEST_OPEN(settings_and_audit_come_back),
         TEST_OPEN(a_rollback_undoes_everything),
         TEST_OPEN(a_savepoint_undoes_its_part_only),
