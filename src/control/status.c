@@ -58,7 +58,7 @@ uint64_t control_earlier_answers_end(const struct steer_control *c)
         if (list[i]->steered.ttl_s > longest_s)
             longest_s = list[i]->steered.ttl_s;
     free(list);
-    return count ? c->started_unix_s + longest_s : 0;
+    return count ? c->started_unix_s + 1 + longest_s : 0; // the start was rounded down
 }
 
 // From then on no client uses the endpoint by an answer of this server. What was given before the start

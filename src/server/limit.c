@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The rate limit on one reply over UDP: which bucket it is of, and what becomes of a limited one. Queries over TCP
-// have an address that was verified and never come here.
+// The rate limit on one reply over UDP: which bucket it is of, and what becomes of a limited one.
+// Queries over TCP have an address that was verified and never come here.
 #include "server_internal.h"
 #include "steerd/wire/message.h"
 

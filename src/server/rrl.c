@@ -3,8 +3,8 @@
 //
 //   tag: 24 bits of the key | slips: 4 bits | when: 36 bits
 //
-// Time runs in units of one answer, rate of them a second. `when` is the moment at which all answers given so far
-// are paid for (the "theoretical arrival time" of GCRA); how far it lies ahead of now is the bucket's debt.
+// Time runs in units of one answer, rate of them a second. `when` is the moment at which all answers
+// given so far are paid for (the "theoretical arrival time" of GCRA); how far it lies ahead of now is the bucket's debt.
 // An answer adds one unit, and passes while the debt is below one second's worth. So in the mean the rate
 // holds exactly, without a rounded refill. `when` wraps after 19 hours at the highest rate and two years
 // at the default; a value that could not be of now is taken for none.

@@ -3,11 +3,12 @@
 // that know the versions.
 //
 // Each document owns two names of one zone, with two addresses each: 10.V and 11.V, where V is the version in 24
-// bits. Now and then it also has a TXT record and a steered record. Every fourth document has a small zone of its own,
-// where such records go again (prune); the others share a zone. A reader asks the first name, the second and the
-// first again. One answer with two versions, or a second name older than the first one was: mixed. Older than what
-// this reader saw before: back. Older than what was acknowledged before the question was sent: stale. Newer than any that
-// was sent, or no such answer at all: wrong. One JSON line at the end; status 1 unless all of these are zero.
+// bits. Now and then it also has a TXT record and a steered record. Every fourth document has a small zone of its
+// own, where such records go again (prune); the others share a zone. A reader asks the first name, the second and
+// the first again. One answer with two versions, or a second name older than the first one was: mixed. Older than
+// what this reader saw before: back. Older than what was acknowledged before the question was sent: stale. Newer
+// than any that was sent, or no such answer at all: wrong. No answer in five seconds: lost. One JSON line at the
+// end; status 1 unless all of these are zero.
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -34,7 +35,8 @@ enum {
     SAMPLES_MAX = 1 << 20,
     REPLY_BYTES = 1 << 20,
     GROUP_MAX = 256,
-    TIMEOUT_S = 30
+    TIMEOUT_S = 30,
+    LOST_S = 5
 };
 
 struct settings {
@@ -94,7 +96,7 @@ static int open_to(const char *address, int kind)
     struct sockaddr_storage sa;
     socklen_t len;
     const int one = 1;
-    const struct timeval timeout = {.tv_sec = kind == SOCK_DGRAM ? 1 : TIMEOUT_S};
+    const struct timeval timeout = {.tv_sec = kind == SOCK_DGRAM ? LOST_S : TIMEOUT_S};
     if (!steer_sockaddr_parse(address, &sa, &len))
         die(address, "is not an address with a port, like 127.0.0.1:5300");
     int fd = socket(sa.ss_family, kind | SOCK_CLOEXEC, 0);

@@ -11,9 +11,9 @@
 // names of a large zone or below a wildcard together have no limit. Here no prefix ever gets more than
 // 16 x rate of a kind, nor takes more than 16 buckets of it.
 //
-// The default rate is above NSD's 200 (Knot 20-200, BIND's manual 5-15): a resolver that sends client subnets asks
-// for one steered name once per subnet and TTL, which for 30,000 subnets behind one place and 30 s is 1,000
-// a second. Those who send less never see it.
+// The default rate is above NSD's 200 (Knot 20-200, BIND's manual 5-15): a resolver that sends client
+// subnets asks for one steered name once per subnet and TTL, which for 30,000 subnets behind one place and
+// 30 s is 1,000 a second. Those who send less never see it.
 #ifndef STEERD_SERVER_RRL_H
 #define STEERD_SERVER_RRL_H
 

@@ -77,7 +77,8 @@ static inline void steer_tables_note_given(const struct steer_tables *t, uint32_
                                            uint32_t until_unix_s)
 {
     const struct steer_answer_slot *slot = steer_tables_answer(t, line);
-    const uint32_t *endpoints = (const uint32_t *)((const uint8_t *)slot + steer_answer_slot_endpoints(slot->len));
+    const uint32_t *endpoints =
+        (const uint32_t *)((const uint8_t *)slot + steer_answer_slot_endpoints(slot->len));
     for (uint32_t i = 0; i < slot->endpoint_count; i++) {
         _Atomic uint32_t *at = steer_tables_expiry(t, endpoints[i]);
         uint32_t last = atomic_load_explicit(at, memory_order_relaxed);

@@ -94,7 +94,7 @@ def print_rates(table):
             against = spread(ratios(results, others, "p99_us")) if others and server != "gdnsd" else "-"
             print(f"{workload + ' ' + server:14}{spread([r['p50_us'] for r in results], 0):>16}"
                   f"{spread([r['p99_us'] for r in results], 0):>20}{spread([r['p999_us'] for r in results], 0):>22}"
-                  f"{against:>20}{sum(r['lost'] for r in results):>7}   {100 * median([r['noise'] for r in results]):.0f} %",
+                  f"{against:>20}{sum(r['lost'] for r in results):>7}   {max(0, 100 * median([r['noise'] for r in results])):.0f} %",
                   flush=True)
 
 
