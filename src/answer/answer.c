@@ -16,61 +16,76 @@ static size_t ecs_octets(const struct steer_ecs *ecs)
     return ((size_t)ecs->source + 7) / 8;
 }
 
-// The most that the OPT record may need, kept free while the sections are written.
+// What the OPT record needs, kept free while the sections are written. An extended error goes with answers
+// that leave room for it.
 static size_t opt_room(const struct steer_edns *edns, const struct steer_answer_settings *settings)
 {
     if (!edns->present)
         return 0;
-    size_t room = OPT_FIXED + OPTION_HEAD + 2 + sizeof nothing_text;
+    size_t room = OPT_FIXED;
     if (edns->has_ecs)
         room += OPTION_HEAD + 4 + ecs_octets(&edns->ecs);
-    if (edns->has_nsid)
+    if (edns->has_nsid && settings->nsid_len)
         room += OPTION_HEAD + (size_t)settings->nsid_len;
     return room;
 }
 
-// RFC 7871 7.2.1: family, source and address as they came. A source of 0 asked for nothing by place.
-static void write_ecs(struct steer_writer *w, const struct steer_ecs *ecs, uint8_t scope)
+static void put_u16(uint8_t *p, unsigned value)
 {
-    steer_write_u16(w, STEER_EDNS_ECS);
-    steer_write_u16(w, (uint16_t)(4 + ecs_octets(ecs)));
-    steer_write_u16(w, ecs->wire_family);
-    steer_write_u8(w, ecs->source);
-    steer_write_u8(w, ecs->source ? scope : 0);
-    steer_write_bytes(w, ecs->addr.octets, ecs_octets(ecs));
+    p[0] = (uint8_t)(value >> 8);
+    p[1] = (uint8_t)value;
+}
+
+// RFC 7871 7.2.1: family, source and address as they came. A source of 0 asked for nothing by place.
+static uint8_t *put_ecs(uint8_t *p, const struct steer_ecs *ecs, uint8_t scope)
+{
+    const size_t octets = ecs_octets(ecs);
+    put_u16(p, STEER_EDNS_ECS);
+    put_u16(p + 2, (unsigned)(4 + octets));
+    put_u16(p + 4, ecs->wire_family);
+    p[6] = ecs->source;
+    p[7] = ecs->source ? scope : 0;
+    memcpy(p + 8, ecs->addr.octets, octets);
+    return p + 8 + octets;
 }
 
 static void write_ede(struct steer_writer *w, int code)
 {
     const size_t len = code == EDE_OTHER ? sizeof nothing_text - 1 : 0;
-    steer_write_u16(w, STEER_EDNS_EDE);
-    steer_write_u16(w, (uint16_t)(2 + len));
-    steer_write_u16(w, (uint16_t)code);
-    steer_write_bytes(w, nothing_text, len);
+    uint8_t *p =
+        w->cap - w->len < OPTION_HEAD + 2 + len ? NULL : steer_write_room(w, OPTION_HEAD + 2 + len);
+    if (!p)
+        return;
+    put_u16(p, STEER_EDNS_EDE);
+    put_u16(p + 2, (unsigned)(2 + len));
+    put_u16(p + 4, (unsigned)code);
+    memcpy(p + 6, nothing_text, len);
 }
 
 static void write_opt(struct response *r, const struct steer_answer_settings *settings)
 {
     const struct steer_edns *edns = &r->query->edns;
     struct steer_writer *w = &r->w;
-    steer_write_u8(w, 0);
-    steer_write_u16(w, STEER_TYPE_OPT);
-    steer_write_u16(w, settings->udp_size);
-    steer_write_u8(w, (uint8_t)(r->rcode >> 4));
-    steer_write_u8(w, 0); // version
-    steer_write_u16(w, edns->dnssec_ok ? 0x8000 : 0);
-    size_t length_at = w->len;
-    steer_write_u16(w, 0);
+    uint8_t *opt = steer_write_room(w, opt_room(edns, settings));
+    if (!opt) // opt_room octets were kept free
+        return;
+    opt[0] = 0; // the root
+    put_u16(opt + 1, STEER_TYPE_OPT);
+    put_u16(opt + 3, settings->udp_size);
+    opt[5] = (uint8_t)(r->rcode >> 4);
+    opt[6] = 0; // version
+    put_u16(opt + 7, edns->dnssec_ok ? 0x8000 : 0);
+    uint8_t *p = opt + OPT_FIXED;
     if (edns->has_ecs)
-        write_ecs(w, &edns->ecs, r->scope);
+        p = put_ecs(p, &edns->ecs, r->scope);
     if (edns->has_nsid && settings->nsid_len) {
-        steer_write_u16(w, STEER_EDNS_NSID);
-        steer_write_u16(w, settings->nsid_len);
-        steer_write_bytes(w, settings->nsid, settings->nsid_len);
+        put_u16(p, STEER_EDNS_NSID);
+        put_u16(p + 2, settings->nsid_len);
+        memcpy(p + OPTION_HEAD, settings->nsid, settings->nsid_len);
     }
-    if (r->ede != EDE_NONE)
+    if (STEER_UNLIKELY(r->ede != EDE_NONE))
         write_ede(w, r->ede);
-    steer_write_u16_at(w, length_at, (uint16_t)(w->len - length_at - 2));
+    put_u16(opt + 9, (unsigned)(w->data + w->len - opt - OPT_FIXED));
     r->additional++;
 }
 
@@ -90,14 +105,14 @@ static size_t size_limit(const struct steer_ask *ask, const struct steer_edns *e
     return limit < cap ? limit : cap;
 }
 
+// Room for the header, which finish fills in, and the question as it came.
 static void begin(struct response *r)
 {
     const struct steer_query *q = r->query;
-    steer_write_u16(&r->w, q->id);
-    for (unsigned i = 0; i < 5; i++)
-        steer_write_u16(&r->w, 0);
-    if (q->has_question)
-        steer_write_bytes(&r->w, q->question, q->question_len);
+    const size_t question = q->has_question ? q->question_len : 0;
+    uint8_t *p = steer_write_room(&r->w, STEER_HEADER_BYTES + question);
+    if (p && question)
+        memcpy(p + STEER_HEADER_BYTES, q->question, question);
 }
 
 // Counts, flags, OPT; with TC nothing but the question and the OPT is left (RFC 2181 9).
@@ -118,11 +133,13 @@ static size_t finish(struct response *r, const struct steer_answer_settings *set
     uint16_t copied = q->flags & (STEER_FLAG_RD | STEER_FLAG_CD);
     uint16_t flags =
         (uint16_t)(STEER_FLAG_QR | (q->opcode << 11) | r->flags | copied | (r->rcode & 15));
-    steer_write_u16_at(w, 2, flags);
-    steer_write_u16_at(w, 4, q->has_question);
-    steer_write_u16_at(w, 6, r->answers);
-    steer_write_u16_at(w, 8, r->authority);
-    steer_write_u16_at(w, 10, r->additional);
+    uint8_t *header = w->data;
+    put_u16(header, q->id);
+    put_u16(header + 2, flags);
+    put_u16(header + 4, q->has_question);
+    put_u16(header + 6, r->answers);
+    put_u16(header + 8, r->authority);
+    put_u16(header + 10, r->additional);
     r->facts->rcode = r->rcode;
     r->facts->scope = r->scope;
     return w->len;
@@ -215,7 +232,7 @@ static void answer_question(struct response *r, const struct steer_answer_settin
         r->ede = EDE_NONE;
     }
     if (p->zone && r->ede == EDE_NONE)
-        resolve(r, p->zone, p->zone_labels);
+        resolve(r, p);
 }
 
 size_t steer_answer_render(const struct steer_world *world,

@@ -59,6 +59,6 @@ const struct steer_zone *zone_for(const struct steer_world *world, const struct 
                                   const struct steer_name_hashes *hashes, uint16_t qtype,
                                   unsigned *labels);
 // Fills the sections for a question of class IN (resolve.c).
-void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_labels);
+void resolve(struct response *r, const struct steer_prepared *p);
 
 #endif

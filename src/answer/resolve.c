@@ -14,6 +14,7 @@ struct subject {
     bool is_question;
     const struct steer_zone *zone;
     unsigned zone_labels;
+    uintptr_t leaf; // of the question's name, found and fetched ahead
 };
 
 struct chain {
@@ -89,7 +90,10 @@ static enum lookup walk_down(const struct subject *s, uint16_t qtype,
 static enum lookup walk_up(const struct subject *s, const struct steer_zone_node **node)
 {
     unsigned labels = s->name->labels;
-    *node = labels == s->zone_labels ? s->zone->apex : node_at(s, labels);
+    if (s->is_question)
+        *node = steer_zone_find_in(s->leaf, s->hashes->hash[labels], s->name->octets);
+    else
+        *node = node_at(s, labels);
     if (*node)
         return LOOKUP_NODE;
     do
@@ -461,9 +465,10 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
     return false;
 }
 
-void resolve(struct response *r, const struct steer_zone *zone, unsigned zone_labels)
+void resolve(struct response *r, const struct steer_prepared *p)
 {
-    struct subject s = {&r->query->qname, &r->query->hashes, true, zone, zone_labels};
+    struct subject s = {&r->query->qname, &r->query->hashes, true,
+                        p->zone,          p->zone_labels,    p->leaf};
     struct steer_name target;
     r->flags |= STEER_FLAG_AA;
     struct chain chain;

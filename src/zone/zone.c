@@ -10,6 +10,11 @@ const struct steer_zone_node *steer_zone_find(const struct steer_zone *zone, uin
     return trie_find(&zone->names, hash, node_match, name);
 }
 
+const struct steer_zone_node *steer_zone_find_in(uintptr_t leaf, uint64_t hash, const uint8_t *name)
+{
+    return trie_find_in(leaf, hash, node_match, name);
+}
+
 size_t steer_zone_node_bytes(const struct steer_zone_node *node)
 {
     size_t bytes = sizeof *node + node->rrset_count * sizeof node->rrsets[0] + node->owner_len;

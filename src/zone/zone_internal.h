@@ -65,9 +65,8 @@ static inline uintptr_t trie_leaf(const struct steer_trie *trie, uint64_t hash)
 
 // Inlined with a match that is known at compile time where it is hot.
 static inline __attribute__((always_inline)) const void *
-trie_find(const struct steer_trie *trie, uint64_t hash, steer_trie_match *match, const void *key)
+trie_find_in(uintptr_t slot, uint64_t hash, steer_trie_match *match, const void *key)
 {
-    uintptr_t slot = trie_leaf(trie, hash);
     if (!(slot & SLOT_PAGE)) {
         const void *item = (const void *)slot;
         return item && trie_hash_of(item) == hash && match(item, key) ? item : NULL;
@@ -82,6 +81,12 @@ trie_find(const struct steer_trie *trie, uint64_t hash, steer_trie_match *match,
             return item;
     }
     return NULL;
+}
+
+static inline __attribute__((always_inline)) const void *
+trie_find(const struct steer_trie *trie, uint64_t hash, steer_trie_match *match, const void *key)
+{
+    return trie_find_in(trie_leaf(trie, hash), hash, match, key);
 }
 
 // ---- nodes ---------------------------------------------------------------------------------------
