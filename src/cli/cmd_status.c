@@ -127,7 +127,8 @@ static void print_safe_to_stop(const json_t *status)
         if (json_is_null(expires))
             steer_buf_puts(&out, "): safe to stop, no answer that names it was given\n");
         else
-            steer_buf_printf(&out, "): safe to stop at %s, when the last answer that names it expires\n",
+            steer_buf_printf(&out,
+                             "): safe to stop at %s, when the last answer that names it expires\n",
                              cli_moment(expires));
         cli_write(&out);
         first = false;

@@ -67,9 +67,9 @@ static const char *set_geo_key(struct config *c, const char *value)
         const char *name;
         const char **path;
     } parts[] = {
-        {"continent", &c->geo_keys.continent}, {"country", &c->geo_keys.country},
+        {"continent", &c->geo_keys.continent},     {"country", &c->geo_keys.country},
         {"subdivision", &c->geo_keys.subdivision}, {"latitude", &c->geo_keys.latitude},
-        {"longitude", &c->geo_keys.longitude}, {"asn", &c->geo_keys.asn},
+        {"longitude", &c->geo_keys.longitude},     {"asn", &c->geo_keys.asn},
     };
     const char *equals = strchr(value, '=');
     for (unsigned i = 0; equals && equals[1] && i < STEER_ARRAY_LEN(parts); i++) {
@@ -80,7 +80,8 @@ static const char *set_geo_key(struct config *c, const char *value)
         *parts[i].path = steer_strdup(equals + 1);
         return NULL;
     }
-    return "PART=PATH, where PART is continent, country, subdivision, latitude, longitude or asn, like "
+    return "PART=PATH, where PART is continent, country, subdivision, latitude, longitude or asn, "
+           "like "
            "country=country.iso_code";
 }
 
@@ -189,13 +190,20 @@ static const char *set_version(struct config *c, const char *value)
 }
 
 static const struct setting settings[] = {
-    {"listen", true, set_listen},         {"admin", false, set_admin},
-    {"data", false, set_data},            {"geo", true, set_geo},
-    {"workers", false, set_workers},      {"pin", false, set_pin},
-    {"log_level", false, set_log_level},  {"ca_file", false, set_ca_file},
-    {"nsid", false, set_nsid},            {"version_text", false, set_version},
-    {"geo_key", true, set_geo_key},       {"rrl_rate", false, set_rrl_rate},
-    {"rrl_slip", false, set_rrl_slip},    {"rrl_allow", true, set_rrl_allow},
+    {"listen", true, set_listen},
+    {"admin", false, set_admin},
+    {"data", false, set_data},
+    {"geo", true, set_geo},
+    {"workers", false, set_workers},
+    {"pin", false, set_pin},
+    {"log_level", false, set_log_level},
+    {"ca_file", false, set_ca_file},
+    {"nsid", false, set_nsid},
+    {"version_text", false, set_version},
+    {"geo_key", true, set_geo_key},
+    {"rrl_rate", false, set_rrl_rate},
+    {"rrl_slip", false, set_rrl_slip},
+    {"rrl_allow", true, set_rrl_allow},
     {"rrl_ipv4_prefix", false, set_rrl_ipv4_prefix},
     {"rrl_ipv6_prefix", false, set_rrl_ipv6_prefix},
 };
@@ -228,8 +236,8 @@ static const char *scalar_text(const json_t *value, char *number, size_t size)
     return number;
 }
 
-static bool file_value(struct config *c, const struct setting *s, const json_t *value, const char *file,
-                       struct steer_where at)
+static bool file_value(struct config *c, const struct setting *s, const json_t *value,
+                       const char *file, struct steer_where at)
 {
     char number[32];
     char message[256];
@@ -251,8 +259,8 @@ static bool file_entry(struct config *c, const struct steer_tree *tree, const ch
         for (unsigned i = 0; i < STEER_ARRAY_LEN(settings); i++)
             names[i] = settings[i].name;
         const char *near = steer_nearest_word(key, names, STEER_ARRAY_LEN(settings));
-        snprintf(message, sizeof message, near ? "unknown key '%s'; did you mean '%s'?" : "unknown key '%s'",
-                 key, near);
+        snprintf(message, sizeof message,
+                 near ? "unknown key '%s'; did you mean '%s'?" : "unknown key '%s'", key, near);
         return complain(file, p->key_at, message);
     }
     if (!json_is_array(value))
@@ -308,20 +316,23 @@ static const char usage[] =
     "  --admin ADDR:PORT    the HTTP API that steerctl speaks to (127.0.0.1:8053)\n"
     "  --data DIR           the database and the admin token (./data)\n"
     "  --geo FILE           an .mmdb file; a later one fills in what earlier ones leave open\n"
-    "  --geo-key PART=PATH  where the files keep continent, country, subdivision, latitude, longitude,\n"
+    "  --geo-key PART=PATH  where the files keep continent, country, subdivision, latitude, "
+    "longitude,\n"
     "                       asn, e.g. country=country_code (the usual places are tried)\n"
     "  --workers N          UDP workers per listen address (one per core)\n"
     "  --pin true|false     keep each worker on one core (false)\n"
     "  --ca-file FILE       certificates that https checks trust (the system's)\n"
     "  --nsid TEXT          what NSID and id.server say (off)\n"
     "  --version-text TEXT  what version.bind says (off)\n"
-    "  --rrl-rate N         answers of one kind that a network gets over UDP in a second (1000; 0: no limit)\n"
+    "  --rrl-rate N         answers of one kind that a network gets over UDP in a second (1000; 0: "
+    "no limit)\n"
     "  --rrl-slip N         of those beyond, every Nth is truncated, not dropped (2; 0: none)\n"
     "  --rrl-allow PREFIX   clients that are never limited (repeatable; loopback), or none\n"
     "  --rrl-ipv4-prefix N, --rrl-ipv6-prefix N\n"
     "                       what counts as one network (24, 56)\n"
     "  --log-level LEVEL    error, warn, info or debug (info)\n"
-    "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command line\n"
+    "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command "
+    "line\n"
     "                       overrides it\n"
     "  --check-config       check configuration and geo files, change nothing, and exit\n"
     "  --version, --help\n";
@@ -329,17 +340,26 @@ static const char usage[] =
 enum { OPT_CONFIG = 1000, OPT_CHECK, OPT_VERSION, OPT_HELP };
 
 static const struct option options[] = {
-    {"listen", required_argument, NULL, 0},       {"admin", required_argument, NULL, 1},
-    {"data", required_argument, NULL, 2},         {"geo", required_argument, NULL, 3},
-    {"workers", required_argument, NULL, 4},      {"pin", required_argument, NULL, 5},
-    {"log-level", required_argument, NULL, 6},    {"ca-file", required_argument, NULL, 7},
-    {"nsid", required_argument, NULL, 8},         {"version-text", required_argument, NULL, 9},
-    {"geo-key", required_argument, NULL, 10},     {"rrl-rate", required_argument, NULL, 11},
-    {"rrl-slip", required_argument, NULL, 12},    {"rrl-allow", required_argument, NULL, 13},
+    {"listen", required_argument, NULL, 0},
+    {"admin", required_argument, NULL, 1},
+    {"data", required_argument, NULL, 2},
+    {"geo", required_argument, NULL, 3},
+    {"workers", required_argument, NULL, 4},
+    {"pin", required_argument, NULL, 5},
+    {"log-level", required_argument, NULL, 6},
+    {"ca-file", required_argument, NULL, 7},
+    {"nsid", required_argument, NULL, 8},
+    {"version-text", required_argument, NULL, 9},
+    {"geo-key", required_argument, NULL, 10},
+    {"rrl-rate", required_argument, NULL, 11},
+    {"rrl-slip", required_argument, NULL, 12},
+    {"rrl-allow", required_argument, NULL, 13},
     {"rrl-ipv4-prefix", required_argument, NULL, 14},
     {"rrl-ipv6-prefix", required_argument, NULL, 15},
-    {"config", required_argument, NULL, OPT_CONFIG}, {"check-config", no_argument, NULL, OPT_CHECK},
-    {"version", no_argument, NULL, OPT_VERSION},  {"help", no_argument, NULL, OPT_HELP},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"check-config", no_argument, NULL, OPT_CHECK},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
 

@@ -24,16 +24,16 @@ struct config {
     char *geo[CONFIG_GEO_MAX];
     size_t geo_count;
     struct steer_geo_keys geo_keys; // each NULL: the known ones
-    unsigned workers; // 0: one per core
+    unsigned workers;               // 0: one per core
     bool pin;
     bool check_only;
     enum steer_log_level log_level;
     struct steer_rrl_settings rrl; // allow points to rrl_allow
     struct steer_prefix rrl_allow[CONFIG_ALLOW_MAX];
     bool rrl_allow_given; // else loopback
-    char *ca_file; // NULL: the system's bundle
-    char *nsid;    // NULL: off
-    char *version; // answer to version.bind; NULL: off
+    char *ca_file;        // NULL: the system's bundle
+    char *nsid;           // NULL: off
+    char *version;        // answer to version.bind; NULL: off
 };
 
 enum config_result { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };

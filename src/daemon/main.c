@@ -20,7 +20,8 @@ static void block_signals(sigset_t *waited)
 static void log_problem(const char *what, const struct steer_diag *diag)
 {
     char text[1400];
-    steer_log(STEER_LOG_ERROR, "daemon", "%s: %s", what, steer_diag_format(diag, text, sizeof text));
+    steer_log(STEER_LOG_ERROR, "daemon", "%s: %s", what,
+              steer_diag_format(diag, text, sizeof text));
 }
 
 static void log_addresses(const struct daemon *d)
@@ -42,8 +43,8 @@ static int check(const struct config *config)
     struct steer_diag diag = {0};
     struct steer_geo *geo = NULL;
     char text[1400];
-    enum steer_err err =
-        steer_geo_open((const char *const *)config->geo, config->geo_count, &config->geo_keys, &geo, &diag);
+    enum steer_err err = steer_geo_open((const char *const *)config->geo, config->geo_count,
+                                        &config->geo_keys, &geo, &diag);
     if (err != STEER_OK) {
         fprintf(stderr, "steerd: %s\n", steer_diag_format(&diag, text, sizeof text));
         return 1;

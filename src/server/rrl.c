@@ -162,7 +162,8 @@ static _Atomic uint64_t *find(const struct steer_rrl *r, uint64_t key, uint64_t 
 }
 
 // Which of the limited answers slip through is counted in the bucket.
-static enum steer_rrl_verdict limit(const struct steer_rrl *r, _Atomic uint64_t *bucket, uint64_t word)
+static enum steer_rrl_verdict limit(const struct steer_rrl *r, _Atomic uint64_t *bucket,
+                                    uint64_t word)
 {
     if (r->slip < 2)
         return r->slip ? STEER_RRL_SLIPS : STEER_RRL_DROP;

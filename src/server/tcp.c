@@ -51,7 +51,7 @@ struct tcp {
     struct steer_rng rng;
     uint64_t hash_seed;
     uint64_t now_ns;
-    uint32_t unix_s; // of now_ns, rounded up
+    uint32_t unix_s;    // of now_ns, rounded up
     uint64_t resume_ns; // when accepting goes on; 0: it is on
     bool draining;
     uint64_t drained_ns; // when draining ends at the latest

@@ -145,7 +145,8 @@ static enum steer_err read_document(void *ctx, sqlite3_stmt *row)
     const struct document_reader *reader = ctx;
     const char *text = sqlite3_column_blob(row, 1);
     return reader->row(reader->ctx, steer_store_column(row, 0), text ? text : "",
-                       (size_t)sqlite3_column_bytes(row, 1), (uint64_t)sqlite3_column_int64(row, 2));
+                       (size_t)sqlite3_column_bytes(row, 1),
+                       (uint64_t)sqlite3_column_int64(row, 2));
 }
 
 enum steer_err steer_store_load_documents(struct steer_store *store,

@@ -50,10 +50,9 @@ static const struct {
     [SQL_LOAD_POLICIES] = {"reading the policies", LOAD_OBJECTS("policy")},
     [SQL_CLEAR_ENDPOINT_CHECKS] = {"storing the checks of the endpoint",
                                    "DELETE FROM endpoint_check WHERE endpoint = ?1"},
-    [SQL_FORGET_VERDICTS] =
-        {"forgetting the verdicts of the endpoint",
-         "DELETE FROM verdict WHERE endpoint = ?1 AND health_check NOT IN"
-         " (SELECT health_check FROM endpoint_check WHERE endpoint = ?1)"},
+    [SQL_FORGET_VERDICTS] = {"forgetting the verdicts of the endpoint",
+                             "DELETE FROM verdict WHERE endpoint = ?1 AND health_check NOT IN"
+                             " (SELECT health_check FROM endpoint_check WHERE endpoint = ?1)"},
     [SQL_PUT_ENDPOINT_CHECK] =
         {"storing the checks of the endpoint",
          "INSERT INTO endpoint_check(endpoint, health_check) VALUES(?1, ?2)"},

@@ -154,7 +154,8 @@ const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_
 uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash)
 {
     const uintptr_t leaf = trie_leaf(trie, hash);
-    const uintptr_t block = leaf & ~(uintptr_t)SLOT_MARKS; // 0 where nothing is: no pointer to add to
+    const uintptr_t block =
+        leaf & ~(uintptr_t)SLOT_MARKS; // 0 where nothing is: no pointer to add to
     __builtin_prefetch((const void *)block);
     __builtin_prefetch((const void *)(block + CACHE_LINE)); // a full page and most items take two
     return leaf;

@@ -115,8 +115,8 @@ static bool is_one_class(const struct space *s, const void *class)
 
 // ---- asking --------------------------------------------------------------------------------------
 
-static void check_address(struct stage *stage, const struct line *line, const struct space *s, number n,
-                          unsigned *checked)
+static void check_address(struct stage *stage, const struct line *line, const struct space *s,
+                          number n, unsigned *checked)
 {
     static struct question q;
     static struct reply r;
@@ -197,7 +197,8 @@ static const struct steer_object *record_of(const struct stage *stage, const str
 // borders NAME TYPE: each border of the geo data's ranges, on both sides, in both families.
 void expect_borders(struct stage *stage, const struct line *line)
 {
-    static const char *const embedding[] = {"::ffff:0:0/96", "64:ff9b::/96", "2002::/16", "2001::/32"};
+    static const char *const embedding[] = {"::ffff:0:0/96", "64:ff9b::/96", "2002::/16",
+                                            "2001::/32"};
     const struct steer_object *steered = record_of(stage, line);
     const struct steer_geo *geo = steer_linker_geo(stage->linker);
     const struct steer_partition *p = steer_geo_partition(geo);

@@ -89,7 +89,8 @@ static unsigned options(const struct stage *stage, const struct line *line, unsi
             script_broken(stage->script, line->number, "'%s' is not an option of a query", option);
         }
         if (!fits)
-            script_broken(stage->script, line->number, "'%s' is not a value for '%s'", value, option);
+            script_broken(stage->script, line->number, "'%s' is not a value for '%s'", value,
+                          option);
     }
     return word;
 }
@@ -210,7 +211,8 @@ static void read_options(struct reply *r)
         r->ede = knot_wire_read_u16(knot_edns_opt_get_data(ede));
 }
 
-void ask_quietly(const struct stage *stage, const struct question *q, uint64_t random, struct reply *r)
+void ask_quietly(const struct stage *stage, const struct question *q, uint64_t random,
+                 struct reply *r)
 {
     struct steer_ask a = {q->query, q->query_len, q->client, q->stream, random};
     r->len = steer_answer(steer_linker_world(stage->linker), &settings, &a, r->wire, sizeof r->wire,
@@ -233,9 +235,9 @@ static bool echoes_subnet(const struct question *q, const struct reply *r)
 {
     if (!q->has_ecs)
         return !r->has_ecs;
-    uint8_t *option = r->pkt->opt_rr
-                          ? knot_edns_get_option(r->pkt->opt_rr, KNOT_EDNS_OPTION_CLIENT_SUBNET, NULL)
-                          : NULL;
+    uint8_t *option =
+        r->pkt->opt_rr ? knot_edns_get_option(r->pkt->opt_rr, KNOT_EDNS_OPTION_CLIENT_SUBNET, NULL)
+                       : NULL;
     size_t octets = ((size_t)q->ecs.len + 7) / 8;
     if (!option || knot_edns_opt_get_length(option) != 4 + octets)
         return false;
@@ -277,7 +279,8 @@ static const char *fault(const struct question *q, const struct reply *r)
         return "an OPT record only where one was sent, and always there";
     if (!q->raw && !echoes_subnet(q, r))
         return "the client subnet is not echoed as it came";
-    if (r->facts.rcode != knot_pkt_ext_rcode(r->pkt) || r->facts.truncated != (knot_wire_get_tc(w) != 0))
+    if (r->facts.rcode != knot_pkt_ext_rcode(r->pkt) ||
+        r->facts.truncated != (knot_wire_get_tc(w) != 0))
         return "facts that say something else than the message";
     if (r->has_ecs && q->ecs.len == 0 && !q->raw && r->scope)
         return "a scope for a source of 0";
@@ -286,7 +289,8 @@ static const char *fault(const struct question *q, const struct reply *r)
     return NULL;
 }
 
-void ask(const struct stage *stage, const struct line *line, const struct question *q, struct reply *r)
+void ask(const struct stage *stage, const struct line *line, const struct question *q,
+         struct reply *r)
 {
     ask_quietly(stage, q, q->random, r);
     const char *wrong = r->len ? fault(q, r) : NULL;

@@ -41,9 +41,11 @@ void question_parse_raw(const struct stage *stage, const struct line *line, stru
 
 // Asks, and judges what holds of every reply: it parses, echoes id, opcode, question and client
 // subnet, keeps within the size, and agrees with the facts.
-void ask(const struct stage *stage, const struct line *line, const struct question *q, struct reply *r);
+void ask(const struct stage *stage, const struct line *line, const struct question *q,
+         struct reply *r);
 // The same without judging; random in place of the question's.
-void ask_quietly(const struct stage *stage, const struct question *q, uint64_t random, struct reply *r);
+void ask_quietly(const struct stage *stage, const struct question *q, uint64_t random,
+                 struct reply *r);
 void reply_fini(struct reply *r);
 
 // expect.c

@@ -70,14 +70,15 @@ static void add_want(struct stage *stage, struct expectation *e, unsigned line, 
     w->any_owner = strcmp(t->owner, "*") == 0;
     w->any_ttl = strcmp(t->ttl, "*") == 0;
     w->any_data = strcmp(t->data, "*") == 0;
-    snprintf(w->text, sizeof w->text, "%s %s %s %s %s", section_names[section], t->owner, t->ttl, t->type,
-             t->data);
+    snprintf(w->text, sizeof w->text, "%s %s %s %s %s", section_names[section], t->owner, t->ttl,
+             t->type, t->data);
     if (!steer_type_parse(t->type, &type))
         script_broken(stage->script, line, "'%s' is not a type", t->type);
     if ((!w->any_owner && steer_name_parse(t->owner, NULL, &owner, &diag) != STEER_OK) ||
         (!w->any_data && steer_rdata_parse(type, t->data, NULL, &rdata, &diag) != STEER_OK))
         script_broken(stage->script, line, "%s", diag.message);
-    w->rr = knot_rrset_new(owner.octets, type, KNOT_CLASS_IN, (uint32_t)strtoul(t->ttl, NULL, 10), NULL);
+    w->rr = knot_rrset_new(owner.octets, type, KNOT_CLASS_IN, (uint32_t)strtoul(t->ttl, NULL, 10),
+                           NULL);
     if (!w->any_data)
         knot_rrset_add_rdata(w->rr, (const uint8_t *)rdata.data, (uint16_t)rdata.len, NULL);
     knot_rrset_rr_to_canonical(w->rr);
@@ -293,8 +294,8 @@ static bool section_meets(struct expectation *e, unsigned s, const knot_pkt_t *p
 
 static const char *nsid_of(const struct reply *r, char *out, size_t size)
 {
-    uint8_t *option = r->pkt->opt_rr ? knot_edns_get_option(r->pkt->opt_rr, KNOT_EDNS_OPTION_NSID, NULL)
-                                     : NULL;
+    uint8_t *option =
+        r->pkt->opt_rr ? knot_edns_get_option(r->pkt->opt_rr, KNOT_EDNS_OPTION_NSID, NULL) : NULL;
     snprintf(out, size, "%.*s", option ? knot_edns_opt_get_length(option) : 0,
              option ? (const char *)knot_edns_opt_get_data(option) : "");
     return out;
@@ -350,7 +351,8 @@ static void judge_reply(struct stage *stage, const struct line *line, const stru
     reply_fini(&r);
 }
 
-static void expect(struct stage *stage, const struct line *line, const struct question *q, unsigned word)
+static void expect(struct stage *stage, const struct line *line, const struct question *q,
+                   unsigned word)
 {
     struct expectation *e = steer_alloc(sizeof *e);
     struct line detail;

@@ -45,7 +45,8 @@ static bool run_file(const char *path, bool all_must_fail)
     stage_fini(&stage);
     printf("%s: %u met, %u not met\n", path, script.met, script.missed);
     script_close(&script);
-    return all_must_fail ? script.missed > 0 && script.met == 0 : script.met > 0 && script.missed == 0;
+    return all_must_fail ? script.missed > 0 && script.met == 0
+                         : script.met > 0 && script.missed == 0;
 }
 
 int main(int argc, char **argv)

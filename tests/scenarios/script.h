@@ -39,11 +39,12 @@ bool script_line(struct script *s, struct line *line);
 // The next line, when it is an indented one: a detail of the directive before it.
 bool script_detail(struct script *s, struct line *line);
 // The lines between <<TAG, which is the last word of `line`, and TAG.
-void script_block(struct script *s, const struct line *line, const char *tag, struct steer_buf *out);
+void script_block(struct script *s, const struct line *line, const char *tag,
+                  struct steer_buf *out);
 
 // A mistake in the scenario itself: printed with its place; ends the program.
-void script_broken(const struct script *s, unsigned line, const char *fmt, ...)
-    STEER_PRINTF(3, 4) __attribute__((noreturn));
+void script_broken(const struct script *s, unsigned line, const char *fmt, ...) STEER_PRINTF(3, 4)
+    __attribute__((noreturn));
 // An expectation that was met, and one that was not.
 void script_met(struct script *s, unsigned line);
 void script_missed(struct script *s, unsigned line, const char *got, const char *wanted_fmt, ...)

@@ -73,7 +73,8 @@ static void parse_share(const struct stage *stage, const struct line *d, struct 
         }
     }
     if (*end || !den || !num || num > den)
-        script_broken(stage->script, d->number, "'%s' is not a share like 90%% or 9/10", d->words[1]);
+        script_broken(stage->script, d->number, "'%s' is not a share like 90%% or 9/10",
+                      d->words[1]);
     uint64_t divisor = common(num, den);
     o->num = num / divisor;
     o->den = den / divisor;
@@ -123,9 +124,8 @@ static void judge_exact(struct stage *stage, const struct line *line, const stru
         size_t k;
         size_t count = 0;
         json_t *record;
-        json_array_foreach(json_object_get(answer, "records"), k, record)
-            if (count < WORDS_MAX)
-                parts[count++] = (char *)(uintptr_t)json_string_value(record);
+        json_array_foreach(json_object_get(answer, "records"), k, record) if (count < WORDS_MAX)
+            parts[count++] = (char *)(uintptr_t)json_string_value(record);
         char *text = join_sorted(parts, count);
         const char *got = json_string_value(json_object_get(answer, "exact"));
         struct outcome *o = find(wanted, text);
@@ -141,8 +141,8 @@ static void judge_exact(struct stage *stage, const struct line *line, const stru
     }
     for (unsigned w = 0; w < wanted->count; w++)
         if (!wanted->items[w].explained)
-            script_missed(stage->script, wanted->items[w].line, "explain has no such answer",
-                          "%s", wanted->items[w].text);
+            script_missed(stage->script, wanted->items[w].line, "explain has no such answer", "%s",
+                          wanted->items[w].text);
     json_decref(told);
 }
 
@@ -155,7 +155,8 @@ static char *answer_text(const struct reply *r)
     size_t count = 0;
     for (uint16_t i = 0; section && i < section->count && count < WORDS_MAX; i++) {
         char data[1024] = "";
-        knot_rrset_txt_dump_data(knot_pkt_rr(section, i), 0, data, sizeof data, &KNOT_DUMP_STYLE_DEFAULT);
+        knot_rrset_txt_dump_data(knot_pkt_rr(section, i), 0, data, sizeof data,
+                                 &KNOT_DUMP_STYLE_DEFAULT);
         parts[count++] = steer_strdup(data);
     }
     char *text = join_sorted(parts, count);
@@ -172,7 +173,8 @@ static void judge_drawn(struct stage *stage, const struct outcome *o)
     double off = fabs(o->drawn - mean);
     snprintf(got, sizeof got, "%u of %d draws", o->drawn, DRAWS);
     if (off > SIGMAS * sqrt(mean * (1 - p)))
-        script_missed(stage->script, o->line, got, "%s in about %.0f of %d draws", o->text, mean, DRAWS);
+        script_missed(stage->script, o->line, got, "%s in about %.0f of %d draws", o->text, mean,
+                      DRAWS);
     else
         script_met(stage->script, o->line);
 }
@@ -256,7 +258,8 @@ void expect_explain(struct stage *stage, const struct line *line)
         else if (strcmp(what, "lacks") == 0 && d.count == 2)
             script_judge(stage->script, d.number, strstr(all, d.words[1]) == NULL, d.tails[0], all);
         else
-            script_broken(stage->script, d.number, "give: path PATH VALUE, contains TEXT or lacks TEXT");
+            script_broken(stage->script, d.number,
+                          "give: path PATH VALUE, contains TEXT or lacks TEXT");
     }
     free(all);
     json_decref(told);

@@ -19,8 +19,8 @@ static void raise_curtain(struct stage *stage)
     struct steer_geo *geo;
     char text[1400];
     stage->vitals = steer_vitals_create();
-    if (steer_geo_open((const char *const *)stage->geo_files, stage->geo_count, NULL, &geo, &diag) !=
-        STEER_OK)
+    if (steer_geo_open((const char *const *)stage->geo_files, stage->geo_count, NULL, &geo,
+                       &diag) != STEER_OK)
         script_broken(stage->script, 0, "%s", steer_diag_format(&diag, text, sizeof text));
     if (steer_linker_create(geo, stage->vitals, &stage->linker, &diag) != STEER_OK)
         script_broken(stage->script, 0, "%s", steer_diag_format(&diag, text, sizeof text));
@@ -73,7 +73,8 @@ static char *beside(const struct stage *stage, const char *file)
 }
 
 // The text that a FILE or <<TAG at the end of a line stands for.
-static void read_text(struct stage *stage, const struct line *line, unsigned word, struct change *change)
+static void read_text(struct stage *stage, const struct line *line, unsigned word,
+                      struct change *change)
 {
     struct steer_diag diag = {0};
     if (word + 1 != line->count)
@@ -156,8 +157,8 @@ static int take_record(void *ctx, const struct steer_rr *rr)
     struct reading *r = ctx;
     if (!steer_name_is_below(rr->owner, r->origin->octets))
         return 0;
-    if (steer_zone_add(r->build, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL, r->diag) ==
-        STEER_OK)
+    if (steer_zone_add(r->build, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL,
+                       r->diag) == STEER_OK)
         return 0;
     r->diag->line = rr->line;
     return 1;
@@ -168,8 +169,9 @@ static enum steer_err apply_zonefile(struct stage *stage, const struct steer_nam
 {
     struct steer_diag *diag = &change->diag;
     struct reading reading = {steer_zone_build(origin), origin, diag};
-    enum steer_err err = steer_zonefile_read(change->text.data, change->text.len, change->file, origin,
-                                             DEFAULT_TTL_S, NULL, take_record, &reading, diag);
+    enum steer_err err =
+        steer_zonefile_read(change->text.data, change->text.len, change->file, origin,
+                            DEFAULT_TTL_S, NULL, take_record, &reading, diag);
     if (err == STEER_OK)
         err = steer_zone_check(reading.build, diag);
     if (err != STEER_OK) {
@@ -195,8 +197,8 @@ static void must_succeed(struct stage *stage, const struct line *line, const str
 {
     char got[1400];
     if (err != STEER_OK)
-        script_missed(stage->script, line->number, steer_diag_format(&change->diag, got, sizeof got),
-                      "it is accepted");
+        script_missed(stage->script, line->number,
+                      steer_diag_format(&change->diag, got, sizeof got), "it is accepted");
     check_fresh(stage, line->number);
 }
 
@@ -282,7 +284,8 @@ static struct trace trace_of(const struct stage *stage)
 }
 
 // error [LINE[:COLUMN]] TEXT
-static void judge_error(struct stage *stage, const struct line *detail, const struct steer_diag *diag)
+static void judge_error(struct stage *stage, const struct line *detail,
+                        const struct steer_diag *diag)
 {
     char got[1400];
     unsigned line = 0;
@@ -342,8 +345,8 @@ void stage_geo(struct stage *stage, const struct line *line)
         steer_buf_printf(&path, "%s/%s", STEER_SOURCE_DIR, line->words[i]);
         stage->geo_files[stage->geo_count++] = steer_buf_take(&path);
     }
-    if (steer_geo_open((const char *const *)stage->geo_files, stage->geo_count, NULL, &geo, &diag) !=
-        STEER_OK)
+    if (steer_geo_open((const char *const *)stage->geo_files, stage->geo_count, NULL, &geo,
+                       &diag) != STEER_OK)
         script_broken(stage->script, line->number, "%s", diag.message);
     struct change change = {0};
     struct steer_link *link = steer_link_begin(stage->linker);
@@ -365,7 +368,8 @@ static void judge_changed(struct stage *stage, const struct line *line, uint32_t
             script_broken(stage->script, detail.number, "only 'changed N' is expected here");
         snprintf(got, sizeof got, "changed %u", changed);
         script_judge(stage->script, detail.number,
-                     script_number(stage->script, &detail, 1, 1000000) == changed, detail.tails[0], got);
+                     script_number(stage->script, &detail, 1, 1000000) == changed, detail.tails[0],
+                     got);
     }
 }
 
@@ -376,16 +380,18 @@ void stage_probe(struct stage *stage, const struct line *line)
     unsigned word = 4;
     uint32_t changed = 0;
     if (line->count < 4)
-        script_broken(stage->script, line->number, "give: probe ENDPOINT CHECK pass|fail [xN] [REASON]");
+        script_broken(stage->script, line->number,
+                      "give: probe ENDPOINT CHECK pass|fail [xN] [REASON]");
     bool pass = strcmp(line->words[3], "pass") == 0;
     if (!pass && strcmp(line->words[3], "fail") != 0)
         script_broken(stage->script, line->number, "a probe passes or fails");
     if (line->count > 4 && sscanf(line->words[4], "x%u", &times) == 1)
         word = 5;
-    const struct steer_vital *found = steer_vitals_find(stage->vitals, line->words[1], line->words[2]);
+    const struct steer_vital *found =
+        steer_vitals_find(stage->vitals, line->words[1], line->words[2]);
     if (!found)
-        script_broken(stage->script, line->number, "endpoint '%s' has no check '%s'", line->words[1],
-                      line->words[2]);
+        script_broken(stage->script, line->number, "endpoint '%s' has no check '%s'",
+                      line->words[1], line->words[2]);
     uint64_t key = found->key;
     while (times--) {
         struct steer_vital *vital = steer_vitals_by_key(stage->vitals, key);
@@ -426,10 +432,11 @@ void stage_override(struct stage *stage, const struct line *line)
     char reason[] = "scenario";
     char owner[] = "";
     char *given = line->count > 4 ? line->words[4] : reason;
-    struct steer_override o = {line->words[1], line->words[2], given, owner, STEER_FORCED_NOT,
-                               stage->now_unix_s, 0};
+    struct steer_override o = {line->words[1],   line->words[2],    given, owner,
+                               STEER_FORCED_NOT, stage->now_unix_s, 0};
     if (line->count < 4 || !steer_forced_parse(line->words[3], &o.state))
-        script_broken(stage->script, line->number, "give: override KIND TARGET up|down|drained [REASON]");
+        script_broken(stage->script, line->number,
+                      "give: override KIND TARGET up|down|drained [REASON]");
     steer_vitals_override(stage->vitals, &o);
     judge_changed(stage, line, steer_linker_refresh(stage->linker, kind, line->words[2]));
 }
@@ -451,7 +458,8 @@ void stage_state(struct stage *stage, const struct line *line)
     if (!endpoint)
         script_broken(stage->script, line->number, "there is no endpoint '%s'", line->words[1]);
     const char *got = steer_vitals_state(steer_linker_view(stage->linker), endpoint);
-    script_judge(stage->script, line->number, strcmp(got, line->words[2]) == 0, line->words[2], got);
+    script_judge(stage->script, line->number, strcmp(got, line->words[2]) == 0, line->words[2],
+                 got);
 }
 
 // ---- restart -------------------------------------------------------------------------------------
@@ -469,7 +477,8 @@ struct moving {
 static void must(const struct moving *m, enum steer_err err, const struct steer_diag *diag)
 {
     if (err != STEER_OK)
-        script_broken(m->to->script, m->line->number, "what was stored does not load: %s", diag->message);
+        script_broken(m->to->script, m->line->number, "what was stored does not load: %s",
+                      diag->message);
 }
 
 static void move_objects(struct moving *m, enum steer_kind kind)
@@ -486,7 +495,8 @@ static void move_objects(struct moving *m, enum steer_kind kind)
                                     steered ? &list[i]->steered.zone : NULL, &object, &diag),
              &diag);
         if (object->hash != list[i]->hash)
-            script_missed(m->to->script, m->line->number, list[i]->name, "an equal object comes back");
+            script_missed(m->to->script, m->line->number, list[i]->name,
+                          "an equal object comes back");
         if (steered)
             must(m, steer_link_put_steered(m->link, object, &diag), &diag);
         else
@@ -505,7 +515,8 @@ static void move_verdicts(struct moving *m)
     for (size_t i = 0; i < count; i++) {
         for (uint32_t c = 0; c < list[i]->endpoint.check_count; c++) {
             const char *check = list[i]->endpoint.checks[c];
-            const struct steer_vital *old = steer_vitals_find(m->from->vitals, list[i]->name, check);
+            const struct steer_vital *old =
+                steer_vitals_find(m->from->vitals, list[i]->name, check);
             struct steer_vital *vital = steer_vitals_find(m->to->vitals, list[i]->name, check);
             if (old && vital && old->state.verdict != STEER_UNKNOWN)
                 steer_verdict_restore(&vital->state, old->state.verdict, old->state.since_unix_s,

@@ -19,7 +19,8 @@ struct steer_admin_options {
     const struct steer_server *server; // for /metrics; may be NULL
 };
 
-enum steer_err steer_admin_start(const struct steer_admin_options *options, struct steer_admin **admin,
+enum steer_err steer_admin_start(const struct steer_admin_options *options,
+                                 struct steer_admin **admin,
                                  struct steer_diag *diag) STEER_MUST_USE;
 // Answers the requests under way and stops.
 void steer_admin_stop(struct steer_admin *admin);

@@ -9,7 +9,10 @@
 
 #include "steerd/base/err.h"
 
-enum steer_family { STEER_V4 = 1, STEER_V6 = 2 }; // the numbers of IANA's address family registry, as ECS has them
+enum steer_family {
+    STEER_V4 = 1,
+    STEER_V6 = 2
+}; // the numbers of IANA's address family registry, as ECS has them
 
 // octets are in network order; an IPv4 address uses the first four and the rest are zero.
 struct steer_addr {
@@ -22,7 +25,10 @@ struct steer_prefix {
     uint8_t len;            // 0..32 or 0..128
 };
 
-static inline unsigned steer_family_bits(uint8_t family) { return family == STEER_V4 ? 32 : 128; }
+static inline unsigned steer_family_bits(uint8_t family)
+{
+    return family == STEER_V4 ? 32 : 128;
+}
 
 // "192.0.2.1" or "2001:db8::1"; false when it is neither.
 bool steer_addr_parse(const char *text, struct steer_addr *addr);

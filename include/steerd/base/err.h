@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 // A result that the caller must look at.
-#define STEER_MUST_USE       __attribute__((warn_unused_result))
-#define STEER_PRINTF(f, a)   __attribute__((format(printf, f, a)))
-#define STEER_LIKELY(x)      __builtin_expect(!!(x), 1)
-#define STEER_UNLIKELY(x)    __builtin_expect(!!(x), 0)
-#define STEER_ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
+#define STEER_MUST_USE     __attribute__((warn_unused_result))
+#define STEER_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define STEER_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define STEER_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define STEER_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 // Out-parameters are written only when a function returns STEER_OK.
 enum steer_err {

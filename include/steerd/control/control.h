@@ -23,15 +23,16 @@ struct steer_control_options {
     const char *const *geo_files;
     size_t geo_count;
     struct steer_geo_keys geo_keys; // see geo.h; zeroed: the known ones. Strings outlive control
-    const char *ca_file;     // for https probes; NULL: the system's bundle
-    bool probing;            // false: no probes are made (tests, --check-config)
+    const char *ca_file;            // for https probes; NULL: the system's bundle
+    bool probing;                   // false: no probes are made (tests, --check-config)
 };
 
 // Opens the store, loads everything, publishes the first world and starts control's thread and the
 // prober. Answers are as before the last stop at once: stored verdicts hold. Errors with diag: a broken
 // store or geo file.
 enum steer_err steer_control_start(const struct steer_control_options *options,
-                                   struct steer_control **control, struct steer_diag *diag) STEER_MUST_USE;
+                                   struct steer_control **control,
+                                   struct steer_diag *diag) STEER_MUST_USE;
 // Finishes the changes under way (later calls get STEER_ESTOPPED, until this returns), stops probing, closes the
 // store. The workers must be gone.
 void steer_control_stop(struct steer_control *control);
@@ -40,7 +41,8 @@ struct steer_publisher *steer_control_publisher(struct steer_control *control);
 
 // Reads the geo files again and compiles every steered record against them. A broken file is refused with
 // diag, and the old data stays in use.
-enum steer_err steer_control_reload_geo(struct steer_control *control, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_reload_geo(struct steer_control *control,
+                                        struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- documents -----------------------------------------------------------------------------------
 struct steer_control_text {
@@ -52,19 +54,23 @@ struct steer_control_apply {
     const struct steer_control_text *texts;
     size_t count;
     bool take_over; // define objects that another document defined
-    bool prune;     // remove what these documents defined, and what static records their zones have, but for
-                    // SOA and NS, that is not in them now
-    bool dry_run;   // validate and report; change nothing
+    bool
+        prune; // remove what these documents defined, and what static records their zones have, but for
+               // SOA and NS, that is not in them now
+    bool dry_run; // validate and report; change nothing
 };
 // All documents or none. What is as before stays untouched: applied twice, a document raises no serial. *summary:
 // {"changed":bool,"created":[..],"replaced":[..],"removed":[..],"unchanged":n,
 // "warnings":[{"file","line","column","message"}],"build_ms":x,"commit_ms":y}; names as "pool eu", "zone example.com.",
 // "records www.example.com. A", "record api.example.com. address".
-enum steer_err steer_control_apply(struct steer_control *control, const struct steer_control_apply *apply,
-                                   json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_apply(struct steer_control *control,
+                                   const struct steer_control_apply *apply, json_t **summary,
+                                   struct steer_diag *diag) STEER_MUST_USE;
 // [{"name","applied","bytes"}], and one document as it was applied last (STEER_ENOTFOUND).
-enum steer_err steer_control_documents(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_control_document(struct steer_control *control, const char *name, struct steer_buf *text,
+enum steer_err steer_control_documents(struct steer_control *control, json_t **list,
+                                       struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_document(struct steer_control *control, const char *name,
+                                      struct steer_buf *text,
                                       struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- zones ---------------------------------------------------------------------------------------
@@ -76,36 +82,42 @@ struct steer_control_zone {
 };
 // Replaces (or creates) one zone's static records whole; its steered records stay. *summary:
 // {"origin","serial","records","rrsets","warnings":[...]}.
-enum steer_err steer_control_import(struct steer_control *control, const struct steer_control_zone *zone,
-                                    json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_import(struct steer_control *control,
+                                    const struct steer_control_zone *zone, json_t **summary,
+                                    struct steer_diag *diag) STEER_MUST_USE;
 // Many at once: one transaction; rejected ones are listed and the others load. *summary: {"loaded":n,
 // "rejected":[{"origin","error":"file:line: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
 // were rejected, or all.
-enum steer_err steer_control_import_many(struct steer_control *control, const struct steer_control_zone *zones,
-                                         size_t count, json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_import_many(struct steer_control *control,
+                                         const struct steer_control_zone *zones, size_t count,
+                                         json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // As a master file that imports again to the same zone (steered records stand in comments).
-enum steer_err steer_control_export(struct steer_control *control, const char *origin, struct steer_buf *out,
-                                    struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_export(struct steer_control *control, const char *origin,
+                                    struct steer_buf *out, struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_control_delete_zone(struct steer_control *control, const char *origin,
                                          struct steer_diag *diag) STEER_MUST_USE;
 // [{"origin","serial","names","records","steered"}]
-enum steer_err steer_control_zones(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_zones(struct steer_control *control, json_t **list,
+                                   struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- overrides -----------------------------------------------------------------------------------
 struct steer_control_override {
-    const char *kind;   // endpoint, pool, site, check
-    const char *target; // must be defined
-    const char *state;  // up, down, drained
-    const char *reason; // required
-    const char *owner;  // who; may be ""
+    const char *kind;      // endpoint, pool, site, check
+    const char *target;    // must be defined
+    const char *state;     // up, down, drained
+    const char *reason;    // required
+    const char *owner;     // who; may be ""
     uint64_t expires_in_s; // 0: never; at most ten years
 };
-enum steer_err steer_control_override_set(struct steer_control *control, const struct steer_control_override *o,
+enum steer_err steer_control_override_set(struct steer_control *control,
+                                          const struct steer_control_override *o,
                                           struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind, const char *target,
+enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind,
+                                            const char *target,
                                             struct steer_diag *diag) STEER_MUST_USE;
 // [{"kind","target","state","reason","owner","set","expires"}]
-enum steer_err steer_control_overrides(struct steer_control *control, json_t **list, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_overrides(struct steer_control *control, json_t **list,
+                                       struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- looking -------------------------------------------------------------------------------------
 // {"steerd":of the program,"version":of the world,"started","uptime_s","zones","names","records","steered","classmaps",
@@ -115,25 +127,28 @@ enum steer_err steer_control_overrides(struct steer_control *control, json_t **l
 //  "last_given_expires":null or when no answer that names it is in use any more: safe to stop, once drained,
 //  "checks":[{"check","verdict","since","last","reason","streak","restored"}]}],
 //  "prober":null or {"targets","in_flight","started","passed","failed","late"},"store":{"commit_ms","build_ms"}}
-enum steer_err steer_control_status(struct steer_control *control, json_t **status, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_status(struct steer_control *control, json_t **status,
+                                    struct steer_diag *diag) STEER_MUST_USE;
 
 struct steer_control_explain {
     const char *name; // absolute or not, taken as absolute
     const char *type; // "A", "AAAA", ...
     struct steer_addr client;
-    uint8_t source;   // prefix length; the family's full length for a packet's source
+    uint8_t source; // prefix length; the family's full length for a packet's source
 };
 // {"name","type","client","source","version","rcode","scope","scope_prefix","zone","steered":bool}, and for a
 // steered name {"record","document","kind","ttl","place","class","classes","resolution":[...],"decision":{...},
 //  "available","served_all","exhausted",
 //  "answers":[{"share":90,"exact":"9/10","ttl","records":["192.0.2.1"],"endpoints":["fra-1"]}]}, for others
 // {"static":["300 A 192.0.2.1"]} where the name is there.
-enum steer_err steer_control_explain(struct steer_control *control, const struct steer_control_explain *question,
-                                     json_t **answer, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_explain(struct steer_control *control,
+                                     const struct steer_control_explain *question, json_t **answer,
+                                     struct steer_diag *diag) STEER_MUST_USE;
 
 // Figures for the metrics page.
 struct steer_control_stats {
-    uint64_t world_version, zones, steered, endpoints, endpoints_up, endpoints_down, endpoints_drained;
+    uint64_t world_version, zones, steered, endpoints, endpoints_up, endpoints_down,
+        endpoints_drained;
     uint64_t cells, cells_served_all, cells_exhausted, table_bytes, classmaps;
     uint64_t edits, edits_refused, verdict_changes, last_commit_ns, last_build_ns;
     uint64_t names, records, overrides;
@@ -142,6 +157,7 @@ struct steer_control_stats {
 void steer_control_stats(struct steer_control *control, struct steer_control_stats *stats);
 // Per endpoint: calls visit with its name and whether it is available now.
 void steer_control_each_endpoint(struct steer_control *control,
-                                 void (*visit)(void *ctx, const char *name, const char *state), void *ctx);
+                                 void (*visit)(void *ctx, const char *name, const char *state),
+                                 void *ctx);
 
 #endif

@@ -140,8 +140,8 @@ void steer_link_summary_fini(struct steer_link_summary *summary);
 // 3.6.2, a steered address beside A and AAAA) gives way. prune removes the objects and steered records that these
 // documents defined, and the static records of their zones but for SOA and NS, that they do not have now.
 // Errors: STEER_EINVAL (a thing twice, one of another document without take_over) with its place.
-enum steer_err steer_link_documents(struct steer_link *link, struct steer_document *const *documents,
-                                    size_t count,
+enum steer_err steer_link_documents(struct steer_link *link,
+                                    struct steer_document *const *documents, size_t count,
                                     const struct steer_link_documents_options *options,
                                     struct steer_link_summary *summary,
                                     struct steer_diag *diag) STEER_MUST_USE;

@@ -19,13 +19,14 @@ struct steer_hysteresis {
 
 // The state of one check of one endpoint. Zeroed: nothing known, no stored verdict.
 struct steer_verdict_state {
-    enum steer_verdict verdict;  // UNKNOWN until rise or fall results in a row were seen, or one was restored
-    bool restored;               // the verdict came from the store and no result has moved it since
-    uint8_t streak;              // results in a row (saturating) that point the way of last_pass
+    enum steer_verdict
+        verdict;    // UNKNOWN until rise or fall results in a row were seen, or one was restored
+    bool restored;  // the verdict came from the store and no result has moved it since
+    uint8_t streak; // results in a row (saturating) that point the way of last_pass
     bool last_pass;
-    uint64_t since_unix_s;       // when the verdict last changed (restored: when it had)
-    uint64_t last_unix_s;        // last result; 0: none yet
-    char reason[96];             // of the last result, e.g. "status 503, wanted 200-399"
+    uint64_t since_unix_s; // when the verdict last changed (restored: when it had)
+    uint64_t last_unix_s;  // last result; 0: none yet
+    char reason[96];       // of the last result, e.g. "status 503, wanted 200-399"
 };
 
 // What answers use: the verdict, else `initially`.

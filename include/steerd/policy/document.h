@@ -19,11 +19,11 @@ struct steer_document_rrset {
 struct steer_document_zone {
     struct steer_name origin;
     struct steer_where at;
-    bool has_soa;    // soa: {...} was given; its fields are in soa
+    bool has_soa; // soa: {...} was given; its fields are in soa
     struct {
         struct steer_name mname, rname;
         uint32_t refresh_s, retry_s, expire_s, minimum_s, ttl_s;
-    } soa;           // filled with defaults where not given: ns.ORIGIN, hostmaster.ORIGIN, 7200 900 1209600 300, 3600
+    } soa; // filled with defaults where not given: ns.ORIGIN, hostmaster.ORIGIN, 7200 900 1209600 300, 3600
     uint32_t ns_count; // ns: [...]; names of name servers, TTL 3600
     struct steer_name *ns;
     uint32_t rrset_count;

@@ -88,7 +88,7 @@ struct steer_node {
     struct steer_minimum min_available;
     const struct steer_node *substitute; // with STEER_WHEN_SUBSTITUTE
     const char *name;                    // endpoint, pool, use
-    uint32_t trickle_ppm;                // failover: share that may leak to the next, parts per million
+    uint32_t trickle_ppm; // failover: share that may leak to the next, parts per million
     uint32_t child_count;
     const struct steer_child *children;
     uint32_t fixed_count; // answer
@@ -108,13 +108,13 @@ enum steer_check_kind { STEER_CHECK_HTTP, STEER_CHECK_HTTPS, STEER_CHECK_TCP };
 
 struct steer_check {
     enum steer_check_kind kind;
-    uint16_t port; // default 80, 443; tcp: must be given
-    uint32_t interval_ms, timeout_ms; // defaults 10 s and 3 s; timeout <= interval
-    struct steer_hysteresis hysteresis; // defaults rise 2, fall 3, initially up
+    uint16_t port;                                  // default 80, 443; tcp: must be given
+    uint32_t interval_ms, timeout_ms;               // defaults 10 s and 3 s; timeout <= interval
+    struct steer_hysteresis hysteresis;             // defaults rise 2, fall 3, initially up
     const char *path, *host, *method, *expect_body; // NULL: default
-    uint16_t status_min, status_max; // default 200-399
-    bool verify;                     // default true
-    bool prefer_v6;                  // `family: ipv6`: probe the IPv6 address; default IPv4 where there is one
+    uint16_t status_min, status_max;                // default 200-399
+    bool verify;                                    // default true
+    bool prefer_v6; // `family: ipv6`: probe the IPv6 address; default IPv4 where there is one
 };
 
 struct steer_label {
@@ -165,8 +165,9 @@ struct steer_steered {
 struct steer_object {
     enum steer_kind kind;
     const char *name;
-    const char *document; // which document defined it: its file's base name, or the name given to apply
-    const char *file;     // for messages; "" from the store
+    const char
+        *document;    // which document defined it: its file's base name, or the name given to apply
+    const char *file; // for messages; "" from the store
     struct steer_where at;
     const char *json; // canonical JSON of the definition: parsing it gives an equal object
     uint64_t hash;    // of kind, name and json: equal hash and json, equal object

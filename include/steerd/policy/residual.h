@@ -28,20 +28,21 @@ struct steer_residual {
     uint32_t trickle_ppm;
     uint32_t child_count;
     struct steer_residual **children;
-    uint16_t *weights;                     // pool, weighted
-    struct steer_residual *substitute;     // or NULL
-    const struct steer_object *object;     // endpoint, pool (a reference is held)
-    const struct steer_node *node;         // answer; lives in `owner`
-    const struct steer_object *owner;      // the object that `node` lives in (a reference is held)
+    uint16_t *weights;                 // pool, weighted
+    struct steer_residual *substitute; // or NULL
+    const struct steer_object *object; // endpoint, pool (a reference is held)
+    const struct steer_node *node;     // answer; lives in `owner`
+    const struct steer_object *owner;  // the object that `node` lives in (a reference is held)
     uint64_t hash;
     uint32_t refs;
-    uint32_t stamp;                        // for the evaluator's memory of one evaluation
+    uint32_t stamp; // for the evaluator's memory of one evaluation
     void *memo;
 };
 
 struct steer_residuals; // the hash-consing store
 struct steer_residuals *steer_residuals_create(void);
-void steer_residuals_destroy(struct steer_residuals *store); // all residuals must have been released
+void steer_residuals_destroy(
+    struct steer_residuals *store); // all residuals must have been released
 size_t steer_residuals_count(const struct steer_residuals *store);
 struct steer_residual *steer_residual_ref(struct steer_residual *residual);
 void steer_residual_unref(struct steer_residuals *store, struct steer_residual *residual);
@@ -60,14 +61,14 @@ struct steer_classes {
     uint32_t class_count;
     struct steer_residual **roots; // one per class, a reference each
     uint32_t location_count;
-    uint16_t *class_of;            // location index -> class
-    uint64_t map_hash;             // of class_of: records with equal maps share a class table
+    uint16_t *class_of; // location index -> class
+    uint64_t map_hash;  // of class_of: records with equal maps share a class table
 };
 // Errors: STEER_ELIMIT (more than 65,535 classes), with diag.
 enum steer_err steer_classes_compile(struct steer_residuals *store,
                                      const struct steer_catalog *catalog,
-                                     const struct steer_object *steered, const struct steer_geo *geo,
-                                     struct steer_classes *classes,
+                                     const struct steer_object *steered,
+                                     const struct steer_geo *geo, struct steer_classes *classes,
                                      struct steer_diag *diag) STEER_MUST_USE;
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes);
 

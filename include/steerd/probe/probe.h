@@ -23,12 +23,13 @@ struct steer_probe_target {
     uint16_t port;
     uint32_t interval_ms;
     uint32_t timeout_ms; // <= interval_ms; 0: interval_ms
-    const char *host;    // Host and SNI, sent as they are, without the port; NULL: the address and port
-    const char *path;    // http(s); NULL: "/"
-    const char *method;  // NULL: GET
-    const char *expect_body; // substring in the first 5,120 bytes; NULL: none
+    const char
+        *host; // Host and SNI, sent as they are, without the port; NULL: the address and port
+    const char *path;                // http(s); NULL: "/"
+    const char *method;              // NULL: GET
+    const char *expect_body;         // substring in the first 5,120 bytes; NULL: none
     uint16_t status_min, status_max; // passing range; 0,0: 200-399
-    bool verify;         // https: check the certificate
+    bool verify;                     // https: check the certificate
 };
 
 struct steer_probe_result {
@@ -53,11 +54,13 @@ struct steer_prober_options {
 
 struct steer_prober_stats {
     uint64_t targets, in_flight, started, passed, failed;
-    uint64_t late; // due times at which max_in_flight, or the target's own last probe, was in the way
+    uint64_t
+        late; // due times at which max_in_flight, or the target's own last probe, was in the way
 };
 
 // Starts the thread. Errors: STEER_EIO with diag.
-enum steer_err steer_prober_start(const struct steer_prober_options *options, struct steer_prober **prober,
+enum steer_err steer_prober_start(const struct steer_prober_options *options,
+                                  struct steer_prober **prober,
                                   struct steer_diag *diag) STEER_MUST_USE;
 // Stops and joins; no report is made after it returns.
 void steer_prober_stop(struct steer_prober *prober);

@@ -33,9 +33,9 @@ enum {
 };
 
 struct steer_rrl_settings {
-    uint32_t rate;          // answers a second and bucket, and the most at once; 0: no limit
-    uint32_t slip;          // of the limited ones every n-th is not dropped but slips through; 0: none
-    uint8_t v4_len, v6_len; // of the prefixes; 0: 24 and 56
+    uint32_t rate; // answers a second and bucket, and the most at once; 0: no limit
+    uint32_t slip; // of the limited ones every n-th is not dropped but slips through; 0: none
+    uint8_t v4_len, v6_len;           // of the prefixes; 0: 24 and 56
     const struct steer_prefix *allow; // never limited
     size_t allow_count;
 };

@@ -12,7 +12,8 @@
 struct steer_server;
 
 struct steer_server_options {
-    const struct sockaddr_storage *listen; // UDP and TCP on each; port 0 picks a free one, the same for both
+    const struct sockaddr_storage
+        *listen; // UDP and TCP on each; port 0 picks a free one, the same for both
     const socklen_t *listen_len;
     size_t listen_count;
     unsigned workers; // UDP workers per listen address; 0: one per core
@@ -29,20 +30,23 @@ struct steer_server_options {
 
 // Binds everything, then starts the threads; errors (address in use, ...) name the address, and nothing
 // stays open.
-enum steer_err steer_server_start(const struct steer_server_options *options, struct steer_server **server,
+enum steer_err steer_server_start(const struct steer_server_options *options,
+                                  struct steer_server **server,
                                   struct steer_diag *diag) STEER_MUST_USE;
 // Answers what has arrived, closes TCP connections that are idle, gives others up to drain_ms; joins.
 // NULL is accepted.
 void steer_server_stop(struct steer_server *server, uint32_t drain_ms);
 // The address really bound (its port, where 0 was asked).
-void steer_server_address(const struct steer_server *server, size_t index, struct sockaddr_storage *sa);
+void steer_server_address(const struct steer_server *server, size_t index,
+                          struct sockaddr_storage *sa);
 
 // Sums over all threads; monotonic counters but for tcp_open. Any thread while the server runs.
 struct steer_server_stats {
     uint64_t udp_queries, tcp_queries, truncated, steered, with_ecs;
     uint64_t dropped; // no reply was due
     uint64_t unsent;  // replies that the kernel did not take
-    uint64_t rrl_dropped, rrl_slipped; // by the rate limit: no reply; truncated, or an error let through
+    uint64_t rrl_dropped,
+        rrl_slipped; // by the rate limit: no reply; truncated, or an error let through
     uint64_t kinds[STEER_FACT_KINDS];
     uint64_t rcodes[24];
     uint64_t tcp_accepted, tcp_refused;

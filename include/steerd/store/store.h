@@ -35,11 +35,14 @@ void steer_store_close(struct steer_store *store);
 enum steer_err steer_store_begin(struct steer_store *store, struct steer_diag *diag) STEER_MUST_USE;
 // STEER_ECONFLICT when an object refers to one that is not there (any more); diag names both. The
 // transaction is still open then.
-enum steer_err steer_store_commit(struct steer_store *store, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_store_commit(struct steer_store *store,
+                                  struct steer_diag *diag) STEER_MUST_USE;
 void steer_store_rollback(struct steer_store *store);
 // Nested: for imports of many zones, where one bad zone is undone and the others stay.
-enum steer_err steer_store_savepoint(struct steer_store *store, struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_store_release(struct steer_store *store, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_store_savepoint(struct steer_store *store,
+                                     struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_store_release(struct steer_store *store,
+                                   struct steer_diag *diag) STEER_MUST_USE;
 void steer_store_rollback_savepoint(struct steer_store *store);
 // Nanoseconds that the last commit took (its fsync, in the main).
 uint64_t steer_store_commit_ns(const struct steer_store *store);
@@ -55,18 +58,20 @@ struct steer_store_object {
     const char *name;
     const char *document;
     const char *json;
-    const char *site;                            // endpoint: its site, or NULL
-    size_t relation_count;                       // endpoint: checks; pool: members
+    const char *site;      // endpoint: its site, or NULL
+    size_t relation_count; // endpoint: checks; pool: members
     const struct steer_store_relation *relations;
 };
-enum steer_err steer_store_put_object(struct steer_store *store, const struct steer_store_object *object,
+enum steer_err steer_store_put_object(struct steer_store *store,
+                                      const struct steer_store_object *object,
                                       struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_store_delete_object(struct steer_store *store, const char *kind,
                                          const char *name, struct steer_diag *diag) STEER_MUST_USE;
 // Sites, checks, endpoints, pools, policies in that order. A callback result other than STEER_OK stops and
 // is returned. Of relations, load gives none (they are in the JSON).
 enum steer_err steer_store_load_objects(struct steer_store *store,
-                                        enum steer_err (*row)(void *ctx, const struct steer_store_object *),
+                                        enum steer_err (*row)(void *ctx,
+                                                              const struct steer_store_object *),
                                         void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- zones ---------------------------------------------------------------------------------------
@@ -80,7 +85,8 @@ struct steer_store_rrset {
 };
 // Creates the zone if it is not there; one that is there keeps its document. document: which one created it, or "" for imports.
 enum steer_err steer_store_put_zone(struct steer_store *store, const struct steer_name *origin,
-                                    const char *document, int64_t *zone_id, struct steer_diag *diag) STEER_MUST_USE;
+                                    const char *document, int64_t *zone_id,
+                                    struct steer_diag *diag) STEER_MUST_USE;
 // With all its records and steered records. STEER_ENOTFOUND when it is not there.
 enum steer_err steer_store_delete_zone(struct steer_store *store, const struct steer_name *origin,
                                        struct steer_diag *diag) STEER_MUST_USE;
@@ -88,9 +94,11 @@ enum steer_err steer_store_delete_zone(struct steer_store *store, const struct s
 enum steer_err steer_store_clear_zone(struct steer_store *store, int64_t zone_id,
                                       struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_store_put_rrset(struct steer_store *store, int64_t zone_id,
-                                     const struct steer_store_rrset *rrset, struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_store_delete_rrset(struct steer_store *store, int64_t zone_id, const uint8_t *owner,
-                                        uint16_t type, struct steer_diag *diag) STEER_MUST_USE;
+                                     const struct steer_store_rrset *rrset,
+                                     struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_store_delete_rrset(struct steer_store *store, int64_t zone_id,
+                                        const uint8_t *owner, uint16_t type,
+                                        struct steer_diag *diag) STEER_MUST_USE;
 struct steer_store_steered {
     const uint8_t *owner;
     const char *name; // "api.example.com. address"
@@ -106,28 +114,33 @@ enum steer_err steer_store_delete_steered(struct steer_store *store, const char 
 // Zone by zone: zone() first, then its RRsets in the order of (owner, type), then its steered records.
 struct steer_store_zone_reader {
     void *ctx;
-    enum steer_err (*zone)(void *ctx, int64_t zone_id, const struct steer_name *origin, const char *document);
+    enum steer_err (*zone)(void *ctx, int64_t zone_id, const struct steer_name *origin,
+                           const char *document);
     enum steer_err (*rrset)(void *ctx, const struct steer_store_rrset *rrset);
     enum steer_err (*steered)(void *ctx, const struct steer_store_steered *steered);
 };
-enum steer_err steer_store_load_zones(struct steer_store *store, const struct steer_store_zone_reader *reader,
+enum steer_err steer_store_load_zones(struct steer_store *store,
+                                      const struct steer_store_zone_reader *reader,
                                       struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- overrides, verdicts, settings, audit ---------------------------------------------------------
 struct steer_store_override {
-    const char *kind;   // "endpoint", "pool", "site", "check"
+    const char *kind; // "endpoint", "pool", "site", "check"
     const char *target;
-    const char *state;  // "up", "down", "drained"
+    const char *state; // "up", "down", "drained"
     const char *reason, *owner;
     uint64_t set_unix_s, expires_unix_s; // 0: never
 };
-enum steer_err steer_store_put_override(struct steer_store *store, const struct steer_store_override *o,
+enum steer_err steer_store_put_override(struct steer_store *store,
+                                        const struct steer_store_override *o,
                                         struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_store_delete_override(struct steer_store *store, const char *kind, const char *target,
+enum steer_err steer_store_delete_override(struct steer_store *store, const char *kind,
+                                           const char *target,
                                            struct steer_diag *diag) STEER_MUST_USE;
-enum steer_err steer_store_load_overrides(struct steer_store *store,
-                                          enum steer_err (*row)(void *ctx, const struct steer_store_override *),
-                                          void *ctx, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err
+steer_store_load_overrides(struct steer_store *store,
+                           enum steer_err (*row)(void *ctx, const struct steer_store_override *),
+                           void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
 struct steer_store_verdict {
     const char *endpoint, *check;
@@ -135,15 +148,17 @@ struct steer_store_verdict {
     uint64_t since_unix_s;
     const char *reason;
 };
-enum steer_err steer_store_put_verdict(struct steer_store *store, const struct steer_store_verdict *v,
+enum steer_err steer_store_put_verdict(struct steer_store *store,
+                                       const struct steer_store_verdict *v,
                                        struct steer_diag *diag) STEER_MUST_USE;
 // Verdicts go with their endpoint or check by foreign key (cascade).
 enum steer_err steer_store_load_verdicts(struct steer_store *store,
-                                         enum steer_err (*row)(void *ctx, const struct steer_store_verdict *),
+                                         enum steer_err (*row)(void *ctx,
+                                                               const struct steer_store_verdict *),
                                          void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
-enum steer_err steer_store_put_setting(struct steer_store *store, const char *key, const char *value,
-                                       struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_store_put_setting(struct steer_store *store, const char *key,
+                                       const char *value, struct steer_diag *diag) STEER_MUST_USE;
 // The caller frees *value; STEER_ENOTFOUND when it was never put.
 enum steer_err steer_store_get_setting(struct steer_store *store, const char *key, char **value,
                                        struct steer_diag *diag) STEER_MUST_USE;
@@ -168,7 +183,8 @@ struct steer_store_audit_entry {
 };
 // The newest `limit` entries older than before_id (0: from the newest), newest first.
 enum steer_err steer_store_load_audit(struct steer_store *store, int64_t before_id, uint32_t limit,
-                                      enum steer_err (*row)(void *ctx, const struct steer_store_audit_entry *),
+                                      enum steer_err (*row)(void *ctx,
+                                                            const struct steer_store_audit_entry *),
                                       void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
 #endif

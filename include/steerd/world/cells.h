@@ -12,14 +12,16 @@ struct steer_cells;
 typedef uint32_t steer_endpoint_number(void *ctx, const struct steer_object *endpoint);
 
 // Errors: STEER_EIO (no address space), with diag.
-enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx, struct steer_residuals *residuals,
-                                  struct steer_cells **cells, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx,
+                                  struct steer_residuals *residuals, struct steer_cells **cells,
+                                  struct steer_diag *diag) STEER_MUST_USE;
 void steer_cells_destroy(struct steer_cells *cells);
 const struct steer_tables *steer_cells_tables(const struct steer_cells *cells);
 
 // The cell of (residual, type), evaluated now if it is new; counts a use. Errors: STEER_ELIMIT.
-enum steer_err steer_cells_acquire(struct steer_cells *cells, struct steer_residual *residual, uint16_t type,
-                                   const struct steer_view *view, uint32_t *cell) STEER_MUST_USE;
+enum steer_err steer_cells_acquire(struct steer_cells *cells, struct steer_residual *residual,
+                                   uint16_t type, const struct steer_view *view,
+                                   uint32_t *cell) STEER_MUST_USE;
 // Ends a use. The cell of the last use goes at the next reclaim.
 void steer_cells_release(struct steer_cells *cells, uint32_t cell);
 

@@ -32,11 +32,12 @@ enum { STEER_LIST_SERVED_ALL = 1, STEER_LIST_EXHAUSTED = 2 };
 
 // A pre-rendered RRset: RRs with the owner as a pointer to offset 12 and TTL 0 (patched when given).
 struct steer_answer_slot {
-    uint16_t len;   // octets of rrs
-    uint16_t count; // RRs
+    uint16_t len;       // octets of rrs
+    uint16_t count;     // RRs
     uint32_t ttl_cap_s; // UINT32_MAX: none
     uint32_t stride;    // octets of each RR when all are alike, else 0
-    uint32_t endpoint_count; // stable ids follow the RRs, 4-byte aligned, for the drain book-keeping
+    uint32_t
+        endpoint_count; // stable ids follow the RRs, 4-byte aligned, for the drain book-keeping
     uint8_t rrs[];
 };
 
@@ -50,18 +51,21 @@ struct steer_tables {
     struct steer_slab cells;
     struct steer_slab list_lines;
     struct steer_slab answer_lines;
-    struct steer_slab expiries; // by endpoint number: _Atomic u32, when the last answer given ends (Unix
-                                // seconds; 0: none was given)
+    struct steer_slab
+        expiries; // by endpoint number: _Atomic u32, when the last answer given ends (Unix
+                  // seconds; 0: none was given)
 };
 
-static inline const struct steer_list *steer_tables_list(const struct steer_tables *t, uint32_t cell)
+static inline const struct steer_list *steer_tables_list(const struct steer_tables *t,
+                                                         uint32_t cell)
 {
     const _Atomic uint32_t *at = (const _Atomic uint32_t *)steer_slab_at(&t->cells, cell);
     return (const struct steer_list *)steer_slab_at(&t->list_lines,
                                                     atomic_load_explicit(at, memory_order_acquire));
 }
 
-static inline const struct steer_answer_slot *steer_tables_answer(const struct steer_tables *t, uint32_t line)
+static inline const struct steer_answer_slot *steer_tables_answer(const struct steer_tables *t,
+                                                                  uint32_t line)
 {
     return (const struct steer_answer_slot *)steer_slab_at(&t->answer_lines, line);
 }

@@ -20,33 +20,36 @@ struct steer_program {
     uint16_t class_count;
     uint8_t type_count;
     uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA; cname: CNAME
-    uint32_t cells[]; // [type index * class_count + class]
+    uint32_t cells[];                    // [type index * class_count + class]
 };
 
 enum { STEER_PROGRAM_CHUNK = 256 };
 
 struct steer_world {
     uint64_t version;
-    struct steer_trie zones;          // items are struct steer_zone
-    uint64_t origin_labels[2];        // bit n: some zone's origin has n labels (0..127)
+    struct steer_trie zones;   // items are struct steer_zone
+    uint64_t origin_labels[2]; // bit n: some zone's origin has n labels (0..127)
     const struct steer_tables *tables;
     uint32_t program_chunks;
-    struct steer_program ***programs; // chunks of STEER_PROGRAM_CHUNK, shared between versions
+    struct steer_program ***programs;   // chunks of STEER_PROGRAM_CHUNK, shared between versions
     uint32_t origins[STEER_LABELS_MAX]; // zones whose origin has so many labels
 };
 
-static inline const struct steer_program *steer_world_program(const struct steer_world *w, uint32_t id)
+static inline const struct steer_program *steer_world_program(const struct steer_world *w,
+                                                              uint32_t id)
 {
     return w->programs[id / STEER_PROGRAM_CHUNK][id % STEER_PROGRAM_CHUNK];
 }
 
 // The zone with exactly that origin, or NULL.
-const struct steer_zone *steer_world_zone(const struct steer_world *w, uint64_t hash, const uint8_t *origin);
+const struct steer_zone *steer_world_zone(const struct steer_world *w, uint64_t hash,
+                                          const uint8_t *origin);
 // The zone with the longest origin that holds the name, looking at origins of at most max_labels labels (the name's
 // own count, or one less to find the parent of an apex, RFC 4035 3.1.4.1 for DS). labels: of the origin found.
-const struct steer_zone *steer_world_zone_of(const struct steer_world *w, const struct steer_name *name,
-                                             const struct steer_name_hashes *hashes, unsigned max_labels,
-                                             unsigned *labels);
+const struct steer_zone *steer_world_zone_of(const struct steer_world *w,
+                                             const struct steer_name *name,
+                                             const struct steer_name_hashes *hashes,
+                                             unsigned max_labels, unsigned *labels);
 
 struct steer_world *steer_world_create(const struct steer_tables *tables); // empty, version 0
 void steer_world_destroy(struct steer_world *w); // with everything in it; no reader may be left
@@ -59,12 +62,15 @@ void steer_world_put_zone(struct steer_world_edit *edit, struct steer_zone *zone
 // As above for a zone built afresh over an old one: the old version is retired whole by this call.
 void steer_world_replace_zone(struct steer_world_edit *edit, struct steer_zone *zone);
 bool steer_world_remove_zone(struct steer_world_edit *edit, uint64_t hash, const uint8_t *origin);
-const struct steer_zone *steer_world_edit_zone(const struct steer_world_edit *edit, uint64_t hash, const uint8_t *origin);
+const struct steer_zone *steer_world_edit_zone(const struct steer_world_edit *edit, uint64_t hash,
+                                               const uint8_t *origin);
 // Takes the program over (NULL: none); the one it replaces is retired.
-void steer_world_put_program(struct steer_world_edit *edit, uint32_t id, struct steer_program *program);
+void steer_world_put_program(struct steer_world_edit *edit, uint32_t id,
+                             struct steer_program *program);
 struct steer_retired *steer_world_edit_retired(struct steer_world_edit *edit);
 // The next world; retired receives all that only older ones held, the old struct steer_world too.
-struct steer_world *steer_world_finish(struct steer_world_edit *edit, struct steer_retired *retired);
+struct steer_world *steer_world_finish(struct steer_world_edit *edit,
+                                       struct steer_retired *retired);
 // Undoes everything; zones and programs given to the edit included, also those made by steer_zone_edit
 // from a published version. What such zones gave to a retired list of the caller's own is to be dropped
 // (steer_retired_drop), never freed. A finished zone that was not given to the edit is the caller's to undo
@@ -82,7 +88,8 @@ void steer_publisher_destroy(struct steer_publisher *p); // all readers gone; de
 struct steer_world *steer_publisher_current(const struct steer_publisher *p);
 // Makes next visible; what retired holds is freed once no worker and no hold can reach it. May wait for a
 // grace period (microseconds).
-void steer_publish(struct steer_publisher *p, struct steer_world *next, struct steer_retired *retired);
+void steer_publish(struct steer_publisher *p, struct steer_world *next,
+                   struct steer_retired *retired);
 // Frees a block after a grace period and the holds of now (class tables, programs' remains).
 void steer_publisher_retire(struct steer_publisher *p, void *block, void (*destroy)(void *block));
 // Waits until every worker has passed a quiescent state.

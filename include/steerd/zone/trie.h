@@ -64,8 +64,8 @@ void steer_trie_prefetch(uintptr_t leaf, uint64_t hash);
 void steer_trie_put(struct steer_trie *trie, const struct steer_trie_change *change, void *item,
                     steer_trie_match *match, const void *key);
 // Removes the matching item (retired); false when there is none.
-bool steer_trie_remove(struct steer_trie *trie, const struct steer_trie_change *change, uint64_t hash,
-                       steer_trie_match *match, const void *key);
+bool steer_trie_remove(struct steer_trie *trie, const struct steer_trie_change *change,
+                       uint64_t hash, steer_trie_match *match, const void *key);
 // All items, in order of hash. Stops when visit returns false.
 void steer_trie_each(const struct steer_trie *trie, bool (*visit)(void *ctx, const void *item),
                      void *ctx);

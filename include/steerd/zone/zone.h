@@ -16,19 +16,19 @@
 // RDATA (names uncompressed). A steered one keeps the number of its program in the world.
 struct steer_rrset {
     uint16_t type;
-    uint16_t count;  // RRs; steered: 0
+    uint16_t count; // RRs; steered: 0
     uint32_t ttl_s;
-    uint32_t at;     // static: offset of the RRs from the node's first octet; steered: program
-    uint32_t len;    // static: octets of all RRs
+    uint32_t at;  // static: offset of the RRs from the node's first octet; steered: program
+    uint32_t len; // static: octets of all RRs
 };
 
 enum {
     STEER_NODE_APEX = 1,
-    STEER_NODE_CUT = 2,       // NS below the apex: a delegation
+    STEER_NODE_CUT = 2, // NS below the apex: a delegation
     STEER_NODE_DNAME = 4,
-    STEER_NODE_WILDCARD = 8,  // has the child "*"
-    STEER_NODE_STEERED = 16,  // has a steered RRset
-    STEER_NODE_CNAME = 32,    // has a static or steered CNAME
+    STEER_NODE_WILDCARD = 8, // has the child "*"
+    STEER_NODE_STEERED = 16, // has a steered RRset
+    STEER_NODE_CNAME = 32,   // has a static or steered CNAME
 };
 
 // Steered `address` records are kept under this pseudo-type (reserved by RFC 6895, never on the wire); a
@@ -56,7 +56,10 @@ static inline const struct steer_rrset *steer_zone_node_rrset(const struct steer
             return &node->rrsets[i];
     return NULL;
 }
-static inline bool steer_rrset_is_steered(const struct steer_rrset *set) { return set->count == 0; }
+static inline bool steer_rrset_is_steered(const struct steer_rrset *set)
+{
+    return set->count == 0;
+}
 static inline const uint8_t *steer_rrset_rrs(const struct steer_zone_node *node,
                                              const struct steer_rrset *set)
 {
@@ -64,12 +67,12 @@ static inline const uint8_t *steer_rrset_rrs(const struct steer_zone_node *node,
 }
 
 struct steer_zone {
-    uint64_t hash;   // of the origin; first, as the trie wants it
+    uint64_t hash; // of the origin; first, as the trie wants it
     struct steer_name origin;
     const struct steer_zone_node *apex;
     struct steer_trie names;
     uint64_t rrset_count, record_count, steered_count;
-    uint32_t special_count;  // nodes with CUT or DNAME: 0 lets a look-up skip the walk from the apex
+    uint32_t special_count; // nodes with CUT or DNAME: 0 lets a look-up skip the walk from the apex
     uint32_t serial;
     uint32_t negative_ttl_s; // min(SOA TTL, MINIMUM) (RFC 2308 5)
     size_t node_bytes;
@@ -80,7 +83,8 @@ const struct steer_zone_node *steer_zone_find(const struct steer_zone *zone, uin
                                               const uint8_t *name);
 
 // The same for a name whose leaf steer_trie_locate gave in the zone's names.
-const struct steer_zone_node *steer_zone_find_in(uintptr_t leaf, uint64_t hash, const uint8_t *name);
+const struct steer_zone_node *steer_zone_find_in(uintptr_t leaf, uint64_t hash,
+                                                 const uint8_t *name);
 
 // ---- making versions -----------------------------------------------------------------------------
 
@@ -94,30 +98,33 @@ struct steer_zone_edit *steer_zone_edit(const struct steer_zone *from);
 // owner and type. Duplicate RDATA is dropped. Errors: STEER_EINVAL (owner
 // outside the zone; no records; RRs of over 65,535 octets, or of 16 MiB at one owner; a type that no zone can hold).
 enum steer_err steer_zone_put(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
-                              uint32_t ttl_s, const uint8_t *const *rdata, const uint16_t *rdata_len,
-                              size_t count, struct steer_diag *diag) STEER_MUST_USE;
+                              uint32_t ttl_s, const uint8_t *const *rdata,
+                              const uint16_t *rdata_len, size_t count,
+                              struct steer_diag *diag) STEER_MUST_USE;
 // The same from the store's packed form: per RR a big-endian u16 length and the RDATA. Errors: STEER_EINVAL also when
 // the lengths do not add up.
-enum steer_err steer_zone_put_packed(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
-                                     uint32_t ttl_s, const uint8_t *packed, size_t packed_len,
-                                     struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_zone_put_packed(struct steer_zone_edit *edit, const uint8_t *owner,
+                                     uint16_t type, uint32_t ttl_s, const uint8_t *packed,
+                                     size_t packed_len, struct steer_diag *diag) STEER_MUST_USE;
 // Adds one RR to an RRset, making it if need be; a TTL that differs from the RRset's: the lowest wins
 // and *ttl_differs (may be NULL) is set (RFC 2181 5.2). For zone files, whose records come one by one.
 enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
-                              uint32_t ttl_s, const uint8_t *rdata, size_t rdata_len, bool *ttl_differs,
-                              struct steer_diag *diag) STEER_MUST_USE;
+                              uint32_t ttl_s, const uint8_t *rdata, size_t rdata_len,
+                              bool *ttl_differs, struct steer_diag *diag) STEER_MUST_USE;
 // type: STEER_TYPE_ADDRESS or CNAME.
-enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
-                                      uint32_t ttl_s, uint32_t program,
+enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_t *owner,
+                                      uint16_t type, uint32_t ttl_s, uint32_t program,
                                       struct steer_diag *diag) STEER_MUST_USE;
 // False when there was none. Nodes left empty go, with their empty parents.
 bool steer_zone_remove(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type);
 // The node as the edit has it now, or NULL; valid until the next change of the edit.
-const struct steer_zone_node *steer_zone_edit_find(struct steer_zone_edit *edit, const uint8_t *owner);
+const struct steer_zone_node *steer_zone_edit_find(struct steer_zone_edit *edit,
+                                                   const uint8_t *owner);
 
 // What finish checks, without ending the edit. An edit that passed and was not changed since finishes
 // without error.
-enum steer_err steer_zone_check(struct steer_zone_edit *edit, struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_zone_check(struct steer_zone_edit *edit,
+                                struct steer_diag *diag) STEER_MUST_USE;
 // The zone as it will be, after a check that passed; valid until the edit's next change.
 const struct steer_zone *steer_zone_edit_view(const struct steer_zone_edit *edit);
 
@@ -126,7 +133,8 @@ const struct steer_zone *steer_zone_edit_view(const struct steer_zone_edit *edit
 // STEER_EINVAL naming the owner; the edit is then aborted by the caller. retired receives what the
 // new version replaced (also the old steer_zone struct itself).
 enum steer_err steer_zone_finish(struct steer_zone_edit *edit, struct steer_zone **zone,
-                                 struct steer_retired *retired, struct steer_diag *diag) STEER_MUST_USE;
+                                 struct steer_retired *retired,
+                                 struct steer_diag *diag) STEER_MUST_USE;
 void steer_zone_abort(struct steer_zone_edit *edit); // NULL is accepted
 // Everything of a version, to let a zone go for good.
 void steer_zone_retire(struct steer_zone *zone, struct steer_retired *retired);

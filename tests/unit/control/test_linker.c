@@ -26,7 +26,7 @@ static struct steer_linker *new_linker(struct steer_vitals *vitals)
 {
     const char *files[] = {GEO};
     struct steer_geo *geo;
-    struct steer_linker *linker;
+    struct steer_linker *linker = NULL;
     struct steer_diag diag = {0};
     if (steer_geo_open(files, 1, NULL, &geo, &diag) != STEER_OK ||
         steer_linker_create(geo, vitals, &linker, &diag) != STEER_OK)
@@ -463,8 +463,8 @@ static void a_refused_document_leaves_nothing_behind(void **state)
     struct fixture *f = *state;
     static const char *const bad[] = {
         OBJECTS "  api: {steer: {pool: nowhere}}\n  www: {A: [192.0.2.1]}\n",
-        "zone: example.com\nendpoints:\n  a: {ipv4: 192.0.2.66, site: nowhere}\nrecords:\n  new: "
-        "{steer: {endpoint: a}}\n",
+        ("zone: example.com\nendpoints:\n  a: {ipv4: 192.0.2.66, site: nowhere}\nrecords:\n  new: "
+         "{steer: {endpoint: a}}\n"),
         "zone: example.net\nrecords:\n  new: {steer: {pool: gone}}\n",
     };
     must_apply(f, STEERED "  www: {A: [192.0.2.80]}\n");
@@ -975,7 +975,8 @@ static struct steer_zone_edit *build_from(const struct model *m, int z)
                      53 + z);
     for (int n = 0; n < NAMES; n++) {
         int v = m->names[z][n].variant, kind = m->names[z][n].kind;
-        steer_buf_printf(&text, kind == S_NONE ? "" : "%s %d ", owners[z][n], 60 + v);
+        if (kind != S_NONE)
+            steer_buf_printf(&text, "%s %d ", owners[z][n], 60 + v);
         if (kind == S_A)
             steer_buf_printf(&text, "A 198.51.100.%d\n", v);
         if (kind == S_TXT)

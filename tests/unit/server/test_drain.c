@@ -145,9 +145,10 @@ static struct steer_zone *make_zone(void)
         steer_zone_add(edit, origin.octets, STEER_TYPE_SOA, 60, soa, sizeof soa - 1, NULL, NULL),
         STEER_OK);
     assert_int_equal(
-        steer_zone_add(edit, origin.octets, STEER_TYPE_NS, 60, ns, sizeof ns, NULL, NULL), STEER_OK);
-    assert_int_equal(
-        steer_zone_put_steered(edit, owner.octets, STEER_TYPE_ADDRESS, TTL_S, 0, NULL), STEER_OK);
+        steer_zone_add(edit, origin.octets, STEER_TYPE_NS, 60, ns, sizeof ns, NULL, NULL),
+        STEER_OK);
+    assert_int_equal(steer_zone_put_steered(edit, owner.octets, STEER_TYPE_ADDRESS, TTL_S, 0, NULL),
+                     STEER_OK);
     assert_int_equal(steer_zone_finish(edit, &zone, &retired, NULL), STEER_OK);
     steer_retired_free(&retired);
     return zone;
@@ -263,7 +264,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_endpoint_of_an_answer_is_noted_and_no_other),
         cmocka_unit_test(the_latest_moment_stays),
-        cmocka_unit_test_setup_teardown(an_answer_counts_until_its_ttl_has_passed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_answer_counts_until_its_ttl_has_passed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_the_limit_drops_was_not_given, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,8 @@ static struct steer_addr address(const char *text)
     return addr;
 }
 
-static enum steer_rrl_verdict ask(struct limiter *l, const char *client, unsigned kind, uint64_t name)
+static enum steer_rrl_verdict ask(struct limiter *l, const char *client, unsigned kind,
+                                  uint64_t name)
 {
     const struct steer_addr addr = address(client);
     return steer_rrl_charge(l->rrl, steer_rrl_key(l->rrl, &addr, kind, name), &addr,
@@ -48,7 +49,8 @@ static enum steer_rrl_verdict ask(struct limiter *l, const char *client, unsigne
 }
 
 // How many of n at once pass.
-static unsigned passing(struct limiter *l, const char *client, unsigned kind, uint64_t name, unsigned n)
+static unsigned passing(struct limiter *l, const char *client, unsigned kind, uint64_t name,
+                        unsigned n)
 {
     unsigned passed = 0;
     while (n--)
@@ -128,7 +130,8 @@ static void every_nth_limited_answer_slips(void **state)
     for (unsigned i = 0; i < STEER_ARRAY_LEN(slips); i++) {
         struct limiter l = with_rate(10, slips[i]);
         unsigned limited = 0, let_through = 0;
-        for (unsigned n = 0; n < 1000; n++, wait_ms(&l, 10)) { // ten times the rate: some pass in between
+        for (unsigned n = 0; n < 1000;
+             n++, wait_ms(&l, 10)) { // ten times the rate: some pass in between
             enum steer_rrl_verdict verdict = ask(&l, "192.0.2.1", KIND, 5);
             if (verdict == STEER_RRL_PASS)
                 continue;
@@ -265,11 +268,16 @@ static void whoever_is_allowed_always_passes(void **state)
         const char *allow, *client;
         bool allowed;
     } rows[] = {
-        {"127.0.0.0/8", "127.9.9.9", true},        {"127.0.0.0/8", "128.0.0.1", false},
-        {"192.0.2.128/25", "192.0.2.129", true},   {"192.0.2.128/25", "192.0.2.127", false},
-        {"::1/128", "::1", true},                  {"::1/128", "::2", false},
-        {"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false},
-        {"0.0.0.0/0", "192.0.2.1", true},          {"0.0.0.0/0", "2001:db8::1", false},
+        {"127.0.0.0/8", "127.9.9.9", true},
+        {"127.0.0.0/8", "128.0.0.1", false},
+        {"192.0.2.128/25", "192.0.2.129", true},
+        {"192.0.2.128/25", "192.0.2.127", false},
+        {"::1/128", "::1", true},
+        {"::1/128", "::2", false},
+        {"2001:db8::/33", "2001:db8:7fff::", true},
+        {"2001:db8::/33", "2001:db8:8000::", false},
+        {"0.0.0.0/0", "192.0.2.1", true},
+        {"0.0.0.0/0", "2001:db8::1", false},
     };
     for (unsigned i = 0; i < STEER_ARRAY_LEN(rows); i++) {
         struct steer_prefix allow[2];

@@ -455,7 +455,8 @@ static struct flood flood(const struct fixture *f, const char *name, uint16_t ty
         len = (edns ? edns_question : question)(message, i, name, type);
         write_all(fd, message, len);
     }
-    for (uint64_t end = now_ms() + WAIT_MS; stats_of(f).udp_queries < before + FLOOD && now_ms() < end;)
+    for (uint64_t end = now_ms() + WAIT_MS;
+         stats_of(f).udp_queries < before + FLOOD && now_ms() < end;)
         usleep(1000);
     for (size_t n; (n = receive(fd, message, 200)) > 0;) {
         bool tc = message[2] & 2;
@@ -468,7 +469,8 @@ static struct flood flood(const struct fixture *f, const char *name, uint16_t ty
         assert_int_equal(u16_at(message + 6), 0);
         assert_int_equal(u16_at(message + 8), 0);
         assert_int_equal(u16_at(message + 10), edns);
-        assert_memory_equal(message + n - 4, edns ? "\x80\0\0\0" : (const char *)message + len - 4, 4);
+        assert_memory_equal(message + n - 4, edns ? "\x80\0\0\0" : (const char *)message + len - 4,
+                            4);
     }
     close(fd);
     return seen;
@@ -530,7 +532,8 @@ static void the_allowed_and_a_rate_of_none_are_not_limited(void **state)
     struct steer_prefix loopback_net;
     assert_true(steer_prefix_parse("127.0.0.0/8", &loopback_net, NULL));
     const struct steer_rrl_settings rows[] = {
-        {.rate = 0, .slip = 2}, {.rate = RATE, .slip = 2, .allow = &loopback_net, .allow_count = 1}};
+        {.rate = 0, .slip = 2},
+        {.rate = RATE, .slip = 2, .allow = &loopback_net, .allow_count = 1}};
     for (unsigned i = 0; i < STEER_ARRAY_LEN(rows); i++) {
         struct steer_server_options options = options_of(f);
         options.rrl = rows[i];
