@@ -12,7 +12,7 @@ enum {
     CACHE_LINE = 64,
     RCODES = 24,
     UDP_ANSWER_MAX = 4096, // the most that settings.udp_size may ask for
-    UDP_BUFFER_BYTES = 2 << 20,
+    UDP_BUFFER_BYTES = 8 << 20,
 };
 
 // One writer, so a load and a store do; other threads only read.

@@ -249,5 +249,5 @@ uint64_t steer_name_hash(const struct steer_name *name)
 
 uint64_t steer_name_hash_label(uint64_t parent, const uint8_t *label)
 {
-    return hash_label(parent, label, label[0] + 1U);
+    return hash_label(parent, label, label[0] + 1U, false);
 }

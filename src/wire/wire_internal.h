@@ -5,6 +5,7 @@
 #define STEER_WIRE_INTERNAL_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "steerd/wire/name.h"
@@ -80,20 +81,39 @@ static inline uint64_t mix_word(uint64_t h, uint64_t word)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-// The label at p with its length octet, in lower case, zero-padded to words. `readable` octets may be
-// touched from p on; those past the label are masked away.
-static inline uint64_t hash_label(uint64_t h, const uint8_t *p, size_t readable)
+// The label at p with its length octet, in lower case (`lowered`: it is so already), zero-padded to words.
+// `readable` octets may be touched from p on; those past the label are masked away.
+static inline __attribute__((always_inline)) uint64_t hash_label(uint64_t h, const uint8_t *p,
+                                                                 size_t readable, bool lowered)
 {
     size_t n = p[0] + 1U;
-    for (; n > 8; n -= 8, p += 8, readable -= 8)
-        h = mix_word(h, le64toh(lower_word(load_word(p))));
+    for (; n > 8; n -= 8, p += 8, readable -= 8) {
+        uint64_t whole = load_word(p);
+        h = mix_word(h, le64toh(lowered ? whole : lower_word(whole)));
+    }
     uint64_t word = 0;
     if (readable >= 8)
         word = le64toh(load_word(p)) & (~UINT64_C(0) >> (64 - 8 * n));
     else
         for (size_t i = 0; i < n; i++)
             word |= (uint64_t)p[i] << (8 * i);
-    return mix_word(h, lower_word(word));
+    return mix_word(h, lowered ? word : lower_word(word));
+}
+
+static inline __attribute__((always_inline)) void hash_labels(const uint8_t *wire, size_t readable,
+                                                              size_t len, const uint8_t *at,
+                                                              unsigned labels, bool lowered,
+                                                              struct steer_name_hashes *hashes)
+{
+    uint64_t h = STEER_NAME_ROOT_HASH;
+    hashes->hash[0] = h;
+    hashes->at[0] = (uint8_t)(len - 1);
+    for (unsigned i = 1; i <= labels; i++) {
+        uint8_t start = at[labels - i];
+        h = hash_label(h, wire + start, readable - start, lowered);
+        hashes->hash[i] = h;
+        hashes->at[i] = start;
+    }
 }
 
 // The hashes of the name at wire, of any case, from scan_labels' result; `readable` octets may be
@@ -101,15 +121,14 @@ static inline uint64_t hash_label(uint64_t h, const uint8_t *p, size_t readable)
 static inline void hash_scanned(const uint8_t *wire, size_t readable, size_t len, const uint8_t *at,
                                 unsigned labels, struct steer_name_hashes *hashes)
 {
-    uint64_t h = STEER_NAME_ROOT_HASH;
-    hashes->hash[0] = h;
-    hashes->at[0] = (uint8_t)(len - 1);
-    for (unsigned i = 1; i <= labels; i++) {
-        uint8_t start = at[labels - i];
-        h = hash_label(h, wire + start, readable - start);
-        hashes->hash[i] = h;
-        hashes->at[i] = start;
-    }
+    hash_labels(wire, readable, len, at, labels, false, hashes);
+}
+
+// The same for a name that is in lower case already.
+static inline void hash_lowered(const uint8_t *wire, size_t readable, size_t len, const uint8_t *at,
+                                unsigned labels, struct steer_name_hashes *hashes)
+{
+    hash_labels(wire, readable, len, at, labels, true, hashes);
 }
 
 #endif
