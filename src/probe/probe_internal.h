@@ -44,6 +44,7 @@ struct probe_target {
     const struct probe_driver *driver;
     enum probe_state state;
     struct probe_timer due;      // next start
+    bool spread;                 // the second start was put at a random point of the interval
     struct probe_timer deadline; // of the probe under way, unless the driver keeps time itself
     uint64_t started_ns;
     void *run; // the driver's, while RUNNING

@@ -132,15 +132,24 @@ static void begin(struct steer_prober *prober, struct probe_target *target)
     target->driver->start(prober, target);
 }
 
-// The grid of start times is kept: a late start does not move the later ones, and times that went by
-// unused are skipped.
+// When the next probe is due. First probes come within a second of each other, so the second one is put
+// anywhere in the interval: that spreads many targets over all of it. From then on the grid of start
+// times is kept: a late start does not move the later ones, and times that went by unused are skipped.
+static uint64_t next_due_ns(struct steer_prober *prober, struct probe_target *target)
+{
+    uint64_t interval_ns = target->spec.interval_ms * STEER_NS_PER_MS;
+    if (!target->spread && target->spec.interval_ms > FIRST_WITHIN_MS) {
+        target->spread = true;
+        return steer_clock_mono_ns() + 1 + steer_rng_next(&prober->rng) % interval_ns;
+    }
+    uint64_t behind_ns = steer_clock_mono_ns() - target->due.at_ns;
+    return target->due.at_ns + (behind_ns / interval_ns + 1) * interval_ns;
+}
+
 static void came_due(struct steer_prober *prober, void *ctx)
 {
     struct probe_target *target = ctx;
-    uint64_t interval_ns = target->spec.interval_ms * STEER_NS_PER_MS;
-    uint64_t behind_ns = steer_clock_mono_ns() - target->due.at_ns;
-    probe_timer_set(&prober->timers, &target->due,
-                    target->due.at_ns + (behind_ns / interval_ns + 1) * interval_ns);
+    probe_timer_set(&prober->timers, &target->due, next_due_ns(prober, target));
     if (target->state == PROBE_IDLE && prober->in_flight < prober->max_in_flight &&
         TAILQ_EMPTY(&prober->waiting)) {
         begin(prober, target);

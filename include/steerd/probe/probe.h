@@ -66,9 +66,10 @@ enum steer_err steer_prober_start(const struct steer_prober_options *options,
 void steer_prober_stop(struct steer_prober *prober);
 
 // Adds a target or replaces the one with its key. A new target's first probe comes at a random point of
-// its first interval (within 1 s at most, so that a start is not blind for long) and then each
-// interval, measured from start to start; probes of one target never overlap. Replacing with equal content
-// changes nothing. Any thread.
+// its first interval (within 1 s at most, so that a start is not blind for long), its second one
+// at a random point of the interval after that, which spreads many targets over it, and then one each interval,
+// measured from start to start; probes of one target never overlap. Replacing with equal content changes
+// nothing. Any thread.
 void steer_prober_put(struct steer_prober *prober, const struct steer_probe_target *target);
 // Ends the target's probes; a probe under way is dropped without a report. Takes effect on the probe
 // thread: a result that ends at this moment may still be reported. Any thread.

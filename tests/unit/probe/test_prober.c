@@ -42,6 +42,31 @@ static void let_pass(struct steer_prober *prober, struct recorder *recorder,
     steer_prober_remove(prober, key);
 }
 
+static void many_targets_spread_over_their_interval(void **unused)
+{
+    (void)unused;
+    enum { TARGETS = 30, INTERVAL_MS = 3000 };
+    struct recorder recorder;
+    struct steer_prober *prober = recorder_start(&recorder, 0, NULL);
+    struct origin *origin = origin_start(AF_INET);
+    for (uint64_t key = 1; key <= TARGETS; key++) {
+        struct steer_probe_target target = target_at(key, origin, "/200", INTERVAL_MS);
+        steer_prober_put(prober, &target);
+    }
+    unsigned thirds[3] = {0};
+    for (uint64_t key = 1; key <= TARGETS; key++) {
+        struct record record = recorder_wait(&recorder, key, 2);
+        uint64_t ms = (record.last_ns - record.first_ns) / STEER_NS_PER_MS;
+        ms -= (record.count - 2) * (uint64_t)INTERVAL_MS; // results after the second one
+        thirds[ms * 3 / INTERVAL_MS < 3 ? ms * 3 / INTERVAL_MS : 2]++;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(thirds[i], 4, 20);
+    steer_prober_stop(prober);
+    origin_stop(origin);
+    recorder_fini(&recorder);
+}
+
 static void probes_come_each_interval_without_drift(void **unused)
 {
     (void)unused;
@@ -260,6 +285,7 @@ static void a_missing_ca_file_is_told(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_targets_spread_over_their_interval),
         cmocka_unit_test(probes_come_each_interval_without_drift),
         cmocka_unit_test(probes_of_one_target_never_overlap),
         cmocka_unit_test(no_more_than_the_bound_are_in_flight),
