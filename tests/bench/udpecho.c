@@ -10,7 +10,7 @@
 
 #include "steerd/base/addr.h"
 
-enum { BATCH = 32, DATAGRAM_BYTES = 1536, BUFFER_BYTES = 2 << 20 };
+enum { BATCH = 32, DATAGRAM_BYTES = 1536, BUFFER_BYTES = 8 << 20 };
 
 static int open_socket(const char *text)
 {
