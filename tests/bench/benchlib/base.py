@@ -260,7 +260,7 @@ class Load:
         time.sleep(0.01)  # until the server's last slice is booked
         used = cpu_ns(server.pid, thread) - before
         result["cpu_us"] = used / 1e3 / (result["received"] + result["late"])
-        own = {self.server_core: used / 1e9, self.core: result["generator_us"] * result["received"] / 1e6 + 0.06}
+        own = {self.server_core: used / 1e9, self.core: result["generator_us"] * result["received"] / 1e6 + 0.01}
         after, took = busy_s(), time.monotonic() - begin
         result["noise"] = max((after[core] - busy[core] - own[core]) / took for core in own)
         return result
