@@ -178,8 +178,6 @@ static struct steer_residual *copy(const struct steer_residual *want, uint64_t h
     *r = *want;
     r->hash = hash;
     r->refs = 1;
-    r->stamp = 0;
-    r->memo = NULL;
     r->children = (struct steer_residual **)(void *)(r + 1);
     if (n)
         memcpy(r->children, want->children, pointers);

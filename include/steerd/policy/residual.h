@@ -35,8 +35,6 @@ struct steer_residual {
     const struct steer_object *owner;  // the object that `node` lives in (a reference is held)
     uint64_t hash;
     uint32_t refs;
-    uint32_t stamp; // for the evaluator's memory of one evaluation
-    void *memo;
 };
 
 struct steer_residuals; // the hash-consing store
