@@ -185,13 +185,13 @@ static bool give_chaos(struct response *r, const struct steer_answer_settings *s
     return false;
 }
 
-// ---- the two steps -------------------------------------------------------------------------------
+// ---- the steps -----------------------------------------------------------------------------------
 
 void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
                           struct steer_prepared *p)
 {
     p->zone = NULL;
-    p->leaf = 0;
+    p->cursor.at = NULL;
     p->zone_labels = 0;
     p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
     const struct steer_query *q = &p->query;
@@ -203,12 +203,27 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
     if (!p->zone)
         return;
     p->name_hash = q->hashes.hash[q->qname.labels];
-    p->leaf = steer_trie_locate(&p->zone->names, p->name_hash);
+    steer_trie_begin(&p->zone->names, p->name_hash, &p->cursor);
 }
 
-void steer_answer_prefetch(const struct steer_prepared *p)
+void steer_answer_locate(struct steer_prepared *batch, unsigned count)
 {
-    steer_trie_prefetch(p->leaf, p->name_hash);
+    bool descending = true;
+    while (descending) {
+        descending = false;
+        for (unsigned i = 0; i < count; i++) {
+            struct steer_trie_cursor *cursor = &batch[i].cursor;
+            if (!cursor->at)
+                continue;
+            if (steer_trie_descend(cursor))
+                descending = true;
+            else
+                cursor->at = NULL;
+        }
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].zone)
+            steer_trie_prefetch(batch[i].cursor.leaf, batch[i].name_hash);
 }
 
 // OPT and the meta and query types of RFC 6895 3.1 but ANY: no data has them. Transfers are not offered.
@@ -272,5 +287,6 @@ size_t steer_answer(const struct steer_world *world, const struct steer_answer_s
 {
     struct steer_prepared p;
     steer_answer_prepare(world, ask, &p);
+    steer_answer_locate(&p, 1);
     return steer_answer_render(world, settings, ask, &p, out, cap, facts);
 }

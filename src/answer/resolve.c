@@ -468,7 +468,7 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
 void resolve(struct response *r, const struct steer_prepared *p)
 {
     struct subject s = {&r->query->qname, &r->query->hashes, true,
-                        p->zone,          p->zone_labels,    p->leaf};
+                        p->zone,          p->zone_labels,    p->cursor.leaf};
     struct steer_name target;
     r->flags |= STEER_FLAG_AA;
     struct chain chain;

@@ -151,14 +151,27 @@ const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_
     return trie_find(trie, hash, match, key);
 }
 
-uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash)
+void steer_trie_begin(const struct steer_trie *trie, uint64_t hash,
+                      struct steer_trie_cursor *cursor)
 {
-    const uintptr_t leaf = trie_leaf(trie, hash);
+    cursor->hash = hash;
+    cursor->at = &trie->root;
+}
+
+bool steer_trie_descend(struct steer_trie_cursor *cursor)
+{
+    const uintptr_t slot = *cursor->at;
+    if (slot & SLOT_DIR) {
+        cursor->at = trie_next(slot, &cursor->hash);
+        __builtin_prefetch(cursor->at);
+        return true;
+    }
     const uintptr_t block =
-        leaf & ~(uintptr_t)SLOT_MARKS; // 0 where nothing is: no pointer to add to
+        slot & ~(uintptr_t)SLOT_MARKS; // 0 where nothing is: no pointer to add to
     __builtin_prefetch((const void *)block);
     __builtin_prefetch((const void *)(block + CACHE_LINE)); // a full page and most items take two
-    return leaf;
+    cursor->leaf = slot;
+    return false;
 }
 
 void steer_trie_prefetch(uintptr_t leaf, uint64_t hash)
@@ -203,8 +216,7 @@ void steer_trie_put(struct steer_trie *trie, const struct steer_trie_change *cha
                     steer_trie_match *match, const void *key)
 {
     const uint64_t hash = trie_hash_of(item);
-    uintptr_t root = (uintptr_t)trie->root;
-    uintptr_t *slot = &root;
+    uintptr_t *slot = &trie->root;
     if (!change->items_borrowed)
         made(change, item);
     for (unsigned depth = 0;; depth++) {
@@ -221,7 +233,6 @@ void steer_trie_put(struct steer_trie *trie, const struct steer_trie_change *cha
         }
         slot = &own_dir(change, slot)->slots[index_at(hash, depth)];
     }
-    trie->root = (const void *)root;
 }
 
 // Takes the item out of a leaf that holds it.
@@ -274,8 +285,7 @@ bool steer_trie_remove(struct steer_trie *trie, const struct steer_trie_change *
 {
     if (!trie_find(trie, hash, match, key))
         return false;
-    uintptr_t root = (uintptr_t)trie->root;
-    uintptr_t *path[TRIE_DEPTH_MAX + 1] = {&root};
+    uintptr_t *path[TRIE_DEPTH_MAX + 1] = {&trie->root};
     unsigned depth = 0;
     while (*path[depth] & SLOT_DIR) {
         struct trie_dir *dir = own_dir(change, path[depth]);
@@ -287,7 +297,6 @@ bool steer_trie_remove(struct steer_trie *trie, const struct steer_trie_change *
     // joined into a page ends the climb too, as its parent then holds a page.
     while (depth-- && join(change, path[depth]))
         continue;
-    trie->root = (const void *)root;
     trie->count--;
     return true;
 }
@@ -336,7 +345,7 @@ static bool each_of_slot(uintptr_t slot, bool (*visit)(void *, const void *), vo
 void steer_trie_each(const struct steer_trie *trie, bool (*visit)(void *ctx, const void *item),
                      void *ctx)
 {
-    each_of_slot((uintptr_t)trie->root, visit, ctx);
+    each_of_slot(trie->root, visit, ctx);
 }
 
 static void retire_slot(uintptr_t slot, struct steer_retired *retired)
@@ -356,7 +365,7 @@ static void retire_slot(uintptr_t slot, struct steer_retired *retired)
 
 void steer_trie_retire(const struct steer_trie *trie, struct steer_retired *retired)
 {
-    retire_slot((uintptr_t)trie->root, retired);
+    retire_slot(trie->root, retired);
 }
 
 // Whether the subtree at that depth has this very item.
@@ -408,8 +417,8 @@ static void differ(const struct difference *d, uintptr_t slot, uintptr_t base, u
 void steer_trie_difference(const struct steer_trie *trie, const struct steer_trie *base,
                            bool items_borrowed, struct steer_fresh *blocks)
 {
-    differ(&(struct difference){items_borrowed, blocks}, (uintptr_t)trie->root,
-           base ? (uintptr_t)base->root : 0, 0);
+    differ(&(struct difference){items_borrowed, blocks}, trie->root,
+           base ? base->root : 0, 0);
 }
 
 static size_t bytes_of_slot(uintptr_t slot)
@@ -426,5 +435,5 @@ static size_t bytes_of_slot(uintptr_t slot)
 
 size_t steer_trie_bytes(const struct steer_trie *trie)
 {
-    return bytes_of_slot((uintptr_t)trie->root);
+    return bytes_of_slot(trie->root);
 }

@@ -53,13 +53,19 @@ static inline struct trie_page *trie_page_of(uintptr_t slot)
     return (struct trie_page *)(slot - SLOT_PAGE);
 }
 
+// Where a directory's slot for the top bits of *hash is; takes these bits away.
+static inline const uintptr_t *trie_next(uintptr_t dir, uint64_t *hash)
+{
+    const uintptr_t *slot = &trie_dir_of(dir)->slots[*hash >> (64 - TRIE_BITS)];
+    *hash <<= TRIE_BITS;
+    return slot;
+}
+
 static inline uintptr_t trie_leaf(const struct steer_trie *trie, uint64_t hash)
 {
-    uintptr_t slot = (uintptr_t)trie->root;
-    while (slot & SLOT_DIR) {
-        slot = trie_dir_of(slot)->slots[hash >> (64 - TRIE_BITS)];
-        hash <<= TRIE_BITS;
-    }
+    uintptr_t slot = trie->root;
+    while (slot & SLOT_DIR)
+        slot = *trie_next(slot, &hash);
     return slot;
 }
 

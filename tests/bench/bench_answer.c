@@ -205,8 +205,8 @@ __attribute__((noinline)) static void answer_batch(struct bench *b, struct workl
         if (mode == BATCHED)
             steer_answer_prepare(b->world, &b->asks[i], &b->prepared[i]);
     }
-    for (unsigned i = 0; mode == BATCHED && i < BATCH; i++)
-        steer_answer_prefetch(&b->prepared[i]);
+    if (mode == BATCHED)
+        steer_answer_locate(b->prepared, BATCH);
     for (unsigned i = 0; i < BATCH; i++) {
         struct steer_facts facts;
         size_t len =

@@ -2,9 +2,9 @@
 // The hot path: a question and the world -> the bytes of a response, and facts about it. Floor 5.
 //
 // No socket, clock, malloc, lock or log. The socket loops, the fuzzers, the scenarios, the benchmarks
-// and explain call the same functions. Two steps, so that a batch hides its cache misses: prepare parses,
-// hashes and asks the cache for where the name is kept; render writes. In between, prefetch asks for what the
-// name owns.
+// and explain call the same functions. Three steps, so that a batch hides its cache misses: prepare parses and
+// hashes; locate finds where the names of a batch are kept, level by level, so that they wait for memory
+// side by side, and asks for what they own; render writes.
 #ifndef STEERD_ANSWER_ANSWER_H
 #define STEERD_ANSWER_ANSWER_H
 
@@ -59,23 +59,22 @@ struct steer_prepared {
     enum steer_parse_result parsed;
     uint8_t zone_labels;
     const struct steer_zone *zone;
-    // Of the zone's names, where the question's name is or would be (0: not asked), and the name's hash: both
-    // here, since the query is large and a batch of them does not fit the first-level cache.
-    uintptr_t leaf;
+    // Of the zone's names, where the question's name is or would be, and the name's hash: both here, since
+    // the query is large and a batch of them does not fit the first-level cache.
+    struct steer_trie_cursor cursor;
     uint64_t name_hash;
     struct steer_query query;
 };
 
 void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
                           struct steer_prepared *p);
-// After prepare, once the others of the batch are prepared too; may be left out.
-void steer_answer_prefetch(const struct steer_prepared *p);
+void steer_answer_locate(struct steer_prepared *batch, unsigned count); // after prepare of each
 // Writes the response to out (cap >= 512) and returns its length; 0: no response is due.
 size_t steer_answer_render(const struct steer_world *world,
                            const struct steer_answer_settings *settings,
                            const struct steer_ask *ask, const struct steer_prepared *p,
                            uint8_t *out, size_t cap, struct steer_facts *facts);
-// Both steps.
+// All steps for one.
 size_t steer_answer(const struct steer_world *world, const struct steer_answer_settings *settings,
                     const struct steer_ask *ask, uint8_t *out, size_t cap,
                     struct steer_facts *facts);

@@ -35,7 +35,7 @@ void steer_fresh_drop(struct steer_fresh *fresh); // empties the set; the blocks
 void steer_fresh_free(struct steer_fresh *fresh); // free() on each, and empties the set
 
 struct steer_trie {
-    const void *root; // tagged pointer: leaf page or directory; NULL: empty
+    uintptr_t root; // an item, a page or a directory, told apart by its low bits; 0: empty
     size_t count;
 };
 
@@ -55,10 +55,17 @@ typedef bool steer_trie_match(const void *item, const void *key);
 // The item with that hash for which match says yes, or NULL.
 const void *steer_trie_find(const struct steer_trie *trie, uint64_t hash, steer_trie_match *match,
                             const void *key);
-// A look-up ahead of time, so that a batch waits for memory once: locate asks the cache for the leaf of a
-// hash and returns it, prefetch reads that leaf and asks for the items that may match. No effect on
-// results. leaf is of use only as long as the trie is.
-uintptr_t steer_trie_locate(const struct steer_trie *trie, uint64_t hash);
+// A look-up in steps, so that those of a batch wait for memory side by side: each step asks the cache for
+// what the next one reads. begin, then descend until it says that the leaf is there, then prefetch asks for
+// the items of the leaf that may match. A cursor and a leaf are of use only as long as the trie is.
+struct steer_trie_cursor {
+    uint64_t hash;       // the bits that are left, from the top
+    const uintptr_t *at; // the slot to be read next
+    uintptr_t leaf;      // once descend has returned false
+};
+void steer_trie_begin(const struct steer_trie *trie, uint64_t hash,
+                      struct steer_trie_cursor *cursor);
+bool steer_trie_descend(struct steer_trie_cursor *cursor);
 void steer_trie_prefetch(uintptr_t leaf, uint64_t hash);
 // Adds item, or puts it in the place of the one that matches (which is retired, unless build frees it).
 void steer_trie_put(struct steer_trie *trie, const struct steer_trie_change *change, void *item,

@@ -82,7 +82,7 @@ struct steer_zone {
 const struct steer_zone_node *steer_zone_find(const struct steer_zone *zone, uint64_t hash,
                                               const uint8_t *name);
 
-// The same for a name whose leaf steer_trie_locate gave in the zone's names.
+// The same for a name whose leaf steer_trie_descend gave in the zone's names.
 const struct steer_zone_node *steer_zone_find_in(uintptr_t leaf, uint64_t hash,
                                                  const uint8_t *name);
 

@@ -90,7 +90,11 @@ static void check(const struct steer_trie *trie, const struct model *model)
 {
     assert_int_equal(trie->count, model->count);
     for (uint32_t key = 0; key < KEYS; key++) {
-        steer_trie_prefetch(steer_trie_locate(trie, hash_of(key)), hash_of(key));
+        struct steer_trie_cursor cursor;
+        steer_trie_begin(trie, hash_of(key), &cursor);
+        while (steer_trie_descend(&cursor))
+            continue;
+        steer_trie_prefetch(cursor.leaf, hash_of(key));
         const struct item *item = steer_trie_find(trie, hash_of(key), match, &key);
         assert_int_equal(item ? item->value : 0, model->values[key]);
     }
@@ -141,7 +145,7 @@ static void building_in_place_agrees_with_a_map(void **state)
     check(&trie, &model);
     for (uint32_t key = 0; key < KEYS; key++)
         take(&trie, &change, &model, key);
-    assert_null(trie.root);
+    assert_int_equal(trie.root, 0);
 }
 
 struct kept {
