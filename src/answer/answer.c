@@ -192,6 +192,8 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
 {
     p->zone = NULL;
     p->cursor.at = NULL;
+    p->node = NULL;
+    p->map = NULL;
     p->zone_labels = 0;
     p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
     const struct steer_query *q = &p->query;
@@ -206,7 +208,7 @@ void steer_answer_prepare(const struct steer_world *world, const struct steer_as
     steer_trie_begin(&p->zone->names, p->name_hash, &p->cursor);
 }
 
-void steer_answer_locate(struct steer_prepared *batch, unsigned count)
+static void descend(struct steer_prepared *batch, unsigned count)
 {
     bool descending = true;
     while (descending) {
@@ -221,9 +223,38 @@ void steer_answer_locate(struct steer_prepared *batch, unsigned count)
                 cursor->at = NULL;
         }
     }
+}
+
+// The node, and the class table where a record there is steered.
+static void find_node(const struct steer_world *world, const struct steer_ask *ask,
+                      struct steer_prepared *p)
+{
+    p->node = steer_zone_find_in(p->cursor.leaf, p->name_hash, p->query.qname.octets);
+    if (!p->node || !(p->node->flags & STEER_NODE_STEERED))
+        return;
+    const struct steer_rrset *set = p->node->rrsets;
+    while (!steer_rrset_is_steered(set))
+        set++;
+    const struct steer_program *program = steer_world_program(world, set->at);
+    if (!program)
+        return;
+    p->map = program->map;
+    steer_classmap_prefetch(p->map, client_of(ask, &p->query.edns));
+}
+
+void steer_answer_locate(const struct steer_world *world, const struct steer_ask *asks,
+                         struct steer_prepared *batch, unsigned count)
+{
+    descend(batch, count);
     for (unsigned i = 0; i < count; i++)
         if (batch[i].zone)
             steer_trie_prefetch(batch[i].cursor.leaf, batch[i].name_hash);
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].zone)
+            find_node(world, &asks[i], &batch[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].map)
+            steer_classmap_prefetch_block(batch[i].map, client_of(&asks[i], &batch[i].query.edns));
 }
 
 // OPT and the meta and query types of RFC 6895 3.1 but ANY: no data has them. Transfers are not offered.
@@ -287,6 +318,6 @@ size_t steer_answer(const struct steer_world *world, const struct steer_answer_s
 {
     struct steer_prepared p;
     steer_answer_prepare(world, ask, &p);
-    steer_answer_locate(&p, 1);
+    steer_answer_locate(world, ask, &p, 1);
     return steer_answer_render(world, settings, ask, &p, out, cap, facts);
 }

@@ -45,6 +45,8 @@ bool emit_static(struct response *r, enum section section, struct owner owner,
 // A pre-rendered outcome with its TTL.
 bool emit_slot(struct response *r, struct owner owner, const struct steer_answer_slot *slot,
                uint32_t ttl_s);
+// A zone's rendered SOA; origin_at: where the zone's origin stands in the question's name.
+bool emit_negative(struct response *r, const struct steer_negative *negative, size_t origin_at);
 // One RR whose RDATA is a name: a CNAME made from a DNAME.
 bool emit_name_rr(struct response *r, struct owner owner, uint16_t type, uint32_t ttl_s,
                   const uint8_t *target);
@@ -53,6 +55,14 @@ bool has_targets(uint16_t type);
 // The name that an RR points at, or NULL. The root's name stands for the owner in SVCB and HTTPS in
 // service mode (RFC 9460 2.5); elsewhere it means that there is none.
 const uint8_t *additional_target(uint16_t type, const uint8_t *rdata, size_t len, bool *is_owner);
+
+// Whom steered records are steered for (RFC 7871 7.1): the client subnet, unless its source is 0, or the
+// packet's source.
+static inline const struct steer_addr *client_of(const struct steer_ask *ask,
+                                                 const struct steer_edns *edns)
+{
+    return edns->has_ecs && edns->ecs.source > 0 ? &edns->ecs.addr : &ask->client;
+}
 
 // The zone to answer from for a name and type, or NULL; labels: of its origin (resolve.c).
 const struct steer_zone *zone_for(const struct steer_world *world, const struct steer_name *name,

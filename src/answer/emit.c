@@ -234,6 +234,23 @@ bool emit_slot(struct response *r, struct owner owner, const struct steer_answer
     return settle(r, mark, SECTION_ANSWER, slot->count);
 }
 
+bool emit_negative(struct response *r, const struct steer_negative *negative, size_t origin_at)
+{
+    const size_t start = r->w.len;
+    uint8_t *rr = steer_write_room(&r->w, negative->len);
+    if (!rr)
+        return false;
+    memcpy(rr, negative->octets, negative->len);
+    for (unsigned i = 0; i < negative->pointer_count; i++) {
+        const struct steer_negative_pointer *p = &negative->pointers[i];
+        const size_t target = (p->is_own ? start : STEER_HEADER_BYTES + origin_at) + p->delta;
+        rr[p->at] = (uint8_t)(0xc0 | target >> 8);
+        rr[p->at + 1] = (uint8_t)target;
+    }
+    r->authority++;
+    return true;
+}
+
 bool emit_name_rr(struct response *r, struct owner owner, uint16_t type, uint32_t ttl_s,
                   const uint8_t *target)
 {

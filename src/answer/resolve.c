@@ -14,7 +14,7 @@ struct subject {
     bool is_question;
     const struct steer_zone *zone;
     unsigned zone_labels;
-    uintptr_t leaf; // of the question's name, found and fetched ahead
+    const struct steer_zone_node *node; // the question's name's own, found ahead
 };
 
 struct chain {
@@ -90,10 +90,7 @@ static enum lookup walk_down(const struct subject *s, uint16_t qtype,
 static enum lookup walk_up(const struct subject *s, const struct steer_zone_node **node)
 {
     unsigned labels = s->name->labels;
-    if (s->is_question)
-        *node = steer_zone_find_in(s->leaf, s->hashes->hash[labels], s->name->octets);
-    else
-        *node = node_at(s, labels);
+    *node = s->is_question ? s->node : node_at(s, labels);
     if (*node)
         return LOOKUP_NODE;
     do
@@ -124,8 +121,14 @@ static void truncate(struct response *r)
 }
 
 // The SOA for negative answers, with the TTL of RFC 2308 3.
-static void add_soa(struct response *r, const struct steer_zone *zone)
+static void add_soa(struct response *r, const struct subject *s)
 {
+    const struct steer_zone *zone = s->zone;
+    if (s->is_question && zone->negative.len) {
+        if (!emit_negative(r, &zone->negative, s->hashes->at[s->zone_labels]))
+            truncate(r);
+        return;
+    }
     const struct steer_rrset *soa = steer_zone_node_rrset(zone->apex, STEER_TYPE_SOA);
     struct owner owner = {false, zone->origin.octets};
     if (soa && !emit_static(r, SECTION_AUTHORITY, owner, zone->apex, soa, zone->negative_ttl_s))
@@ -136,7 +139,7 @@ static void end_negative(struct response *r, const struct subject *s, uint16_t r
 {
     r->rcode = rcode;
     r->facts->kind = rcode == STEER_RCODE_NXDOMAIN ? STEER_FACT_NXDOMAIN : STEER_FACT_NODATA;
-    add_soa(r, s->zone);
+    add_soa(r, s);
 }
 
 // ---- additional data -----------------------------------------------------------------------------
@@ -261,10 +264,10 @@ static void end_referral(struct response *r, const struct subject *s,
 static struct steer_class classify(const struct response *r, const struct steer_program *program)
 {
     const struct steer_edns *edns = &r->query->edns;
-    if (edns->has_ecs && edns->ecs.source > 0)
-        return steer_classmap_lookup(program->map, &edns->ecs.addr, edns->ecs.source);
-    return steer_classmap_lookup(program->map, &r->ask->client,
-                                 (uint8_t)steer_family_bits(r->ask->client.family));
+    const struct steer_addr *client = client_of(r->ask, edns);
+    return steer_classmap_lookup(
+        program->map, client,
+        client == &r->ask->client ? (uint8_t)steer_family_bits(client->family) : edns->ecs.source);
 }
 
 static int type_index(const struct steer_program *program, uint16_t qtype)
@@ -468,7 +471,7 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
 void resolve(struct response *r, const struct steer_prepared *p)
 {
     struct subject s = {&r->query->qname, &r->query->hashes, true,
-                        p->zone,          p->zone_labels,    p->cursor.leaf};
+                        p->zone,          p->zone_labels,    p->node};
     struct steer_name target;
     r->flags |= STEER_FLAG_AA;
     struct chain chain;

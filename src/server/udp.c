@@ -97,7 +97,7 @@ static void prepare(struct udp_worker *w, const struct steer_world *world, unsig
         ask->random = steer_rng_next(&w->rng);
         steer_answer_prepare(world, ask, &w->prepared[i]);
     }
-    steer_answer_locate(w->prepared, count);
+    steer_answer_locate(world, w->asks, w->prepared, count);
 }
 
 // The reply leaves from the address that was asked. The interface is left to routing, except for link-local

@@ -512,6 +512,7 @@ static enum steer_err check_apex(struct steer_zone *zone, struct steer_diag *dia
     const uint32_t minimum_s = read_u32(rr.rdata + rr.rdata_len - 4);
     zone->serial = read_u32(rr.rdata + rr.rdata_len - 20);
     zone->negative_ttl_s = minimum_s < soa->ttl_s ? minimum_s : soa->ttl_s;
+    steer_zone_render_negative(zone, &rr);
     return STEER_OK;
 }
 

@@ -417,8 +417,7 @@ static void differ(const struct difference *d, uintptr_t slot, uintptr_t base, u
 void steer_trie_difference(const struct steer_trie *trie, const struct steer_trie *base,
                            bool items_borrowed, struct steer_fresh *blocks)
 {
-    differ(&(struct difference){items_borrowed, blocks}, trie->root,
-           base ? base->root : 0, 0);
+    differ(&(struct difference){items_borrowed, blocks}, trie->root, base ? base->root : 0, 0);
 }
 
 static size_t bytes_of_slot(uintptr_t slot)

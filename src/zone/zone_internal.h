@@ -109,6 +109,9 @@ static inline bool node_match(const void *item, const void *key)
 
 size_t steer_zone_node_bytes(const struct steer_zone_node *node);
 
+// Fills zone->negative from the SOA at its apex; negative_ttl_s is known.
+void steer_zone_render_negative(struct steer_zone *zone, const struct steer_rr_view *soa);
+
 // ---- drafts --------------------------------------------------------------------------------------
 
 enum { RR_HEAD_BYTES = 12, RRSET_BYTES_MAX = 65535, DRAFT_BYTES_MAX = 16 << 20 };

@@ -206,7 +206,7 @@ __attribute__((noinline)) static void answer_batch(struct bench *b, struct workl
             steer_answer_prepare(b->world, &b->asks[i], &b->prepared[i]);
     }
     if (mode == BATCHED)
-        steer_answer_locate(b->prepared, BATCH);
+        steer_answer_locate(b->world, b->asks, b->prepared, BATCH);
     for (unsigned i = 0; i < BATCH; i++) {
         struct steer_facts facts;
         size_t len =

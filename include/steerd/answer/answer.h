@@ -54,7 +54,8 @@ struct steer_facts {
     uint32_t ttl_s;       // steered: the TTL given
 };
 
-// Between the steps; the caller's storage, one per query of a batch. message must stay until render.
+// Between the steps; the caller's storage, one per query of a batch. The ask and its message must stay until
+// render.
 struct steer_prepared {
     enum steer_parse_result parsed;
     uint8_t zone_labels;
@@ -63,12 +64,16 @@ struct steer_prepared {
     // the query is large and a batch of them does not fit the first-level cache.
     struct steer_trie_cursor cursor;
     uint64_t name_hash;
+    const struct steer_zone_node *node; // with exactly the question's name, or NULL
+    const struct steer_classmap *map;   // of a steered record there, to be fetched ahead; or NULL
     struct steer_query query;
 };
 
 void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
                           struct steer_prepared *p);
-void steer_answer_locate(struct steer_prepared *batch, unsigned count); // after prepare of each
+// After prepare of each.
+void steer_answer_locate(const struct steer_world *world, const struct steer_ask *asks,
+                         struct steer_prepared *batch, unsigned count);
 // Writes the response to out (cap >= 512) and returns its length; 0: no response is due.
 size_t steer_answer_render(const struct steer_world *world,
                            const struct steer_answer_settings *settings,

@@ -66,6 +66,20 @@ static inline const uint8_t *steer_rrset_rrs(const struct steer_zone_node *node,
     return (const uint8_t *)node + set->at;
 }
 
+// The SOA as the authority section of a negative answer has it, when the question's name lies in the zone: octets
+// to copy, and where compression pointers in them go, counted from where the RR stands in the message (is_own)
+// or from where the origin stands in the question. len 0: it is longer than most, and is to be written
+// out.
+struct steer_negative {
+    uint8_t len;
+    uint8_t pointer_count;
+    struct steer_negative_pointer {
+        uint16_t at, delta;
+        bool is_own;
+    } pointers[3]; // of the owner, MNAME and RNAME
+    uint8_t octets[104];
+};
+
 struct steer_zone {
     uint64_t hash; // of the origin; first, as the trie wants it
     struct steer_name origin;
@@ -76,6 +90,7 @@ struct steer_zone {
     uint32_t serial;
     uint32_t negative_ttl_s; // min(SOA TTL, MINIMUM) (RFC 2308 5)
     size_t node_bytes;
+    struct steer_negative negative;
 };
 
 // The node of a lower-case name whose hash is known (steer_name_hashes), or NULL.

@@ -229,6 +229,59 @@ static void questions_of_255_octets_are_answered(void **state)
     steer_world_destroy(world);
 }
 
+// Its names end in the origin, are it, share a suffix with it or with each other, or nothing; and may be long.
+static void the_soa_of_negative_answers_has_its_names_in_every_form(void **state)
+{
+    (void)state;
+    static const char label[] = "a123456789b123456789c123456789d123456789";
+    static struct reply reply;
+    char far[200];
+    snprintf(far, sizeof far, "%s.%s.%s.net.", label, label, label);
+    const struct {
+        const char *origin, *mname, *rname;
+        size_t octets; // of the SOA's RDATA in the message
+    } rows[] = {
+        {"example.com.", "ns.example.com.", "hostmaster.example.com.", 5 + 13 + 20},
+        {"example.com.", "example.com.", "example.com.", 2 + 2 + 20},
+        {"example.com.", "ns.com.", "host.example.com.", 5 + 7 + 20},
+        {"example.com.", "ns.example.net.", "dns.ns.example.net.", 16 + 6 + 20},
+        {"example.com.", "ns.example.net.", "ns.example.net.", 16 + 2 + 20},
+        {"example.com.", "dns.example.net.", "host.example.org.", 17 + 18 + 20},
+        {"example.com.", ".", ".", 1 + 1 + 20},
+        {"example.com.", far, "host.example.com.", 128 + 7 + 20},
+        {"com.", "ns.example.com.", "x.ns.example.com.", 13 + 4 + 20},
+        {".", "a.root.", "x.root.", 8 + 4 + 20},
+    };
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        char soa[600], name[64], want[700];
+        const struct steer_name origin = name_of(rows[i].origin);
+        const char *under = rows[i].origin[0] == '.' ? "" : rows[i].origin;
+        struct steer_zone_edit *zone = zone_of(rows[i].origin, "");
+        struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
+        struct steer_diag diag = {0};
+        assert_true(steer_zone_remove(zone, origin.octets, STEER_TYPE_SOA));
+        snprintf(soa, sizeof soa, "@ 60 SOA %s %s 1 2 3 4 300\n", rows[i].mname, rows[i].rname);
+        assert_int_equal(steer_zonefile_read(soa, strlen(soa), "soa", &origin, 60, NULL, add_record,
+                                             zone, &diag),
+                         STEER_OK);
+        finish_zone(edit, zone);
+        struct steer_world *world = finish_world(edit);
+        snprintf(name, sizeof name, "No.Such.Name.%s", under);
+        const struct question q = Q(name, STEER_TYPE_A);
+        ask_for(world, &plain_settings, &q, false, 0, &reply);
+        struct steer_buf text = {0};
+        response_text(reply.wire, reply.len, &text);
+        snprintf(want, sizeof want, "NXDOMAIN aa\nns %s 60 SOA %s %s 1 2 3 4 300\n", rows[i].origin,
+                 rows[i].mname, rows[i].rname);
+        assert_string_equal(text.data, want);
+        const size_t question = name_of(name).len + 4u;
+        const size_t owner = *under ? 2 : 1;
+        assert_int_equal(reply.len, STEER_HEADER_BYTES + question + owner + 10 + rows[i].octets);
+        steer_buf_fini(&text);
+        steer_world_destroy(world);
+    }
+}
+
 // Around 65,535 octets: given whole, or with TC, and never a message that is too long for its own length.
 static void messages_end_at_65535_octets(void **state)
 {
@@ -279,6 +332,7 @@ int main(void)
         cmocka_unit_test(every_type_is_given_as_it_is),
         cmocka_unit_test(names_of_255_octets_fill_messages_beyond_the_reach_of_pointers),
         cmocka_unit_test(questions_of_255_octets_are_answered),
+        cmocka_unit_test(the_soa_of_negative_answers_has_its_names_in_every_form),
         cmocka_unit_test(messages_end_at_65535_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
