@@ -187,76 +187,6 @@ static bool give_chaos(struct response *r, const struct steer_answer_settings *s
 
 // ---- the steps -----------------------------------------------------------------------------------
 
-void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
-                          struct steer_prepared *p)
-{
-    p->zone = NULL;
-    p->cursor.at = NULL;
-    p->node = NULL;
-    p->map = NULL;
-    p->zone_labels = 0;
-    p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
-    const struct steer_query *q = &p->query;
-    if (p->parsed != STEER_PARSE_OK || !q->has_question || q->qclass != STEER_CLASS_IN)
-        return;
-    unsigned labels = 0;
-    p->zone = zone_for(world, &q->qname, &q->hashes, q->qtype, &labels);
-    p->zone_labels = (uint8_t)labels;
-    if (!p->zone)
-        return;
-    p->name_hash = q->hashes.hash[q->qname.labels];
-    steer_trie_begin(&p->zone->names, p->name_hash, &p->cursor);
-}
-
-static void descend(struct steer_prepared *batch, unsigned count)
-{
-    bool descending = true;
-    while (descending) {
-        descending = false;
-        for (unsigned i = 0; i < count; i++) {
-            struct steer_trie_cursor *cursor = &batch[i].cursor;
-            if (!cursor->at)
-                continue;
-            if (steer_trie_descend(cursor))
-                descending = true;
-            else
-                cursor->at = NULL;
-        }
-    }
-}
-
-// The node, and the class table where a record there is steered.
-static void find_node(const struct steer_world *world, const struct steer_ask *ask,
-                      struct steer_prepared *p)
-{
-    p->node = steer_zone_find_in(p->cursor.leaf, p->name_hash, p->query.qname.octets);
-    if (!p->node || !(p->node->flags & STEER_NODE_STEERED))
-        return;
-    const struct steer_rrset *set = p->node->rrsets;
-    while (!steer_rrset_is_steered(set))
-        set++;
-    const struct steer_program *program = steer_world_program(world, set->at);
-    if (!program)
-        return;
-    p->map = program->map;
-    steer_classmap_prefetch(p->map, client_of(ask, &p->query.edns));
-}
-
-void steer_answer_locate(const struct steer_world *world, const struct steer_ask *asks,
-                         struct steer_prepared *batch, unsigned count)
-{
-    descend(batch, count);
-    for (unsigned i = 0; i < count; i++)
-        if (batch[i].zone)
-            steer_trie_prefetch(batch[i].cursor.leaf, batch[i].name_hash);
-    for (unsigned i = 0; i < count; i++)
-        if (batch[i].zone)
-            find_node(world, &asks[i], &batch[i]);
-    for (unsigned i = 0; i < count; i++)
-        if (batch[i].map)
-            steer_classmap_prefetch_block(batch[i].map, client_of(&asks[i], &batch[i].query.edns));
-}
-
 // OPT and the meta and query types of RFC 6895 3.1 but ANY: no data has them. Transfers are not offered.
 static bool is_refused_type(uint16_t qtype)
 {
@@ -317,7 +247,7 @@ size_t steer_answer(const struct steer_world *world, const struct steer_answer_s
                     struct steer_facts *facts)
 {
     struct steer_prepared p;
-    steer_answer_prepare(world, ask, &p);
+    steer_answer_prepare(ask, &p);
     steer_answer_locate(world, ask, &p, 1);
     return steer_answer_render(world, settings, ask, &p, out, cap, facts);
 }

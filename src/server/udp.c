@@ -11,7 +11,7 @@
 #include "steerd/base/clock.h"
 
 enum {
-    BATCH = 32,
+    BATCH = STEER_BATCH_MAX,
     // A longer datagram is no query. An odd number of cache lines, so that equal offsets of a batch's
     // datagrams spread over all sets of the first-level cache.
     INPUT_BYTES = 25 * CACHE_LINE,
@@ -95,7 +95,7 @@ static void prepare(struct udp_worker *w, const struct steer_world *world, unsig
         bool usable = port != 0 && !(h->msg_flags & MSG_TRUNC);
         ask->len = usable ? w->in[i].msg_len : 0;
         ask->random = steer_rng_next(&w->rng);
-        steer_answer_prepare(world, ask, &w->prepared[i]);
+        steer_answer_prepare(ask, &w->prepared[i]);
     }
     steer_answer_locate(world, w->asks, w->prepared, count);
 }

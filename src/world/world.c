@@ -29,24 +29,16 @@ const struct steer_zone *steer_world_zone_of(const struct steer_world *w,
                                              const struct steer_name_hashes *hashes,
                                              unsigned max_labels, unsigned *labels)
 {
-    unsigned word = max_labels / 64;
-    uint64_t bits = w->origin_labels[word] & (UINT64_MAX >> (63 - max_labels % 64));
-    for (;;) {
-        while (bits) {
-            const unsigned bit = 63u - (unsigned)__builtin_clzll(bits);
-            const unsigned n = word * 64 + bit;
-            const struct steer_zone *zone =
-                steer_world_zone(w, hashes->hash[n], name->octets + hashes->at[n]);
-            if (zone) {
-                *labels = n;
-                return zone;
-            }
-            bits ^= UINT64_C(1) << bit;
+    for (int n = steer_world_origin_labels(w, (int)max_labels); n >= 0;
+         n = steer_world_origin_labels(w, n - 1)) {
+        const struct steer_zone *zone =
+            steer_world_zone(w, hashes->hash[n], name->octets + hashes->at[n]);
+        if (zone) {
+            *labels = (unsigned)n;
+            return zone;
         }
-        if (!word--)
-            return NULL;
-        bits = w->origin_labels[word];
     }
+    return NULL;
 }
 
 struct steer_world *steer_world_create(const struct steer_tables *tables)

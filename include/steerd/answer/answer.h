@@ -11,7 +11,7 @@
 #include "steerd/wire/writer.h"
 #include "steerd/world/world.h"
 
-enum { STEER_UDP_SIZE = 1232, STEER_UDP_MIN = 512 };
+enum { STEER_UDP_SIZE = 1232, STEER_UDP_MIN = 512, STEER_BATCH_MAX = 32 };
 
 // What the server is configured to say.
 struct steer_answer_settings {
@@ -58,8 +58,10 @@ struct steer_facts {
 // render.
 struct steer_prepared {
     enum steer_parse_result parsed;
+    bool asks_zone; // a question of class IN that can be answered
     uint8_t zone_labels;
-    const struct steer_zone *zone;
+    const struct steer_zone
+        *zone; // to answer from, or NULL: refused, or nothing of class IN was asked
     // Of the zone's names, where the question's name is or would be, and the name's hash: both here, since
     // the query is large and a batch of them does not fit the first-level cache.
     struct steer_trie_cursor cursor;
@@ -69,9 +71,8 @@ struct steer_prepared {
     struct steer_query query;
 };
 
-void steer_answer_prepare(const struct steer_world *world, const struct steer_ask *ask,
-                          struct steer_prepared *p);
-// After prepare of each.
+void steer_answer_prepare(const struct steer_ask *ask, struct steer_prepared *p);
+// After prepare of each; count <= STEER_BATCH_MAX.
 void steer_answer_locate(const struct steer_world *world, const struct steer_ask *asks,
                          struct steer_prepared *batch, unsigned count);
 // Writes the response to out (cap >= 512) and returns its length; 0: no response is due.

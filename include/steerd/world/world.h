@@ -41,6 +41,17 @@ static inline const struct steer_program *steer_world_program(const struct steer
     return w->programs[id / STEER_PROGRAM_CHUNK][id % STEER_PROGRAM_CHUNK];
 }
 
+// The most labels, at most max, that some zone's origin has; -1: none.
+static inline int steer_world_origin_labels(const struct steer_world *w, int max)
+{
+    for (int word = max >> 6; word >= 0; word--, max = 64 * word + 63) {
+        const uint64_t bits = w->origin_labels[word] & (UINT64_MAX >> (63 - max % 64));
+        if (bits)
+            return 64 * word + 63 - __builtin_clzll(bits);
+    }
+    return -1;
+}
+
 // The zone with exactly that origin, or NULL.
 const struct steer_zone *steer_world_zone(const struct steer_world *w, uint64_t hash,
                                           const uint8_t *origin);

@@ -82,15 +82,15 @@ struct steer_negative {
 
 struct steer_zone {
     uint64_t hash; // of the origin; first, as the trie wants it
-    struct steer_name origin;
     const struct steer_zone_node *apex;
     struct steer_trie names;
-    uint64_t rrset_count, record_count, steered_count;
     uint32_t special_count; // nodes with CUT or DNAME: 0 lets a look-up skip the walk from the apex
     uint32_t serial;
-    uint32_t negative_ttl_s; // min(SOA TTL, MINIMUM) (RFC 2308 5)
-    size_t node_bytes;
+    struct steer_name origin; // up to here, most questions find all they need in two cache lines
+    uint32_t negative_ttl_s;  // min(SOA TTL, MINIMUM) (RFC 2308 5)
     struct steer_negative negative;
+    uint64_t rrset_count, record_count, steered_count;
+    size_t node_bytes;
 };
 
 // The node of a lower-case name whose hash is known (steer_name_hashes), or NULL.

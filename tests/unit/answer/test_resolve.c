@@ -516,9 +516,63 @@ static void facts_say_what_was_answered(void **state)
     }
 }
 
+// Zones inside zones, more of them than are looked up without fetching ahead; a batch says what each
+// question gets alone, broken ones and those for nobody's zone among them.
+static void a_batch_over_many_zones_answers_as_one_by_one(void **state)
+{
+    (void)state;
+    enum { ZONES = 200, WIRE = 300 };
+    static struct reply alone;
+    static struct steer_prepared batch[STEER_BATCH_MAX];
+    static uint8_t messages[STEER_BATCH_MAX][WIRE], wire[OUT_BYTES];
+    struct steer_ask asks[STEER_BATCH_MAX];
+    struct steer_world_edit *edit = steer_world_edit(steer_world_create(NULL));
+    finish_zone(edit, zone_of("test.", "www A 192.0.2.1\n"));
+    for (unsigned i = 0; i < ZONES; i++) {
+        char origin[64];
+        snprintf(origin, sizeof origin, i % 2 ? "z%u.test." : "in.z%u.test.", i | 1);
+        finish_zone(edit, zone_of(origin, "www A 192.0.2.2\n@ A 192.0.2.3\n"));
+    }
+    struct steer_world *world = finish_world(edit);
+    static const char *const forms[][2] = {{"www.in.z", ".test."}, {"in.z", ".test."},
+                                           {"www.z", ".test."},    {"no.z", ".test."},
+                                           {"x.y.z", ".q.test."},  {"www.test", "."}};
+    uint64_t kinds = 0;
+    for (unsigned first = 0; first < ZONES; first += STEER_BATCH_MAX) {
+        for (unsigned i = 0; i < STEER_BATCH_MAX; i++) {
+            char name[64];
+            const char *const *form = forms[i % STEER_ARRAY_LEN(forms)];
+            snprintf(name, sizeof name, "%s%u%s", form[0], first + i, form[1]);
+            const struct question q = {.name = name,
+                                       .type = i % 7 == 0   ? STEER_TYPE_DS
+                                               : i % 5 == 0 ? AAAA
+                                                            : A};
+            asks[i] = (struct steer_ask){.message = messages[i], .client = {STEER_V4, {10}}};
+            asks[i].len = make_message(&q, messages[i], WIRE) - (i % 11 == 10);
+            steer_answer_prepare(&asks[i], &batch[i]);
+        }
+        steer_answer_locate(world, asks, batch, STEER_BATCH_MAX);
+        for (unsigned i = 0; i < STEER_BATCH_MAX; i++) {
+            struct steer_facts facts;
+            put_question(world, &plain_settings, &asks[i], &alone);
+            const size_t len = steer_answer_render(world, &plain_settings, &asks[i], &batch[i],
+                                                   wire, sizeof wire, &facts);
+            assert_int_equal(len, alone.len);
+            assert_memory_equal(wire, alone.wire, len);
+            assert_memory_equal(&facts, &alone.facts, sizeof facts);
+            kinds |= UINT64_C(1) << facts.kind;
+        }
+    }
+    assert_int_equal(kinds, 1 << STEER_FACT_POSITIVE | 1 << STEER_FACT_NODATA |
+                                1 << STEER_FACT_NXDOMAIN | 1 << STEER_FACT_REFUSED |
+                                1 << STEER_FACT_ERROR);
+    steer_world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_over_many_zones_answers_as_one_by_one),
         cmocka_unit_test(a_zone_without_cuts_answers_each_question),
         cmocka_unit_test(a_zone_with_cuts_answers_the_same),
         cmocka_unit_test(cuts_and_dnames_are_met_from_above),

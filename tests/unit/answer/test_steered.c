@@ -486,7 +486,7 @@ static void two_steps_are_one(void **state)
             .message = message, .client = {STEER_V4, {10, 0, 0, 1}}, .random = i};
         ask.len = make_message(&q, message, sizeof message);
         ask_from(s, &q, NULL, i, &whole);
-        steer_answer_prepare(s->world, &ask, &prepared);
+        steer_answer_prepare(&ask, &prepared);
         steer_answer_locate(s->world, &ask, &prepared, 1);
         const size_t len = steer_answer_render(s->world, &plain_settings, &ask, &prepared, out,
                                                sizeof out, &facts);
