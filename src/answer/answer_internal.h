@@ -64,6 +64,31 @@ static inline const struct steer_addr *client_of(const struct steer_ask *ask,
     return edns->has_ecs && edns->ecs.source > 0 ? &edns->ecs.addr : &ask->client;
 }
 
+static inline struct steer_class class_of(const struct steer_classmap *map,
+                                          const struct steer_ask *ask,
+                                          const struct steer_edns *edns)
+{
+    const struct steer_addr *client = client_of(ask, edns);
+    return steer_classmap_lookup(map, client,
+                                 client == &ask->client ? (uint8_t)steer_family_bits(client->family)
+                                                        : edns->ecs.source);
+}
+
+// Which of the program's types a question is for; -1: none.
+static inline int type_index(const struct steer_program *program, uint16_t qtype)
+{
+    for (int i = 0; i < program->type_count; i++)
+        if (program->types[i] == qtype)
+            return i;
+    return -1;
+}
+
+static inline uint32_t cell_of(const struct steer_program *program, int type,
+                               struct steer_class class)
+{
+    return program->cells[(unsigned)type * program->class_count + class.class_index];
+}
+
 // The zone to answer from for a name and type, or NULL; labels: of its origin (resolve.c).
 const struct steer_zone *zone_for(const struct steer_world *world, const struct steer_name *name,
                                   const struct steer_name_hashes *hashes, uint16_t qtype,

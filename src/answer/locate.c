@@ -7,6 +7,7 @@
 enum {
     // The tries of fewer zones, and the zones, stay in the cache by themselves.
     FEW_ZONES = 64,
+    FEW_CHUNKS = 1, // of programs
     // Origins of so many different lengths are tried ahead: a name's own zone, and the one around it.
     ORIGINS_AHEAD = 2,
 };
@@ -15,7 +16,7 @@ void steer_answer_prepare(const struct steer_ask *ask, struct steer_prepared *p)
 {
     p->zone = NULL;
     p->node = NULL;
-    p->map = NULL;
+    p->program = NULL;
     p->cursor.at = NULL;
     p->zone_labels = 0;
     p->parsed = steer_query_parse(ask->message, ask->len, &p->query);
@@ -75,9 +76,8 @@ static void find_zone(const struct steer_world *world, struct steer_prepared *p)
     steer_trie_begin(&p->zone->names, p->name_hash, &p->cursor);
 }
 
-// The node, and the class table where a record there is steered.
-static void find_node(const struct steer_world *world, const struct steer_ask *ask,
-                      struct steer_prepared *p)
+// The node, and the program where a record there is steered.
+static void find_node(const struct steer_world *world, struct steer_prepared *p)
 {
     p->node = steer_zone_find_in(p->cursor.leaf, p->name_hash, p->query.qname.octets);
     if (!p->node || !(p->node->flags & STEER_NODE_STEERED))
@@ -85,16 +85,56 @@ static void find_node(const struct steer_world *world, const struct steer_ask *a
     const struct steer_rrset *set = p->node->rrsets;
     while (!steer_rrset_is_steered(set))
         set++;
-    const struct steer_program *program = steer_world_program(world, set->at);
-    if (!program)
-        return;
-    p->map = program->map;
-    steer_classmap_prefetch(p->map, client_of(ask, &p->query.edns));
+    p->program = steer_world_program(world, set->at);
+    if (p->program)
+        __builtin_prefetch(p->program);
+}
+
+static const struct steer_list *list_of(const struct steer_world *world,
+                                        const struct steer_prepared *p)
+{
+    const int type = type_index(p->program, p->query.qtype);
+    return type < 0 ? NULL : steer_tables_list(world->tables, cell_of(p->program, type, p->class));
+}
+
+// Where there are many programs, what they lead to is not in the cache either.
+static void fetch_outcomes(const struct steer_world *world, const struct steer_ask *asks,
+                           const struct steer_prepared *batch, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].program)
+            __builtin_prefetch(&batch[i].program->cells[batch[i].class.class_index]);
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].program)
+            __builtin_prefetch(list_of(world, &batch[i]));
+    for (unsigned i = 0; i < count; i++) {
+        const struct steer_list *list = batch[i].program ? list_of(world, &batch[i]) : NULL;
+        if (list && list->count)
+            __builtin_prefetch(steer_tables_answer(
+                world->tables, steer_list_draw(list, (uint32_t)asks[i].random)));
+    }
+}
+
+// The client's class in the program's table, for all of the batch.
+static void classify(const struct steer_ask *asks, struct steer_prepared *batch, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].program)
+            steer_classmap_prefetch(batch[i].program->map,
+                                    client_of(&asks[i], &batch[i].query.edns));
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].program)
+            steer_classmap_prefetch_block(batch[i].program->map,
+                                          client_of(&asks[i], &batch[i].query.edns));
+    for (unsigned i = 0; i < count; i++)
+        if (batch[i].program)
+            batch[i].class = class_of(batch[i].program->map, &asks[i], &batch[i].query.edns);
 }
 
 void steer_answer_locate(const struct steer_world *world, const struct steer_ask *asks,
                          struct steer_prepared *batch, unsigned count)
 {
+    const struct steer_program *steered = NULL;
     if (world->zones.count > FEW_ZONES)
         fetch_zones(world, batch, count);
     for (unsigned i = 0; i < count; i++)
@@ -104,10 +144,15 @@ void steer_answer_locate(const struct steer_world *world, const struct steer_ask
     for (unsigned i = 0; i < count; i++)
         if (batch[i].zone)
             steer_trie_prefetch(batch[i].cursor.leaf, batch[i].name_hash);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         if (batch[i].zone)
-            find_node(world, &asks[i], &batch[i]);
-    for (unsigned i = 0; i < count; i++)
-        if (batch[i].map)
-            steer_classmap_prefetch_block(batch[i].map, client_of(&asks[i], &batch[i].query.edns));
+            find_node(world, &batch[i]);
+        if (batch[i].program)
+            steered = batch[i].program;
+    }
+    if (!steered)
+        return;
+    classify(asks, batch, count);
+    if (world->program_chunks > FEW_CHUNKS)
+        fetch_outcomes(world, asks, batch, count);
 }

@@ -14,7 +14,7 @@ struct subject {
     bool is_question;
     const struct steer_zone *zone;
     unsigned zone_labels;
-    const struct steer_zone_node *node; // the question's name's own, found ahead
+    const struct steer_prepared *ahead; // what was found for the question
 };
 
 struct chain {
@@ -90,7 +90,7 @@ static enum lookup walk_down(const struct subject *s, uint16_t qtype,
 static enum lookup walk_up(const struct subject *s, const struct steer_zone_node **node)
 {
     unsigned labels = s->name->labels;
-    *node = s->is_question ? s->node : node_at(s, labels);
+    *node = s->is_question ? s->ahead->node : node_at(s, labels);
     if (*node)
         return LOOKUP_NODE;
     do
@@ -261,23 +261,6 @@ static void end_referral(struct response *r, const struct subject *s,
         (void)!add_glue(r, s, cut, ns, false);
 }
 
-static struct steer_class classify(const struct response *r, const struct steer_program *program)
-{
-    const struct steer_edns *edns = &r->query->edns;
-    const struct steer_addr *client = client_of(r->ask, edns);
-    return steer_classmap_lookup(
-        program->map, client,
-        client == &r->ask->client ? (uint8_t)steer_family_bits(client->family) : edns->ecs.source);
-}
-
-static int type_index(const struct steer_program *program, uint16_t qtype)
-{
-    for (int i = 0; i < program->type_count; i++)
-        if (program->types[i] == qtype)
-            return i;
-    return -1;
-}
-
 // Class, cell, draw, copy. False when there is nothing to give for the type.
 static bool give_steered(struct response *r, const struct subject *s, uint32_t program_id,
                          uint16_t type)
@@ -287,9 +270,10 @@ static bool give_steered(struct response *r, const struct subject *s, uint32_t p
     if (index < 0)
         return false;
     const struct steer_tables *tables = r->world->tables;
-    struct steer_class class = classify(r, program);
-    uint32_t cell = program->cells[(unsigned)index * program->class_count + class.class_index];
-    const struct steer_list *list = steer_tables_list(tables, cell);
+    const struct steer_class class = s->is_question && s->ahead->program == program
+                                         ? s->ahead->class
+                                         : class_of(program->map, r->ask, &r->query->edns);
+    const struct steer_list *list = steer_tables_list(tables, cell_of(program, index, class));
     r->facts->steered = true;
     if (list->count == 0) {
         r->ede = EDE_OTHER;
@@ -470,8 +454,7 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
 
 void resolve(struct response *r, const struct steer_prepared *p)
 {
-    struct subject s = {&r->query->qname, &r->query->hashes, true,
-                        p->zone,          p->zone_labels,    p->node};
+    struct subject s = {&r->query->qname, &r->query->hashes, true, p->zone, p->zone_labels, p};
     struct steer_name target;
     r->flags |= STEER_FLAG_AA;
     struct chain chain;

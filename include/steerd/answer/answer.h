@@ -66,8 +66,9 @@ struct steer_prepared {
     // the query is large and a batch of them does not fit the first-level cache.
     struct steer_trie_cursor cursor;
     uint64_t name_hash;
-    const struct steer_zone_node *node; // with exactly the question's name, or NULL
-    const struct steer_classmap *map;   // of a steered record there, to be fetched ahead; or NULL
+    const struct steer_zone_node *node;  // with exactly the question's name, or NULL
+    const struct steer_program *program; // of a steered record there, or NULL
+    struct steer_class class;            // with program: the client's there
     struct steer_query query;
 };
 
