@@ -14,12 +14,11 @@
 #include "account.h"
 #include "steerd/base/clock.h"
 #include "steerd/base/mem.h"
+#include "steerd/wire/frame.h"
 
 enum {
-    LENGTH_BYTES = 2,
-    INPUT_BYTES = LENGTH_BYTES + STEER_MESSAGE_MAX,
     FLUSH_BYTES = 16 << 10, // of answers before they are sent
-    OUTPUT_BYTES = FLUSH_BYTES + LENGTH_BYTES + STEER_MESSAGE_MAX,
+    OUTPUT_BYTES = FLUSH_BYTES + STEER_FRAME_MAX,
     EVENTS = 64,
     ACCEPTS = 64, // at once, so that the open connections have their turn
     EVICTION_LOOKS = 64,
@@ -59,7 +58,7 @@ struct tcp {
     struct connection *oldest, *newest;
     struct connection *buckets[BUCKETS];
     size_t out_len;
-    uint8_t input[INPUT_BYTES];
+    uint8_t input[STEER_FRAME_MAX];
     uint8_t output[OUTPUT_BYTES];
 };
 
@@ -162,14 +161,13 @@ static void answer_message(struct tcp *t, const struct connection *c, const uint
     struct steer_facts facts;
     uint8_t *out = t->output + t->out_len;
     const struct steer_world *world = steer_reader_world(t->server->publisher);
-    size_t n = steer_answer(world, &t->server->answers, &ask, out + LENGTH_BYTES, STEER_MESSAGE_MAX,
-                            &facts);
+    size_t n = steer_answer(world, &t->server->answers, &ask, out + STEER_FRAME_LENGTH_BYTES,
+                            STEER_MESSAGE_MAX, &facts);
     account(&t->counters, world, &facts, STEER_RRL_PASS, t->unix_s);
     if (n == 0)
         return;
-    out[0] = (uint8_t)(n >> 8);
-    out[1] = (uint8_t)n;
-    t->out_len += LENGTH_BYTES + n;
+    steer_frame_write(out, n);
+    t->out_len += STEER_FRAME_LENGTH_BYTES + n;
 }
 
 // Answers the complete messages at the front of data until the peer stops taking answers; returns how many
@@ -177,17 +175,17 @@ static void answer_message(struct tcp *t, const struct connection *c, const uint
 static size_t answer_messages(struct tcp *t, struct connection *c, const uint8_t *data, size_t len)
 {
     size_t at = 0;
-    while (!c->out && !c->broken && len - at >= LENGTH_BYTES) {
-        size_t size = (size_t)data[at] << 8 | data[at + 1];
-        if (size < STEER_HEADER_BYTES) {
+    while (!c->out && !c->broken) {
+        size_t size;
+        const enum steer_frame frame = steer_frame_read(data + at, len - at, &size);
+        if (frame == STEER_FRAME_NONSENSE) {
             c->ended = true;
             at = len;
-            break;
         }
-        if (len - at - LENGTH_BYTES < size)
+        if (frame != STEER_FRAME_WHOLE)
             break;
-        answer_message(t, c, data + at + LENGTH_BYTES, size);
-        at += LENGTH_BYTES + size;
+        answer_message(t, c, data + at + STEER_FRAME_LENGTH_BYTES, size);
+        at += STEER_FRAME_LENGTH_BYTES + size;
         list_remove(t, c);
         list_append(t, c);
         if (t->out_len >= FLUSH_BYTES)
