@@ -5,7 +5,7 @@
 
 #include "answer_internal.h"
 
-enum { OPT_FIXED = 11, OPTION_HEAD = 4 };
+enum { OPT_FIXED = 11, OPTION_HEAD = 4, KEEPALIVE_BYTES = 2 };
 
 static const char nothing_text[] = "no endpoint to give";
 
@@ -16,18 +16,42 @@ static size_t ecs_octets(const struct steer_ecs *ecs)
     return ((size_t)ecs->source + 7) / 8;
 }
 
+// The options that few queries ask for, and their room.
+static void choose_options(struct response *r, const struct steer_answer_settings *settings)
+{
+    const struct steer_edns *edns = &r->query->edns;
+    const struct steer_answer_cookies *cookies = r->ask->cookies;
+    if (edns->has_nsid && settings->nsid_len) {
+        r->options |= GIVE_NSID;
+        r->opt_room += OPTION_HEAD + (size_t)settings->nsid_len;
+    }
+    if (edns->cookie_len && cookies && cookies->secrets) {
+        r->facts->cookie =
+            steer_cookie_check(cookies->secrets, edns, &r->ask->client, cookies->now_s, r->cookie);
+        r->options |= GIVE_COOKIE;
+        r->opt_room += OPTION_HEAD + STEER_COOKIE_BYTES;
+    }
+    // RFC 7828 3.2.1: never over UDP.
+    if (edns->has_keepalive && r->ask->stream && settings->keepalive_100ms) {
+        r->options |= GIVE_KEEPALIVE;
+        r->opt_room += OPTION_HEAD + KEEPALIVE_BYTES;
+    }
+}
+
 // What the OPT record needs, kept free while the sections are written. An extended error goes with answers
 // that leave room for it.
-static size_t opt_room(const struct steer_edns *edns, const struct steer_answer_settings *settings)
+static void plan_opt(struct response *r, const struct steer_answer_settings *settings)
 {
+    const struct steer_edns *edns = &r->query->edns;
+    r->options = 0;
+    r->opt_room = 0;
     if (!edns->present)
-        return 0;
-    size_t room = OPT_FIXED;
+        return;
+    r->opt_room = OPT_FIXED;
     if (edns->has_ecs)
-        room += OPTION_HEAD + 4 + ecs_octets(&edns->ecs);
-    if (edns->has_nsid && settings->nsid_len)
-        room += OPTION_HEAD + (size_t)settings->nsid_len;
-    return room;
+        r->opt_room += OPTION_HEAD + 4 + ecs_octets(&edns->ecs);
+    if (STEER_UNLIKELY(edns->has_nsid | edns->has_keepalive | (edns->cookie_len != 0)))
+        choose_options(r, settings);
 }
 
 static void put_u16(uint8_t *p, unsigned value)
@@ -49,6 +73,28 @@ static uint8_t *put_ecs(uint8_t *p, const struct steer_ecs *ecs, uint8_t scope)
     return p + 8 + octets;
 }
 
+static uint8_t *put_option(uint8_t *p, uint16_t code, const void *data, size_t len)
+{
+    put_u16(p, code);
+    put_u16(p + 2, (unsigned)len);
+    memcpy(p + OPTION_HEAD, data, len);
+    return p + OPTION_HEAD + len;
+}
+
+static void put_options(const struct response *r, const struct steer_answer_settings *settings,
+                        uint8_t *p)
+{
+    if (r->options & GIVE_NSID)
+        p = put_option(p, STEER_EDNS_NSID, settings->nsid, settings->nsid_len);
+    if (r->options & GIVE_COOKIE)
+        p = put_option(p, STEER_EDNS_COOKIE, r->cookie, sizeof r->cookie);
+    if (r->options & GIVE_KEEPALIVE) {
+        uint8_t timeout[KEEPALIVE_BYTES];
+        put_u16(timeout, settings->keepalive_100ms);
+        put_option(p, STEER_EDNS_KEEPALIVE, timeout, sizeof timeout);
+    }
+}
+
 static void write_ede(struct steer_writer *w, int code)
 {
     const size_t len = code == EDE_OTHER ? sizeof nothing_text - 1 : 0;
@@ -66,8 +112,8 @@ static void write_opt(struct response *r, const struct steer_answer_settings *se
 {
     const struct steer_edns *edns = &r->query->edns;
     struct steer_writer *w = &r->w;
-    uint8_t *opt = steer_write_room(w, opt_room(edns, settings));
-    if (!opt) // opt_room octets were kept free
+    uint8_t *opt = steer_write_room(w, r->opt_room);
+    if (!opt) // so many octets were kept free
         return;
     opt[0] = 0; // the root
     put_u16(opt + 1, STEER_TYPE_OPT);
@@ -78,11 +124,8 @@ static void write_opt(struct response *r, const struct steer_answer_settings *se
     uint8_t *p = opt + OPT_FIXED;
     if (edns->has_ecs)
         p = put_ecs(p, &edns->ecs, r->scope);
-    if (edns->has_nsid && settings->nsid_len) {
-        put_u16(p, STEER_EDNS_NSID);
-        put_u16(p + 2, settings->nsid_len);
-        memcpy(p + OPTION_HEAD, settings->nsid, settings->nsid_len);
-    }
+    if (STEER_UNLIKELY(r->options))
+        put_options(r, settings, p);
     if (STEER_UNLIKELY(r->ede != EDE_NONE))
         write_ede(w, r->ede);
     put_u16(opt + 9, (unsigned)(w->data + w->len - opt - OPT_FIXED));
@@ -211,6 +254,17 @@ static void answer_question(struct response *r, const struct steer_answer_settin
         resolve(r, p);
 }
 
+// A query for a cookie and nothing else (RFC 7873 5.4). Who makes none takes it for what it is without one.
+static void answer_cookie_alone(struct response *r)
+{
+    if (r->facts->cookie == STEER_COOKIE_NONE)
+        r->rcode = STEER_RCODE_FORMERR;
+    else if (r->facts->cookie == STEER_COOKIE_WRONG)
+        r->rcode = STEER_RCODE_BADCOOKIE;
+    if (r->rcode)
+        r->facts->kind = STEER_FACT_ERROR;
+}
+
 size_t steer_answer_render(const struct steer_world *world,
                            const struct steer_answer_settings *settings,
                            const struct steer_ask *ask, const struct steer_prepared *p,
@@ -235,10 +289,13 @@ size_t steer_answer_render(const struct steer_world *world,
     facts->ecs = q->edns.has_ecs;
     facts->kind = r.rcode ? STEER_FACT_ERROR : STEER_FACT_NODATA;
     size_t limit = size_limit(ask, &q->edns, settings, cap);
-    steer_writer_init(&r.w, out, limit - opt_room(&q->edns, settings));
+    plan_opt(&r, settings);
+    steer_writer_init(&r.w, out, limit - r.opt_room);
     begin(&r);
     if (p->parsed == STEER_PARSE_OK && q->has_question)
         answer_question(&r, settings, p);
+    else if (p->parsed == STEER_PARSE_OK)
+        answer_cookie_alone(&r);
     return finish(&r, settings, limit);
 }
 

@@ -12,6 +12,9 @@ enum {
     EDE_OTHER = 0,
     EDE_PROHIBITED = 18,
     EDE_NOT_AUTHORITATIVE = 20,
+    GIVE_NSID = 1,
+    GIVE_COOKIE = 2,
+    GIVE_KEEPALIVE = 4,
 };
 
 // One response under construction.
@@ -27,7 +30,10 @@ struct response {
     bool knows_question; // the writer may compress against the question's name
     bool truncated;
     uint8_t scope;
+    uint8_t options; // of the OPT, beside ECS and extended errors: GIVE_ bits
     int ede;
+    size_t opt_room; // octets kept free for the OPT
+    uint8_t cookie[STEER_COOKIE_BYTES];
 };
 
 // Where an RR's owner stands: at offset 12 (the question's name), or a name to be written.

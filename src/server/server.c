@@ -195,6 +195,29 @@ static struct steer_answer_settings settings_within_bounds(struct steer_answer_s
     return s;
 }
 
+// RFC 7828 3.1: in tenths of a second.
+static uint16_t keepalive_of(uint32_t idle_ms)
+{
+    const uint32_t tenths = idle_ms / 100;
+    return (uint16_t)(tenths < UINT16_MAX ? tenths : UINT16_MAX);
+}
+
+// The ones before, which threads may still use.
+static struct steer_cookie_secrets *set_secrets(struct steer_server *s,
+                                                const struct steer_cookie_secrets *secrets)
+{
+    struct steer_cookie_secrets *copy = secrets ? steer_memdup(secrets, sizeof *secrets) : NULL;
+    return atomic_exchange_explicit(&s->cookie_secrets, copy, memory_order_acq_rel);
+}
+
+void steer_server_set_cookies(struct steer_server *server,
+                              const struct steer_cookie_secrets *secrets)
+{
+    struct steer_cookie_secrets *old = set_secrets(server, secrets);
+    steer_publisher_synchronize(server->publisher);
+    free(old);
+}
+
 static enum steer_err add_listener(struct steer_server *s, const struct steer_server_options *o,
                                    size_t index, unsigned workers, bool *small,
                                    struct steer_diag *diag)
@@ -227,6 +250,7 @@ static void server_free(struct steer_server *s)
     for (size_t i = 0; i < s->listener_count; i++)
         close(s->listeners[i].tcp_fd);
     steer_rrl_destroy(s->rrl);
+    free(set_secrets(s, NULL));
     free(s->workers);
     free(s->listeners);
     free(s);
@@ -286,6 +310,9 @@ enum steer_err steer_server_start(const struct steer_server_options *options,
     bool small = false;
     struct steer_server *s = steer_calloc(1, sizeof *s);
     s->answers = settings_within_bounds(options->answers);
+    const uint32_t idle_ms = options->tcp_idle_ms ? options->tcp_idle_ms : STEER_TCP_IDLE_MS;
+    s->answers.keepalive_100ms = keepalive_of(idle_ms);
+    (void)set_secrets(s, options->cookies);
     s->publisher = options->publisher;
     s->listeners = steer_calloc(options->listen_count, sizeof *s->listeners);
     s->workers = steer_calloc(options->listen_count * workers, sizeof(void *));
@@ -293,9 +320,10 @@ enum steer_err steer_server_start(const struct steer_server_options *options,
     for (size_t i = 0; !err && i < options->listen_count; i++)
         err = add_listener(s, options, i, workers, &small, diag);
     struct tcp_limits limits = {
-        .connections = options->tcp_limit ? options->tcp_limit : 1000,
-        .per_client = options->tcp_limit_per_client ? options->tcp_limit_per_client : 100,
-        .idle_ns = (options->tcp_idle_ms ? options->tcp_idle_ms : 10000) * STEER_NS_PER_MS,
+        .connections = options->tcp_limit ? options->tcp_limit : STEER_TCP_LIMIT,
+        .per_client =
+            options->tcp_limit_per_client ? options->tcp_limit_per_client : STEER_TCP_PER_CLIENT,
+        .idle_ns = idle_ms * STEER_NS_PER_MS,
     };
     if (!err)
         err = tcp_create(s, &limits, steer_mix64(options->seed), &s->tcp, diag);

@@ -50,6 +50,7 @@ struct steer_server {
     struct steer_answer_settings answers;
     struct steer_publisher *publisher;
     struct steer_rrl *rrl; // NULL: no limit
+    _Atomic(struct steer_cookie_secrets *) cookie_secrets;
     _Atomic bool stopping;
     uint32_t drain_ms; // written before stopping is set
     struct listener *listeners;
@@ -63,6 +64,12 @@ struct steer_server {
 static inline bool is_stopping(const struct steer_server *s)
 {
     return atomic_load_explicit(&s->stopping, memory_order_acquire);
+}
+
+// NULL: no cookies. Valid until the next quiescent state of the thread.
+static inline const struct steer_cookie_secrets *server_cookie_secrets(const struct steer_server *s)
+{
+    return atomic_load_explicit(&s->cookie_secrets, memory_order_acquire);
 }
 
 // For the book of what was given: never earlier than it is.

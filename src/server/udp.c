@@ -50,6 +50,7 @@ struct udp_worker {
     uint64_t clock_ns;   // the coarse clock's last tick, and what follows from it
     uint64_t limit_time; // steer_rrl_time
     uint32_t unix_s;     // rounded up
+    struct steer_answer_cookies cookies;
     _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL_BYTES];
     _Alignas(CACHE_LINE) uint8_t input[BATCH][INPUT_BYTES];
     _Alignas(CACHE_LINE) uint8_t output[OUTPUT_BYTES];
@@ -186,6 +187,7 @@ static void answer_batch(struct udp_worker *w, unsigned count)
 {
     const struct steer_world *world = steer_reader_world(w->server->publisher);
     read_clock(w);
+    w->cookies = (struct steer_answer_cookies){server_cookie_secrets(w->server), w->unix_s};
     prepare(w, world, count);
     render(w, world, count);
     send_all(w, settle(w, world, count));
@@ -239,6 +241,7 @@ struct udp_worker *udp_worker_create(struct steer_server *server, const struct l
         w->out[i].msg_hdr.msg_iov = &w->out_iov[i];
         w->out[i].msg_hdr.msg_iovlen = 1;
         w->asks[i].message = w->input[i];
+        w->asks[i].cookies = &w->cookies;
     }
     return w;
 }

@@ -191,6 +191,20 @@ static void check_opt(const knot_pkt_t *pkt, const struct steer_query *q,
     CHECK(memcmp(p + 4, q->edns.ecs.addr.octets, octets) == 0);
 }
 
+// The client's cookie as it was sent, and one of ours.
+static void check_cookie(const knot_pkt_t *pkt, const struct steer_query *q,
+                         const struct steer_facts *facts)
+{
+    uint8_t *option =
+        pkt->opt_rr ? knot_edns_get_option(pkt->opt_rr, STEER_EDNS_COOKIE, NULL) : NULL;
+    CHECK((q->edns.cookie_len != 0) == (option != NULL));
+    CHECK((q->edns.cookie_len != 0) == (facts->cookie != STEER_COOKIE_NONE));
+    if (!option)
+        return;
+    CHECK(knot_edns_opt_get_length(option) == STEER_COOKIE_BYTES);
+    CHECK(memcmp(knot_edns_opt_get_data(option), q->edns.cookie, STEER_COOKIE_CLIENT_BYTES) == 0);
+}
+
 static void check_response(const struct steer_query *q, const uint8_t *out, size_t len,
                            const struct steer_facts *facts)
 {
@@ -210,6 +224,7 @@ static void check_response(const struct steer_query *q, const uint8_t *out, size
     CHECK(facts->kind != STEER_FACT_POSITIVE || facts->truncated || out[6] | out[7]);
     CHECK(facts->kind != STEER_FACT_NXDOMAIN || facts->rcode == STEER_RCODE_NXDOMAIN);
     check_opt(pkt, q, facts);
+    check_cookie(pkt, q, facts);
     check_no_record_twice(pkt);
     CHECK(steer_query_parse(out, len, &again) == STEER_PARSE_DROP); // no reply to a reply
     knot_pkt_free(pkt);
@@ -231,8 +246,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const size_t caps[] = {65535, 512, 1232, 16384};
     static const struct steer_answer_settings settings[] = {
         {.udp_size = STEER_UDP_SIZE},
-        {.udp_size = STEER_UDP_SIZE, .nsid_len = 5, .nsid = "fra-1", .version = "steerd"},
+        {.udp_size = STEER_UDP_SIZE,
+         .keepalive_100ms = 100,
+         .nsid_len = 5,
+         .nsid = "fra-1",
+         .version = "steerd"},
     };
+    static const struct steer_cookie_secrets secrets = {.count = 1, .secret = {"fuzzers know it"}};
+    static const struct steer_answer_cookies cookies = {&secrets, 1700000000};
     static uint8_t out[65535], twin[65535];
     if (!linker) {
         // The world lives until the end, and its tagged pointers look like leaks.
@@ -253,6 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             : (struct steer_addr){STEER_V4, {198, 51, 100, 1}},
         .stream = pick & 1,
         .random = steer_mix64(pick >> 5),
+        .cookies = &cookies,
     };
     const struct steer_world *world = steer_linker_world(linker);
     const size_t cap = caps[pick >> 1 & 3];

@@ -214,7 +214,9 @@ static void read_options(struct reply *r)
 void ask_quietly(const struct stage *stage, const struct question *q, uint64_t random,
                  struct reply *r)
 {
-    struct steer_ask a = {q->query, q->query_len, q->client, q->stream, random};
+    static const struct steer_cookie_secrets secrets = {.count = 1, .secret = {"scenario secret"}};
+    const struct steer_answer_cookies cookies = {&secrets, (uint32_t)stage->now_unix_s};
+    struct steer_ask a = {q->query, q->query_len, q->client, q->stream, random, &cookies};
     r->len = steer_answer(steer_linker_world(stage->linker), &settings, &a, r->wire, sizeof r->wire,
                           &r->facts);
     r->pkt = r->len ? knot_pkt_new(r->wire, (uint16_t)r->len, NULL) : NULL;

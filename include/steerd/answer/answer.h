@@ -8,6 +8,7 @@
 #ifndef STEERD_ANSWER_ANSWER_H
 #define STEERD_ANSWER_ANSWER_H
 
+#include "steerd/wire/cookie.h"
 #include "steerd/wire/writer.h"
 #include "steerd/world/world.h"
 
@@ -16,18 +17,27 @@ enum { STEER_UDP_SIZE = 1232, STEER_UDP_MIN = 512, STEER_BATCH_MAX = 32 };
 // What the server is configured to say.
 struct steer_answer_settings {
     uint16_t udp_size; // our own limit and what we advertise: 1232
+    uint16_t
+        keepalive_100ms; // told over TCP to who asks (RFC 7828): how long it stays open; 0: off
     uint8_t nsid_len;
     char nsid[64];    // id.server, hostname.bind and NSID; "" off
     char version[64]; // version.server, version.bind; "" off
+};
+
+// What server cookies are made and checked with, at one moment.
+struct steer_answer_cookies {
+    const struct steer_cookie_secrets *secrets; // NULL: COOKIE is an option that is not known
+    uint32_t now_s;                             // unix time
 };
 
 // What the transport knows, and what a pure function is given.
 struct steer_ask {
     const uint8_t *message;
     size_t len;
-    struct steer_addr client; // the packet's source
-    bool stream;              // TCP: no truncation by size
-    uint64_t random;          // 64 random bits of this query: draw and rotation
+    struct steer_addr client;                   // the packet's source
+    bool stream;                                // TCP: no truncation by size
+    uint64_t random;                            // 64 random bits of this query: draw and rotation
+    const struct steer_answer_cookies *cookies; // NULL: as without secrets
 };
 
 enum steer_outcome_kind {
@@ -37,7 +47,7 @@ enum steer_outcome_kind {
     STEER_FACT_NXDOMAIN,
     STEER_FACT_REFERRAL,
     STEER_FACT_REFUSED,
-    STEER_FACT_ERROR, // FORMERR, NOTIMP, BADVERS, SERVFAIL
+    STEER_FACT_ERROR, // FORMERR, NOTIMP, BADVERS, SERVFAIL, BADCOOKIE without a question
     STEER_FACT_KINDS
 };
 
@@ -49,6 +59,7 @@ struct steer_facts {
     bool truncated;
     bool ecs; // a client subnet was used
     uint8_t scope;
+    enum steer_cookie_kind cookie; // NONE also without secrets
     uint16_t qtype;
     uint32_t answer_line; // steered: the outcome given (tables), else 0
     uint32_t ttl_s;       // steered: the TTL given

@@ -11,6 +11,12 @@
 
 struct steer_server;
 
+enum { // defaults
+    STEER_TCP_LIMIT = 1000,
+    STEER_TCP_PER_CLIENT = 100,
+    STEER_TCP_IDLE_MS = 10000,
+};
+
 struct steer_server_options {
     const struct sockaddr_storage
         *listen; // UDP and TCP on each; port 0 picks a free one, the same for both
@@ -21,9 +27,10 @@ struct steer_server_options {
     // Connections in all, and of one IPv4 address or IPv6 /64; 0: 1,000 and 100. Beyond, the one that has been
     // idle longest makes room; when none is idle, the new one is refused.
     unsigned tcp_limit, tcp_limit_per_client;
-    uint32_t tcp_idle_ms; // since the last complete message; 0: 10,000
-    struct steer_answer_settings answers;
-    struct steer_rrl_settings rrl; // of answers over UDP; zeroed: no limit
+    uint32_t tcp_idle_ms;                       // since the last complete message; 0: 10,000
+    struct steer_answer_settings answers;       // keepalive_100ms is set from tcp_idle_ms
+    struct steer_rrl_settings rrl;              // of answers over UDP; zeroed: no limit
+    const struct steer_cookie_secrets *cookies; // copied; NULL: none are made or known
     struct steer_publisher *publisher;
     uint64_t seed; // of the workers' generators
 };
@@ -36,6 +43,10 @@ enum steer_err steer_server_start(const struct steer_server_options *options,
 // Answers what has arrived, closes TCP connections that are idle, gives others up to drain_ms; joins.
 // NULL is accepted.
 void steer_server_stop(struct steer_server *server, uint32_t drain_ms);
+// From now on these sign and verify; copied. NULL: no more cookies. Waits until no thread uses the old ones
+// (microseconds). One thread at a time.
+void steer_server_set_cookies(struct steer_server *server,
+                              const struct steer_cookie_secrets *secrets);
 // The address really bound (its port, where 0 was asked).
 void steer_server_address(const struct steer_server *server, size_t index,
                           struct sockaddr_storage *sa);

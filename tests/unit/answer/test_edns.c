@@ -224,9 +224,9 @@ static void what_is_no_question_is_refused_or_dropped(void **state)
          ""},
         {"a reply of a strange opcode", "abcd f800 0000 0000 0000 0000", ""},
         {"no question", "abcd 0100 0000 0000 0000 0000", "FORMERR rd\n"},
-        {"no question, but a cookie",
+        {"no question, but a cookie, where none are known",
          "abcd 0000 0000 0000 0000 0001 00 0029 04d0 00000000 000c 000a 0008 0102030405060708",
-         "NOERROR\nopt 1232\n"},
+         "FORMERR\nopt 1232\n"},
         {"two questions", "abcd 0000 0002 0000 0000 0000 00 0001 0001 00 0001 0001", "FORMERR\n"},
         {"a question that is cut", "abcd 0000 0001 0000 0000 0000 03777777", "FORMERR\n"},
         {"a pointer in the question", "abcd 0000 0001 0000 0000 0000 c00c 0001 0001", "FORMERR\n"},
@@ -252,6 +252,101 @@ static void what_is_no_question_is_refused_or_dropped(void **state)
         if (strcmp(got.data, rows[i].response) != 0)
             fail_msg("%s\n--- expected\n%s--- came\n%s", rows[i].what, rows[i].response, got.data);
         assert_int_equal(reply.facts.kind == STEER_FACT_DROPPED, reply.len == 0);
+    }
+    steer_buf_fini(&got);
+}
+
+// ---- cookies and keepalive -----------------------------------------------------------------------
+
+#define HEAD                                                                                       \
+    "abcd 0000 0001 0000 0000 0001 03777777 076578616d706c65 03636f6d 00 0001 0001 00 0029 04d0 "  \
+    "00000000 "
+#define ALONE   "abcd 0000 0000 0000 0000 0001 00 0029 04d0 00000000 "
+#define NOW     "2464c4abcf10c957010000005cf7a871d4a564a1442aca77"
+#define EARLIER "2464c4abcf10c957010000005cf79f111f8130c3eee29480"
+
+// Secret, client and cookies of RFC 9018 A.1 and A.2; it is the time of A.2.
+static void cookies_are_answered(void **state)
+{
+    static const struct {
+        const char *what, *message, *response;
+        enum steer_cookie_kind kind;
+    } rows[] = {
+        {"of the client alone", HEAD "000c 000a 0008 2464c4abcf10c957",
+         "NOERROR aa\n" WWW "opt 1232 10:" NOW "\n", STEER_COOKIE_CLIENT},
+        {"a good one comes back", HEAD "001c 000a 0018 " NOW,
+         "NOERROR aa\n" WWW "opt 1232 10:" NOW "\n", STEER_COOKIE_GOOD},
+        {"one of 40 minutes is renewed", HEAD "001c 000a 0018 " EARLIER,
+         "NOERROR aa\n" WWW "opt 1232 10:" NOW "\n", STEER_COOKIE_GOOD},
+        {"a wrong one gets an answer too, and a good one",
+         HEAD "001c 000a 0018 2464c4abcf10c957010000005cf7a871d4a564a1442aca78",
+         "NOERROR aa\n" WWW "opt 1232 10:" NOW "\n", STEER_COOKIE_WRONG},
+        {"beside others, the first one counts",
+         HEAD "002c 0003 0000 000a 0008 2464c4abcf10c957 0008 0007 0001 18 00 c00002 fde9 0001 ff "
+              "000a 0008 "
+              "0102030405060708",
+         "NOERROR aa\n" WWW "opt 1232 8:00011800c00002 3:6672612d31 10:" NOW "\n",
+         STEER_COOKIE_CLIENT},
+        {"too short", HEAD "000b 000a 0007 2464c4abcf10c9", "FORMERR\nopt 1232\n",
+         STEER_COOKIE_NONE},
+        {"with a server's of seven octets", HEAD "0013 000a 000f 2464c4abcf10c957 01000000000000",
+         "FORMERR\nopt 1232\n", STEER_COOKIE_NONE},
+        {"too long", HEAD "002d 000a 0029 2464c4abcf10c957 " NOW " 1122334455667788 99",
+         "FORMERR\nopt 1232\n", STEER_COOKIE_NONE},
+        // RFC 7873 5.4
+        {"no question, to learn a cookie", ALONE "000c 000a 0008 2464c4abcf10c957",
+         "NOERROR\nopt 1232 10:" NOW "\n", STEER_COOKIE_CLIENT},
+        {"no question, to confirm one", ALONE "001c 000a 0018 " NOW,
+         "NOERROR\nopt 1232 10:" NOW "\n", STEER_COOKIE_GOOD},
+        {"no question and a wrong one", ALONE "0014 000a 0010 2464c4abcf10c957 0100000000000000",
+         "BADCOOKIE\nopt 1232 10:" NOW "\n", STEER_COOKIE_WRONG},
+    };
+    struct steer_cookie_secrets secrets = {.count = 1};
+    assert_true(steer_cookie_secret_parse("e5e973e5a6b2a43f48e7dc849e37bfcf", secrets.secret[0]));
+    const struct steer_answer_cookies cookies = {&secrets, 1559734385};
+    static struct reply reply;
+    uint8_t message[512];
+    struct steer_buf got = {0};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        const struct steer_ask ask = {.message = message,
+                                      .len = from_hex(rows[i].message, message),
+                                      .client = {STEER_V4, {198, 51, 100, 100}},
+                                      .cookies = &cookies};
+        put_question(*state, &named, &ask, &reply);
+        response_text(reply.wire, reply.len, &got);
+        if (strcmp(got.data, rows[i].response) != 0)
+            fail_msg("%s\n--- expected\n%s--- came\n%s", rows[i].what, rows[i].response, got.data);
+        assert_int_equal(reply.facts.cookie, rows[i].kind);
+    }
+    steer_buf_fini(&got);
+}
+
+// RFC 7828 3.2.1: not over UDP; 3.3.2: only to who asks.
+static void keepalive_is_told_over_tcp(void **state)
+{
+    static const struct {
+        const char *options;
+        uint16_t keepalive_100ms;
+        bool stream;
+        const char *opt;
+    } rows[] = {
+        {"000b 0000", 100, true, "opt 1232 11:0064\n"},
+        {"000b 0002 ffff", 100, true, "opt 1232 11:0064\n"},
+        {"000b 0000", 65535, true, "opt 1232 11:ffff\n"},
+        {"000b 0000", 100, false, "opt 1232\n"},
+        {"000b 0000", 0, true, "opt 1232\n"},
+        {"", 100, true, "opt 1232\n"},
+        {"000b 0000 0003 0000", 100, true, "opt 1232 3:6672612d31 11:0064\n"},
+    };
+    static struct reply reply;
+    struct steer_buf got = {0};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct steer_answer_settings settings = named;
+        const struct question q = Q("www.example.com.", A, .options = rows[i].options);
+        settings.keepalive_100ms = rows[i].keepalive_100ms;
+        ask_for(*state, &settings, &q, rows[i].stream, 0, &reply);
+        response_text(reply.wire, reply.len, &got);
+        assert_string_equal(strstr(got.data, "opt"), rows[i].opt);
     }
     steer_buf_fini(&got);
 }
@@ -421,6 +516,8 @@ int main(void)
         cmocka_unit_test(the_chaos_class_says_who_is_there),
         cmocka_unit_test(names_of_the_server_may_fill_their_fields),
         cmocka_unit_test(what_is_no_question_is_refused_or_dropped),
+        cmocka_unit_test(cookies_are_answered),
+        cmocka_unit_test(keepalive_is_told_over_tcp),
         cmocka_unit_test(every_size_is_kept),
         cmocka_unit_test(without_edns_512_octets_are_the_limit),
         cmocka_unit_test(our_own_limit_holds_whatever_is_offered),
