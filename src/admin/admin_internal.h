@@ -148,6 +148,11 @@ void prom_family(struct steer_buf *out, const char *name, const char *type, cons
 // label NULL: none.
 void prom_u64(struct steer_buf *out, const char *name, const char *label, const char *label_value,
               uint64_t value);
+struct prom_label {
+    const char *name, *value;
+};
+void prom_u64_by_two(struct steer_buf *out, const char *name, const struct prom_label labels[2],
+                     uint64_t value);
 void prom_real(struct steer_buf *out, const char *name, double value);
 
 // ---- the resources

@@ -36,6 +36,36 @@ static const char *const kinds[STEER_FACT_KINDS] = {
     [STEER_FACT_ERROR] = "error",
 };
 
+static const char *const limits[STEER_LIMITS] = {
+    [STEER_LIMIT_DROPPED] = "dropped",
+    [STEER_LIMIT_SLIPPED] = "slipped",
+    [STEER_LIMIT_BADCOOKIE] = "badcookie",
+    [STEER_LIMIT_TRUNCATED] = "truncated",
+};
+
+static const char *const cookies[STEER_COOKIE_KINDS] = {
+    [STEER_COOKIE_CLIENT] = "client",
+    [STEER_COOKIE_WRONG] = "wrong",
+    [STEER_COOKIE_GOOD] = "good",
+};
+
+static void limit_metrics(struct steer_buf *out, const struct steer_server_stats *s)
+{
+    prom_family(out, "steerd_rrl_total", "counter",
+                "Replies over UDP beyond the rate limit, by what became of them and what they "
+                "were.");
+    for (size_t i = STEER_LIMIT_NONE + 1; i < STEER_LIMITS; i++) {
+        for (size_t k = STEER_FACT_DROPPED + 1; k < STEER_FACT_KINDS; k++) {
+            const struct prom_label labels[] = {{"action", limits[i]}, {"kind", kinds[k]}};
+            prom_u64_by_two(out, "steerd_rrl_total", labels, s->limited[i][k]);
+        }
+    }
+    prom_family(out, "steerd_cookies_total", "counter",
+                "Queries with a cookie: of the client alone, with one of ours, with a wrong one.");
+    for (size_t i = STEER_COOKIE_NONE + 1; i < STEER_COOKIE_KINDS; i++)
+        prom_u64(out, "steerd_cookies_total", "cookie", cookies[i], s->cookies[i]);
+}
+
 static void server_metrics(struct steer_buf *out, const struct steer_server *server)
 {
     struct steer_server_stats s;
@@ -58,9 +88,7 @@ static void server_metrics(struct steer_buf *out, const struct steer_server *ser
     single(out, "steerd_unsent_total", "counter", "Replies that the kernel did not take.",
            s.unsent);
     single(out, "steerd_truncated_total", "counter", "Responses with TC set.", s.truncated);
-    prom_family(out, "steerd_rrl_total", "counter", "Replies over UDP beyond the rate limit.");
-    prom_u64(out, "steerd_rrl_total", "action", "dropped", s.rrl_dropped);
-    prom_u64(out, "steerd_rrl_total", "action", "slipped", s.rrl_slipped);
+    limit_metrics(out, &s);
     single(out, "steerd_steered_total", "counter", "Responses chosen by a policy.", s.steered);
     single(out, "steerd_ecs_total", "counter", "Queries whose client subnet was used.", s.with_ecs);
     single(out, "steerd_tcp_accepted_total", "counter", "TCP connections accepted.",

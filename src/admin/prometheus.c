@@ -9,35 +9,44 @@ void prom_family(struct steer_buf *out, const char *name, const char *type, cons
     steer_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void name_and_label(struct steer_buf *out, const char *name, const char *label,
-                           const char *value)
+static void quoted(struct steer_buf *out, const char *value)
 {
-    steer_buf_puts(out, name);
-    if (label) {
-        steer_buf_printf(out, "{%s=\"", label);
-        for (; *value; value++) {
-            if (*value == '\n') {
-                steer_buf_puts(out, "\\n");
-                continue;
-            }
-            if (*value == '"' || *value == '\\')
-                steer_buf_puts(out, "\\");
-            steer_buf_add(out, value, 1);
+    steer_buf_puts(out, "\"");
+    for (; *value; value++) {
+        if (*value == '\n') {
+            steer_buf_puts(out, "\\n");
+            continue;
         }
-        steer_buf_puts(out, "\"}");
+        if (*value == '"' || *value == '\\')
+            steer_buf_puts(out, "\\");
+        steer_buf_add(out, value, 1);
     }
-    steer_buf_puts(out, " ");
+    steer_buf_puts(out, "\"");
 }
 
 void prom_u64(struct steer_buf *out, const char *name, const char *label, const char *label_value,
               uint64_t value)
 {
-    name_and_label(out, name, label, label_value);
-    steer_buf_printf(out, "%" PRIu64 "\n", value);
+    steer_buf_puts(out, name);
+    if (label) {
+        steer_buf_printf(out, "{%s=", label);
+        quoted(out, label_value);
+        steer_buf_puts(out, "}");
+    }
+    steer_buf_printf(out, " %" PRIu64 "\n", value);
+}
+
+void prom_u64_by_two(struct steer_buf *out, const char *name, const struct prom_label labels[2],
+                     uint64_t value)
+{
+    steer_buf_printf(out, "%s{%s=", name, labels[0].name);
+    quoted(out, labels[0].value);
+    steer_buf_printf(out, ",%s=", labels[1].name);
+    quoted(out, labels[1].value);
+    steer_buf_printf(out, "} %" PRIu64 "\n", value);
 }
 
 void prom_real(struct steer_buf *out, const char *name, double value)
 {
-    name_and_label(out, name, NULL, NULL);
-    steer_buf_printf(out, "%.9g\n", value);
+    steer_buf_printf(out, "%s %.9g\n", name, value);
 }

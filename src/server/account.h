@@ -22,20 +22,20 @@ static inline void account_for_reply(struct counters *c, const struct steer_worl
 }
 
 static inline void account(struct counters *c, const struct steer_world *world,
-                           const struct steer_facts *facts, enum steer_rrl_verdict verdict,
-                           uint32_t unix_s)
+                           const struct steer_facts *facts, enum steer_limit limit, uint32_t unix_s)
 {
     count_add(&c->queries, 1);
     count_add(&c->kinds[facts->kind], 1);
     if (STEER_UNLIKELY(facts->kind == STEER_FACT_DROPPED)) {
         count_add(&c->dropped, 1);
-    } else if (STEER_UNLIKELY(verdict == STEER_RRL_DROP)) {
-        count_add(&c->rrl_dropped, 1);
-    } else {
-        if (STEER_UNLIKELY(verdict == STEER_RRL_SLIPS))
-            count_add(&c->rrl_slipped, 1);
-        account_for_reply(c, world, facts, unix_s);
+        return;
     }
+    if (STEER_UNLIKELY(facts->cookie != STEER_COOKIE_NONE))
+        count_add(&c->cookies[facts->cookie], 1);
+    if (STEER_UNLIKELY(limit != STEER_LIMIT_NONE))
+        count_add(&c->limited[limit][facts->kind], 1);
+    if (STEER_LIKELY(limit != STEER_LIMIT_DROPPED))
+        account_for_reply(c, world, facts, unix_s);
 }
 
 #endif

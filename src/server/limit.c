@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The rate limit on one reply over UDP: which bucket it is of, and what becomes of a limited one.
+// The rate limit on one reply over UDP: which buckets it is of, and what becomes of a limited one.
 // Queries over TCP have an address that was verified and never come here.
 #include "server_internal.h"
 #include "steerd/wire/message.h"
+
+enum {
+    OPTION_HEAD = 4,
+    // What is larger than DNS without EDNS ever gave is what makes reflecting worth while. All such replies
+    // of a network have one bucket together, and each counts as ten.
+    LARGE_BYTES = 512,
+    LARGE_COST = 10,
+    KIND_LARGE = STEER_FACT_KINDS,
+};
+_Static_assert(KIND_LARGE < 8, "steer_rrl_key takes no more kinds");
 
 // What answers of a kind are alike by. An error says nothing of the zone; names that do not exist are
 // without number, so that their zone counts.
@@ -30,14 +40,33 @@ uint64_t limit_key(const struct steer_rrl *rrl, const struct steer_ask *ask,
     return steer_rrl_key(rrl, &ask->client, facts->kind, subject_of(p, facts));
 }
 
-// Header, question, and a bare OPT where one was sent (RFC 6891 6.1.1): never more than the query had.
-static size_t truncate_reply(uint8_t *reply, const struct steer_query *q, uint16_t udp_size,
-                             uint16_t rcode)
+// By what the reply is, and then by its size.
+static enum steer_limit judge(const struct steer_server *server, uint64_t key, uint64_t now,
+                              const struct steer_addr *client, size_t len)
+{
+    switch (steer_rrl_charge(server->rrl, key, client, 1, now)) {
+    case STEER_RRL_DROP:
+        return STEER_LIMIT_DROPPED;
+    case STEER_RRL_SLIPS:
+        return STEER_LIMIT_SLIPPED;
+    case STEER_RRL_PASS:
+        break;
+    }
+    if (STEER_LIKELY(len <= LARGE_BYTES))
+        return STEER_LIMIT_NONE;
+    key = steer_rrl_key(server->rrl, client, KIND_LARGE, 0);
+    return steer_rrl_charge(server->rrl, key, client, LARGE_COST, now) == STEER_RRL_PASS
+               ? STEER_LIMIT_NONE
+               : STEER_LIMIT_TRUNCATED;
+}
+
+// Header, question, and where one was sent a bare OPT (RFC 6891 6.1.1), with a cookie or without (NULL).
+static size_t shorten(uint8_t *reply, const struct steer_query *q, uint16_t udp_size,
+                      uint16_t rcode, const uint8_t *cookie)
 {
     struct steer_writer w;
     steer_writer_init(&w, reply, STEER_UDP_MIN);
     w.len = STEER_HEADER_BYTES + (q->has_question ? q->question_len : 0u);
-    reply[2] |= STEER_FLAG_TC >> 8;
     steer_write_u16_at(&w, 6, 0);
     steer_write_u16_at(&w, 8, 0);
     steer_write_u16_at(&w, 10, q->edns.present);
@@ -48,24 +77,58 @@ static size_t truncate_reply(uint8_t *reply, const struct steer_query *q, uint16
         steer_write_u8(&w, (uint8_t)(rcode >> 4));
         steer_write_u8(&w, 0); // version
         steer_write_u16(&w, q->edns.dnssec_ok ? 0x8000 : 0);
-        steer_write_u16(&w, 0);
+        steer_write_u16(&w, cookie ? OPTION_HEAD + STEER_COOKIE_BYTES : 0);
+    }
+    if (cookie) {
+        steer_write_u16(&w, STEER_EDNS_COOKIE);
+        steer_write_u16(&w, STEER_COOKIE_BYTES);
+        steer_write_bytes(&w, cookie, STEER_COOKIE_BYTES);
     }
     return w.len;
 }
 
-enum steer_rrl_verdict limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
-                                   const struct steer_ask *ask, const struct steer_prepared *p,
-                                   struct steer_facts *facts, uint8_t *reply, size_t *len)
+// Never more than the query had.
+static size_t truncate_reply(const struct steer_server *server, const struct steer_query *q,
+                             struct steer_facts *facts, uint8_t *reply)
 {
-    enum steer_rrl_verdict verdict = steer_rrl_charge(server->rrl, key, &ask->client, now);
-    if (STEER_LIKELY(verdict == STEER_RRL_PASS))
-        return verdict;
-    if (verdict == STEER_RRL_DROP) {
-        *len = 0;
-    } else if (facts->kind != STEER_FACT_REFUSED && facts->kind != STEER_FACT_ERROR) {
-        // An error is small, and "ask again over TCP" would be no answer to it (BIND does the same).
-        *len = truncate_reply(reply, &p->query, server->answers.udp_size, facts->rcode);
-        facts->truncated = true;
+    reply[2] |= STEER_FLAG_TC >> 8;
+    facts->truncated = true;
+    return shorten(reply, q, server->answers.udp_size, facts->rcode, NULL);
+}
+
+// RFC 7873 5.2.3: the cookie to ask again with. Sixteen octets more than the shortest query that gets it.
+static size_t give_cookie(const struct steer_server *server, const struct steer_ask *ask,
+                          const struct steer_query *q, struct steer_facts *facts, uint8_t *reply)
+{
+    uint8_t cookie[STEER_COOKIE_BYTES];
+    (void)steer_cookie_check(ask->cookies->secrets, &q->edns, &ask->client, ask->cookies->now_s,
+                             cookie);
+    facts->rcode = STEER_RCODE_BADCOOKIE;
+    facts->steered = facts->truncated = false;
+    facts->answer_line = 0;
+    reply[2] &= (uint8_t) ~((STEER_FLAG_AA | STEER_FLAG_TC) >> 8);
+    reply[3] = (uint8_t)((reply[3] & 0xf0) | (STEER_RCODE_BADCOOKIE & 15));
+    return shorten(reply, q, server->answers.udp_size, facts->rcode, cookie);
+}
+
+enum steer_limit limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
+                             const struct steer_ask *ask, const struct steer_prepared *p,
+                             struct steer_facts *facts, uint8_t *reply, size_t *len)
+{
+    // With a cookie of ours the address is known to be the client's own.
+    if (STEER_UNLIKELY(facts->cookie == STEER_COOKIE_GOOD))
+        return STEER_LIMIT_NONE;
+    const enum steer_limit limit = judge(server, key, now, &ask->client, *len);
+    if (STEER_LIKELY(limit == STEER_LIMIT_NONE))
+        return limit;
+    if (facts->cookie != STEER_COOKIE_NONE) {
+        *len = give_cookie(server, ask, &p->query, facts, reply);
+        return STEER_LIMIT_BADCOOKIE;
     }
-    return verdict;
+    if (limit == STEER_LIMIT_DROPPED)
+        *len = 0;
+    // An error is small, and "ask again over TCP" would be no answer to it (BIND does the same).
+    else if (facts->kind != STEER_FACT_REFUSED && facts->kind != STEER_FACT_ERROR)
+        *len = truncate_reply(server, &p->query, facts, reply);
+    return limit;
 }

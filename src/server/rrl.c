@@ -5,7 +5,7 @@
 //
 // Time runs in units of one answer, rate of them a second. `when` is the moment at which all answers
 // given so far are paid for (the "theoretical arrival time" of GCRA); how far it lies ahead of now is the bucket's debt.
-// An answer adds one unit, and passes while the debt is below one second's worth. So in the mean the rate
+// An answer adds its cost, most often one unit, and passes while the debt is below one second's worth. So in the mean the rate
 // holds exactly, without a rounded refill. `when` wraps after 19 hours at the highest rate and two years
 // at the default; a value that could not be of now is taken for none.
 //
@@ -176,14 +176,15 @@ static enum steer_rrl_verdict limit(const struct steer_rrl *r, _Atomic uint64_t 
 }
 
 enum steer_rrl_verdict steer_rrl_charge(struct steer_rrl *r, uint64_t key,
-                                        const struct steer_addr *client, uint64_t now)
+                                        const struct steer_addr *client, unsigned cost,
+                                        uint64_t now)
 {
     uint64_t word;
     _Atomic uint64_t *bucket = find(r, key, now, &word);
     uint64_t debt = debt_of(r, word, now);
     if (STEER_LIKELY(debt < r->rate)) {
         word = key >> TAG_SHIFT << TAG_SHIFT | (word & UINT64_C(15) << WHEN_BITS) |
-               ((now + debt + 1) & WHEN_MASK);
+               ((now + debt + (cost < r->rate ? cost : r->rate)) & WHEN_MASK);
         atomic_store_explicit(bucket, word, memory_order_relaxed);
         return STEER_RRL_PASS;
     }

@@ -31,9 +31,10 @@ static inline uint64_t count_get(const counter *c)
 struct counters {
     _Alignas(CACHE_LINE) counter queries;
     counter dropped, unsent, truncated, steered, with_ecs;
-    counter rrl_dropped, rrl_slipped;
     counter kinds[STEER_FACT_KINDS];
     counter rcodes[RCODES];
+    counter cookies[STEER_COOKIE_KINDS];
+    counter limited[STEER_LIMITS][STEER_FACT_KINDS];
 };
 
 struct listener {
@@ -79,11 +80,10 @@ uint32_t unix_s_rounded_up(void);
 // misses. rrl is not NULL.
 uint64_t limit_key(const struct steer_rrl *rrl, const struct steer_ask *ask,
                    const struct steer_prepared *p, const struct steer_facts *facts);
-// Turns a reply that slips through into a truncated one, smaller than its query, and shortens *len; 0 when it
-// is dropped. now: steer_rrl_time.
-enum steer_rrl_verdict limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
-                                   const struct steer_ask *ask, const struct steer_prepared *p,
-                                   struct steer_facts *facts, uint8_t *reply, size_t *len);
+// Shortens a limited reply and *len, to 0 when it is dropped; never makes it larger. now: steer_rrl_time.
+enum steer_limit limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
+                             const struct steer_ask *ask, const struct steer_prepared *p,
+                             struct steer_facts *facts, uint8_t *reply, size_t *len);
 
 // Cache-line aligned and zeroed; never NULL. Free with free().
 void *aligned_zeroed(size_t size);

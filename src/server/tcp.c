@@ -164,7 +164,7 @@ static void answer_message(struct tcp *t, const struct connection *c, const uint
     const struct steer_world *world = steer_reader_world(t->server->publisher);
     size_t n = steer_answer(world, &t->server->answers, &ask, out + STEER_FRAME_LENGTH_BYTES,
                             STEER_MESSAGE_MAX, &facts);
-    account(&t->counters, world, &facts, STEER_RRL_PASS, t->unix_s);
+    account(&t->counters, world, &facts, STEER_LIMIT_NONE, t->unix_s);
     if (n == 0)
         return;
     steer_frame_write(out, n);

@@ -149,11 +149,11 @@ static unsigned settle(struct udp_worker *w, const struct steer_world *world, un
     unsigned due = 0;
     for (unsigned i = 0; i < count; i++) {
         struct answered *a = &w->answered[i];
-        enum steer_rrl_verdict verdict = STEER_RRL_PASS;
+        enum steer_limit limit = STEER_LIMIT_NONE;
         if (w->server->rrl && a->len)
-            verdict = limit_reply(w->server, a->limit_key, w->limit_time, &w->asks[i],
-                                  &w->prepared[i], &a->facts, a->reply, &a->len);
-        account(&w->counters, world, &a->facts, verdict, w->unix_s);
+            limit = limit_reply(w->server, a->limit_key, w->limit_time, &w->asks[i],
+                                &w->prepared[i], &a->facts, a->reply, &a->len);
+        account(&w->counters, world, &a->facts, limit, w->unix_s);
         if (a->len == 0)
             continue;
         w->out_iov[due] = (struct iovec){a->reply, a->len};

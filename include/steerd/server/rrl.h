@@ -54,8 +54,10 @@ uint64_t steer_rrl_time(const struct steer_rrl *rrl, uint64_t mono_ns);
 // The bucket of an answer, asked into the cache. kind < 8; name: hash of what the kind goes by, or 0.
 uint64_t steer_rrl_key(const struct steer_rrl *rrl, const struct steer_addr *client, unsigned kind,
                        uint64_t name);
-// Counts one answer. now may differ a little between the callers.
+// Counts one answer, as `cost` of them (1 or more; at most the rate counts). now may differ a little between
+// the callers.
 enum steer_rrl_verdict steer_rrl_charge(struct steer_rrl *rrl, uint64_t key,
-                                        const struct steer_addr *client, uint64_t now);
+                                        const struct steer_addr *client, unsigned cost,
+                                        uint64_t now);
 
 #endif

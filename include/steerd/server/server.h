@@ -51,13 +51,24 @@ void steer_server_set_cookies(struct steer_server *server,
 void steer_server_address(const struct steer_server *server, size_t index,
                           struct sockaddr_storage *sa);
 
+// What the rate limit made of a reply over UDP.
+enum steer_limit {
+    STEER_LIMIT_NONE,
+    STEER_LIMIT_DROPPED,
+    STEER_LIMIT_SLIPPED,   // truncated; refusals and errors as they are
+    STEER_LIMIT_BADCOOKIE, // the client sent a cookie and is given one to ask again with
+    STEER_LIMIT_TRUNCATED, // a large one, of which the network had many
+    STEER_LIMITS
+};
+
 // Sums over all threads; monotonic counters but for tcp_open. Any thread while the server runs.
 struct steer_server_stats {
     uint64_t udp_queries, tcp_queries, truncated, steered, with_ecs;
-    uint64_t dropped; // no reply was due
-    uint64_t unsent;  // replies that the kernel did not take
-    uint64_t rrl_dropped,
-        rrl_slipped; // by the rate limit: no reply; truncated, or an error let through
+    uint64_t dropped;                  // no reply was due
+    uint64_t unsent;                   // replies that the kernel did not take
+    uint64_t rrl_dropped, rrl_slipped; // of limited: sums over the kinds
+    uint64_t limited[STEER_LIMITS][STEER_FACT_KINDS];
+    uint64_t cookies[STEER_COOKIE_KINDS]; // queries with one; [STEER_COOKIE_NONE] is not counted
     uint64_t kinds[STEER_FACT_KINDS];
     uint64_t rcodes[24];
     uint64_t tcp_accepted, tcp_refused;

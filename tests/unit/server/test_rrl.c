@@ -40,12 +40,18 @@ static struct steer_addr address(const char *text)
     return addr;
 }
 
+static enum steer_rrl_verdict ask_at_cost(struct limiter *l, const char *client, unsigned kind,
+                                          uint64_t name, unsigned cost)
+{
+    const struct steer_addr addr = address(client);
+    return steer_rrl_charge(l->rrl, steer_rrl_key(l->rrl, &addr, kind, name), &addr, cost,
+                            steer_rrl_time(l->rrl, l->now_ns));
+}
+
 static enum steer_rrl_verdict ask(struct limiter *l, const char *client, unsigned kind,
                                   uint64_t name)
 {
-    const struct steer_addr addr = address(client);
-    return steer_rrl_charge(l->rrl, steer_rrl_key(l->rrl, &addr, kind, name), &addr,
-                            steer_rrl_time(l->rrl, l->now_ns));
+    return ask_at_cost(l, client, kind, name, 1);
 }
 
 // How many of n at once pass.
