@@ -308,6 +308,29 @@ static void the_allowed_are_counted_like_everyone(void **state)
     steer_rrl_destroy(l.rrl);
 }
 
+static void an_answer_may_count_as_many(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rate;
+        unsigned cost, at_once, in_ten_seconds;
+    } rows[] = {{100, 10, 10, 110}, {100, 33, 4, 34}, {100, 100, 1, 11},
+                {100, 5000, 1, 11}, {1, 10, 1, 11},   {1000, 1, 1000, 11000}};
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct limiter l = with_rate(rows[i].rate, 0);
+        unsigned passed = 0;
+        for (unsigned k = 0; k < 20000; k++) {
+            passed += ask_at_cost(&l, "192.0.2.1", KIND, 1, rows[i].cost) == STEER_RRL_PASS;
+            if (k == 9999)
+                assert_int_equal(passed, rows[i].at_once);
+            if (k >= 9999)
+                l.now_ns += STEER_NS_PER_MS;
+        }
+        assert_in_range(passed, rows[i].in_ten_seconds - 1, rows[i].in_ten_seconds + 1);
+        steer_rrl_destroy(l.rrl);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_flood_from_everywhere_limits_nobody_who_is_slow),
         cmocka_unit_test(whoever_is_allowed_always_passes),
         cmocka_unit_test(the_allowed_are_counted_like_everyone),
+        cmocka_unit_test(an_answer_may_count_as_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
