@@ -12,7 +12,13 @@
 #include "steerd/base/mem.h"
 #include "steerd/policy/tree.h"
 
-enum { FILE_MAX_BYTES = 1 << 20, TEXT_MAX = 63 };
+enum {
+    FILE_MAX_BYTES = 1 << 20,
+    TEXT_MAX = 63,
+    TCP_CONNECTIONS_MAX = 100000,
+    TCP_IDLE_MIN_MS = 500,
+    TCP_IDLE_MAX_MS = 3600000, // what RFC 7828 can tell goes to 6553 s
+};
 
 // One setting, the same from the command line and from the file. set returns what would be right, or NULL
 // when value was taken.
@@ -22,12 +28,21 @@ struct setting {
     const char *(*set)(struct config *c, const char *value);
 };
 
+static bool is_mapped(const struct sockaddr_storage *sa)
+{
+    struct steer_addr addr;
+    steer_addr_from_sockaddr(sa, &addr, NULL);
+    return sa->ss_family == AF_INET6 && addr.family == STEER_V4;
+}
+
 static const char *set_listen(struct config *c, const char *value)
 {
     if (c->listen_count == CONFIG_LISTEN_MAX)
         return "at most 64 addresses";
     if (!steer_sockaddr_parse(value, &c->listen[c->listen_count], &c->listen_len[c->listen_count]))
         return "an address with a port, like 192.0.2.53:53 or [2001:db8::53]:53";
+    if (is_mapped(&c->listen[c->listen_count])) // IPv6 sockets here take no IPv4
+        return "an IPv4 address as such, like 192.0.2.53:53, without ::ffff:";
     c->listen_count++;
     return NULL;
 }
@@ -152,6 +167,38 @@ static const char *set_rrl_allow(struct config *c, const char *value)
     return NULL;
 }
 
+static const char *set_tcp_connections(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, TCP_CONNECTIONS_MAX, &n))
+        return "a number from 1 to 100000";
+    c->tcp_connections = (unsigned)n;
+    return NULL;
+}
+
+static const char *set_tcp_connections_per_client(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, TCP_CONNECTIONS_MAX, &n))
+        return "a number from 1 to 100000";
+    c->tcp_connections_per_client = (unsigned)n;
+    return NULL;
+}
+
+static const char *set_tcp_idle(struct config *c, const char *value)
+{
+    uint64_t ms;
+    if (!steer_duration_parse(value, &ms) || ms < TCP_IDLE_MIN_MS || ms > TCP_IDLE_MAX_MS)
+        return "a time from 500ms to 1h, like 10s";
+    c->tcp_idle_ms = (uint32_t)ms;
+    return NULL;
+}
+
+static const char *set_cookie_secrets(struct config *c, const char *value)
+{
+    return replace(&c->cookie_secrets, value, "a file of one or two secrets, or none");
+}
+
 static const char *set_pin(struct config *c, const char *value)
 {
     if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -206,6 +253,10 @@ static const struct setting settings[] = {
     {"rrl_allow", true, set_rrl_allow},
     {"rrl_ipv4_prefix", false, set_rrl_ipv4_prefix},
     {"rrl_ipv6_prefix", false, set_rrl_ipv6_prefix},
+    {"tcp_connections", false, set_tcp_connections},
+    {"tcp_connections_per_client", false, set_tcp_connections_per_client},
+    {"tcp_idle", false, set_tcp_idle},
+    {"cookie_secrets", false, set_cookie_secrets},
 };
 
 static const struct setting *find_setting(const char *name)
@@ -330,6 +381,13 @@ static const char usage[] =
     "  --rrl-allow PREFIX   clients that are never limited (repeatable; loopback), or none\n"
     "  --rrl-ipv4-prefix N, --rrl-ipv6-prefix N\n"
     "                       what counts as one network (24, 56)\n"
+    "  --tcp-connections N  open TCP connections in all (1000)\n"
+    "  --tcp-connections-per-client N\n"
+    "                       ... of one IPv4 address or IPv6 /64 (100)\n"
+    "  --tcp-idle TIME      until an idle one is closed (10s)\n"
+    "  --cookie-secrets FILE  one or two secrets for DNS cookies (DATA/cookie.secrets, made if "
+    "missing),\n"
+    "                       or none: no cookies\n"
     "  --log-level LEVEL    error, warn, info or debug (info)\n"
     "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command "
     "line\n"
@@ -356,6 +414,10 @@ static const struct option options[] = {
     {"rrl-allow", required_argument, NULL, 13},
     {"rrl-ipv4-prefix", required_argument, NULL, 14},
     {"rrl-ipv6-prefix", required_argument, NULL, 15},
+    {"tcp-connections", required_argument, NULL, 16},
+    {"tcp-connections-per-client", required_argument, NULL, 17},
+    {"tcp-idle", required_argument, NULL, 18},
+    {"cookie-secrets", required_argument, NULL, 19},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -435,6 +497,9 @@ static void set_defaults(struct config *c)
     c->rrl.rate = STEER_RRL_RATE;
     c->rrl.slip = STEER_RRL_SLIP;
     c->rrl.allow = c->rrl_allow;
+    c->tcp_connections = STEER_TCP_LIMIT;
+    c->tcp_connections_per_client = STEER_TCP_PER_CLIENT;
+    c->tcp_idle_ms = STEER_TCP_IDLE_MS;
     (void)set_admin(c, "127.0.0.1:8053");
 }
 
@@ -469,6 +534,7 @@ void config_fini(struct config *c)
     for (unsigned i = 0; i < STEER_ARRAY_LEN(keys); i++)
         free((char *)(uintptr_t)keys[i]);
     free(c->data);
+    free(c->cookie_secrets);
     free(c->ca_file);
     free(c->nsid);
     free(c->version);

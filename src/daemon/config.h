@@ -10,7 +10,7 @@
 #include "steerd/base/err.h"
 #include "steerd/base/log.h"
 #include "steerd/geo/geo.h"
-#include "steerd/server/rrl.h"
+#include "steerd/server/server.h"
 
 enum { CONFIG_LISTEN_MAX = 64, CONFIG_GEO_MAX = 16, CONFIG_ALLOW_MAX = 64 };
 
@@ -31,6 +31,9 @@ struct config {
     struct steer_rrl_settings rrl; // allow points to rrl_allow
     struct steer_prefix rrl_allow[CONFIG_ALLOW_MAX];
     bool rrl_allow_given; // else loopback
+    unsigned tcp_connections, tcp_connections_per_client;
+    uint32_t tcp_idle_ms;
+    char *cookie_secrets; // a file, or "none"; NULL: DATA/cookie.secrets
     char *ca_file;        // NULL: the system's bundle
     char *nsid;           // NULL: off
     char *version;        // answer to version.bind; NULL: off

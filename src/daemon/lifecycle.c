@@ -3,10 +3,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "cookies.h"
 #include "steerd/base/clock.h"
 
-enum { DRAIN_MS = 2000 };
+enum {
+    DRAIN_MS = 2000,
+    OTHER_DESCRIPTORS = 1024, // sockets, probes, the database, the API's clients
+};
 
 static enum steer_err start_control(struct daemon *d, struct steer_diag *diag)
 {
@@ -32,9 +37,29 @@ static void set_text(char *to, size_t size, const char *text)
     snprintf(to, size, "%s", text ? text : "");
 }
 
+// Each connection is a descriptor, and the usual soft limit of 1,024 is below what is asked by default.
+static void raise_descriptor_limit(unsigned connections)
+{
+    struct rlimit limit;
+    const rlim_t wanted = (rlim_t)connections + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        steer_log(STEER_LOG_WARN, "daemon",
+                  "only %llu descriptors are granted where %u TCP connections may need %llu: raise "
+                  "LimitNOFILE, or lower tcp_connections",
+                  (unsigned long long)limit.rlim_cur, connections, (unsigned long long)wanted);
+}
+
 static enum steer_err start_server(struct daemon *d, struct steer_diag *diag)
 {
     const struct config *c = d->config;
+    struct steer_cookie_secrets secrets;
+    enum steer_err err = cookies_load(c, true, &secrets, diag);
+    if (err)
+        return err;
+    raise_descriptor_limit(c->tcp_connections);
     struct steer_server_options options = {
         .listen = c->listen,
         .listen_len = c->listen_len,
@@ -45,6 +70,10 @@ static enum steer_err start_server(struct daemon *d, struct steer_diag *diag)
         .seed = steer_clock_mono_ns() ^ steer_clock_unix_ms() << 20,
         .answers = {.udp_size = STEER_UDP_SIZE},
         .rrl = c->rrl,
+        .cookies = secrets.count ? &secrets : NULL,
+        .tcp_limit = c->tcp_connections,
+        .tcp_limit_per_client = c->tcp_connections_per_client,
+        .tcp_idle_ms = c->tcp_idle_ms,
     };
     set_text(options.answers.nsid, sizeof options.answers.nsid, c->nsid);
     set_text(options.answers.version, sizeof options.answers.version, c->version);
@@ -95,6 +124,16 @@ enum steer_err daemon_start(struct daemon *d, const struct config *config, struc
         daemon_stop(d);
         return err;
     }
+    return STEER_OK;
+}
+
+enum steer_err daemon_reload_cookies(struct daemon *d, struct steer_diag *diag)
+{
+    struct steer_cookie_secrets secrets;
+    enum steer_err err = cookies_load(d->config, true, &secrets, diag);
+    if (err)
+        return err;
+    steer_server_set_cookies(d->server, secrets.count ? &secrets : NULL);
     return STEER_OK;
 }
 

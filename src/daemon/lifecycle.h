@@ -17,6 +17,8 @@ struct daemon {
 // Starts every stage in order; when one fails, those before it are stopped again, and the error says why.
 enum steer_err daemon_start(struct daemon *daemon, const struct config *config,
                             struct steer_diag *diag);
+// Reads the secrets of DNS cookies again; on an error the old ones stay in use.
+enum steer_err daemon_reload_cookies(struct daemon *daemon, struct steer_diag *diag);
 // Stops what is up, last first.
 void daemon_stop(struct daemon *daemon);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cookies.h"
 #include "lifecycle.h"
 #include "steerd/geo/geo.h"
 
@@ -50,6 +51,11 @@ static int check(const struct config *config)
         return 1;
     }
     steer_geo_unref(geo);
+    struct steer_cookie_secrets secrets;
+    if (cookies_load(config, false, &secrets, &diag) != STEER_OK) {
+        fprintf(stderr, "steerd: %s\n", steer_diag_format(&diag, text, sizeof text));
+        return 1;
+    }
     printf("the configuration is good\n");
     return 0;
 }
@@ -67,6 +73,9 @@ static void wait_for_end(struct daemon *d, const sigset_t *waited)
         }
         if (steer_control_reload_geo(d->control, &diag) != STEER_OK)
             log_problem("geo data was not replaced", &diag);
+        diag = (struct steer_diag){0};
+        if (daemon_reload_cookies(d, &diag) != STEER_OK)
+            log_problem("the secrets of DNS cookies were not replaced", &diag);
     }
 }
 
