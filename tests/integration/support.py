@@ -7,6 +7,7 @@ import shutil
 import socket
 import socketserver
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -31,36 +32,43 @@ def encode_name(name):
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def query(name, kind="A", subnet=None, source=24, ident=None):
+def edns_option(code, data=b""):
+    return struct.pack("!HH", code, len(data)) + data
+
+
+def query(name, kind="A", subnet=None, source=24, ident=None, options=b"", udp_size=1232):
     """The octets of a question with EDNS, and with ECS when subnet (IPv4) is given."""
-    option = b""
+    option = options
     if subnet:
         address = socket.inet_aton(subnet)[:(source + 7) // 8]
-        option = struct.pack("!HHHBB", 8, 4 + len(address), 1, source, 0) + address
+        option += struct.pack("!HHHBB", 8, 4 + len(address), 1, source, 0) + address
     ident = random.randrange(65536) if ident is None else ident
     return (struct.pack("!HHHHHH", ident, 0, 1, 0, 0, 1) + encode_name(name) + struct.pack("!HH", TYPES[kind], 1)
-            + b"\0" + struct.pack("!HHIH", 41, 1232, 0, len(option)) + option)
+            + b"\0" + struct.pack("!HHIH", 41, udp_size, 0, len(option)) + option)
 
 
 class Reply:
-    """A response taken apart: ident, rcode, authoritative, answers as (type, ttl, data), scope."""
+    """A response taken apart: ident, rcode (with EDNS's octet), authoritative, answers as (type, ttl, data), scope;
+    options of the OPT as (code, data), None without an OPT; udp_size and dnssec_ok of it."""
 
     def __init__(self, octets):
         self.octets = octets
         self.ident, flags, questions, answers, authority, additional = struct.unpack("!HHHHHH", octets[:12])
         self.rcode, self.authoritative, self.truncated = flags & 15, bool(flags & 0x400), bool(flags & 0x200)
-        self.answers, self.scope = [], None
+        self.answers, self.scope, self.options = [], None, None
         at = 12
         for _ in range(questions):
             at = self.skip_name(at) + 4
         for i in range(answers + authority + additional):
             at = self.skip_name(at)
-            kind, _, ttl, length = struct.unpack("!HHIH", octets[at:at + 10])
+            kind, size, ttl, length = struct.unpack("!HHIH", octets[at:at + 10])
             data = octets[at + 10:at + 10 + length]
             at += 10 + length
             if i < answers:
                 self.answers.append((kind, ttl, self.text(kind, data)))
             elif kind == 41:
+                self.rcode |= ttl >> 24 << 4
+                self.udp_size, self.dnssec_ok, self.options = size, bool(ttl & 0x8000), []
                 self.read_options(data)
         if at != len(octets):
             raise ValueError(f"{len(octets) - at} octets after the message")
@@ -75,6 +83,7 @@ class Reply:
     def read_options(self, data):
         while data:
             code, length = struct.unpack("!HH", data[:4])
+            self.options.append((code, data[4:4 + length]))
             if code == 8:
                 self.scope = data[7]
             data = data[4 + length:]
@@ -92,6 +101,13 @@ class Reply:
     @property
     def data(self):
         return [data for _, _, data in self.answers]
+
+    def option(self, code):
+        """The data of the one option of this code; None without one."""
+        found = [data for known, data in self.options or [] if known == code]
+        if len(found) > 1:
+            raise ValueError(f"option {code} came {len(found)} times")
+        return found[0] if found else None
 
 
 def read_exactly(sock, count):
@@ -232,14 +248,32 @@ class SteerdTest(unittest.TestCase):
 
     def ask(self, name, kind="A", subnet=None, seconds=5, **options):
         """One question over UDP; fails without a response."""
+        return self.exchange(query(name, kind, subnet, **options), seconds)
+
+    def exchange(self, octets, seconds=5, address="127.0.0.1"):
+        """One message over UDP and its reply, which must have the same id."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(seconds)
-            sock.connect(("127.0.0.1", self.steerd.dns_port))
-            octets = query(name, kind, subnet, **options)
+            sock.connect((address, self.steerd.dns_port))
             sock.send(octets)
             reply = Reply(sock.recv(65535))
             self.assertEqual(octets[:2], reply.octets[:2])
             return reply
+
+    def run_client(self, program, *arguments):
+        """dig or kdig: what it says."""
+        done = subprocess.run([program, "@127.0.0.1", "-p", str(self.steerd.dns_port), *arguments], capture_output=True,
+                              text=True, timeout=30, check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return done.stdout
+
+    def metric(self, name, **labels):
+        """A value of /metrics."""
+        text = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        body = self.steerd.http("GET", "/metrics", token=False)[1]
+        found = [line for line in body.splitlines() if line.startswith(f"{name}{{{text}}} " if labels else name + " ")]
+        self.assertEqual(1, len(found), f"{name} {labels}")
+        return float(found[0].split()[-1])
 
     def data(self, name, kind="A", subnet=None):
         reply = self.ask(name, kind, subnet)

@@ -4,7 +4,6 @@ import os
 import random
 import socket
 import struct
-import subprocess
 import unittest
 
 from support import FRA, GERMANY, STEADY, SteerdTest, framed, query, read_tcp
@@ -17,12 +16,6 @@ class Wire(SteerdTest):
         self.apply(STEADY)
         self.seed = int(os.environ.get("STEERD_SEED", random.randrange(1 << 32)))
         self.rng = random.Random(self.seed)
-
-    def run_client(self, program, *arguments):
-        done = subprocess.run([program, "@127.0.0.1", "-p", str(self.steerd.dns_port), *arguments], capture_output=True,
-                              text=True, timeout=30, check=False)
-        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        return done.stdout
 
     def assert_alive(self):
         self.assertTrue(self.steerd.running(), f"seed {self.seed}\n{self.steerd.log()}")
