@@ -152,6 +152,13 @@ static const char *set_rrl_ipv6_prefix(struct config *c, const char *value)
     return NULL;
 }
 
+static bool is_mapped_prefix(const struct steer_prefix *prefix)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return prefix->addr.family == STEER_V6 && prefix->len >= 96 &&
+           memcmp(prefix->addr.octets, mapped, sizeof mapped) == 0;
+}
+
 static const char *set_rrl_allow(struct config *c, const char *value)
 {
     c->rrl_allow_given = true;
@@ -163,6 +170,8 @@ static const char *set_rrl_allow(struct config *c, const char *value)
         return "at most 64 prefixes";
     if (!steer_prefix_parse(value, &c->rrl_allow[c->rrl.allow_count], NULL))
         return "a prefix without host bits, like 192.0.2.0/24 or 2001:db8::/32, or none";
+    if (is_mapped_prefix(&c->rrl_allow[c->rrl.allow_count])) // clients are never seen as such
+        return "an IPv4 prefix as such, like 192.0.2.0/24, without ::ffff:";
     c->rrl.allow_count++;
     return NULL;
 }

@@ -229,6 +229,7 @@ class Limits(TransportTest):
                                      ("--tcp-connections-per-client", "100001", "1 to 100000"),
                                      ("--tcp-idle", "0", "500ms to 1h"), ("--tcp-idle", "2h", "500ms to 1h"),
                                      ("--cookie-secrets", "", "one or two secrets"),
+                                     ("--rrl-allow", "::ffff:127.0.0.0/104", "without ::ffff:"),
                                      ("--listen", "[::ffff:127.0.0.1]:5300", "without ::ffff:")):
             folder = os.path.join(self.folder, "wrong")
             os.makedirs(folder, exist_ok=True)
