@@ -144,16 +144,16 @@ class Conversations(TransportTest):
 
 class Limits(TransportTest):
     def test_who_is_idle_is_closed_after_the_time_that_was_told(self):
-        self.start("--tcp-idle", "700ms")
+        self.start("--tcp-idle", "2s")
         talking, silent, slow = self.connect(), self.connect(), self.connect()
         begin = time.monotonic()
         self.ask_on(talking)
         self.assertTrue(self.is_closed(silent))
-        self.assertGreaterEqual(time.monotonic() - begin, 0.6)
+        self.assertGreaterEqual(time.monotonic() - begin, 1.9)
         try:  # octets that make no question do not count
             for octet in framed(query("www.example.org")):
                 slow.sendall(bytes([octet]))
-                if self.is_closed(slow, 0.05):
+                if self.is_closed(slow, 0.1):
                     break
         except ConnectionError:
             pass
@@ -161,16 +161,16 @@ class Limits(TransportTest):
         self.assertTrue(self.is_closed(talking))
         self.wait(lambda: self.open_now() == 0, "all are closed")
         sock = self.connect()
-        for _ in range(8):  # who asks stays, however long
-            self.ask_on(sock)
-            time.sleep(0.2)
-        self.assertEqual(["192.0.2.80"], self.ask_on(sock).data)
+        begin = time.monotonic()
+        while time.monotonic() < begin + 3:  # who asks stays, however long
+            self.assertEqual(["192.0.2.80"], self.ask_on(sock).data)
+            time.sleep(0.1)
         option = struct.pack("!HH", 11, 0)
         sock.sendall(framed(query("www.example.org", options=option)))
-        self.assertEqual(struct.pack("!H", 7), read_tcp(sock).option(11))
+        self.assertEqual(struct.pack("!H", 20), read_tcp(sock).option(11))
 
     def test_the_longest_idle_makes_room_and_the_busy_are_kept(self):
-        self.start("--tcp-connections", "3")
+        self.start("--tcp-connections", "3", "--tcp-idle", "5m")
         first, second, third = (self.connect() for _ in range(3))
         for sock in (first, second, third, first):
             self.ask_on(sock)
@@ -187,7 +187,7 @@ class Limits(TransportTest):
         self.assertEqual(["192.0.2.80"], self.ask_on(self.connect()).data)
 
     def test_one_client_does_not_take_all_connections(self):
-        self.start("--tcp-connections-per-client", "2")
+        self.start("--tcp-connections-per-client", "2", "--tcp-idle", "5m")
         greedy = [self.connect() for _ in range(2)]
         for sock in greedy:
             self.ask_on(sock)
