@@ -97,6 +97,18 @@ void steer_arena_fini(struct steer_arena *arena)
     steer_arena_init(arena);
 }
 
+void steer_arena_reset(struct steer_arena *arena)
+{
+    struct steer_arena_block *kept = arena->blocks;
+    if (!kept)
+        return;
+    const size_t room = (size_t)(arena->next - kept->bytes) + arena->left;
+    arena->blocks = kept->older;
+    steer_arena_fini(arena);
+    kept->older = NULL;
+    *arena = (struct steer_arena){.blocks = kept, .next = kept->bytes, .left = room};
+}
+
 void *steer_arena_alloc(struct steer_arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ARENA_BLOCK_MAX)

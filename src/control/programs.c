@@ -85,18 +85,17 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
                                     struct steer_program *p)
 {
     struct steer_cells *cells = link->linker->cells;
-    const uint32_t count = (uint32_t)p->type_count * classes->class_count;
-    for (uint32_t n = 0; n < count; n++) {
-        enum steer_err err =
-            steer_cells_acquire(cells, classes->roots[n % classes->class_count],
-                                p->types[n / classes->class_count], &link->view.view, &p->cells[n]);
-        if (err == STEER_OK)
-            continue;
-        while (n)
-            steer_cells_release(cells, p->cells[--n]);
-        return err;
-    }
-    return STEER_OK;
+    const uint32_t count = classes->class_count;
+    enum steer_err err = STEER_OK;
+    uint8_t type = 0;
+    for (; type < p->type_count && err == STEER_OK; type++)
+        err = steer_cells_acquire(cells, classes->roots, count, p->types[type], &link->view.view,
+                                  &p->cells[(size_t)type * count]);
+    if (err == STEER_OK)
+        return STEER_OK;
+    for (size_t n = (size_t)(type - 1) * count; n > 0; n--)
+        steer_cells_release(cells, p->cells[n - 1]);
+    return err;
 }
 
 static enum steer_err compile(struct steer_link *link, const struct steer_object *steered,

@@ -1,483 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Residual tree + health -> distribution. Availability never looks at the asked type; only the draw
-// of weighted nodes and pools does. Start at steer_decide, then eval and eval_kind.
+// Residual tree + health -> distribution: the root. Start at steer_decide; what nodes come to is eval.c's.
 #include "steerd/policy/decide.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "decide_internal.h"
-#include "steerd/base/hash.h"
-#include "steerd/wire/message.h"
 
-static const struct steer_share WHOLE = {1, 1};
 static const struct steer_share NO_SHARE = {0, 1};
-
-uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count)
-{
-    uint64_t need = minimum.value;
-    if (minimum.percent)
-        need = ((uint64_t)minimum.value * count + 99) / 100;
-    return need > UINT32_MAX ? UINT32_MAX : need ? (uint32_t)need : 1;
-}
-
-bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type)
-{
-    return (type == STEER_TYPE_A && endpoint->has_v4) ||
-           (type == STEER_TYPE_AAAA && endpoint->has_v6) ||
-           (type == STEER_TYPE_CNAME && endpoint->has_hostname);
-}
-
-// ---- choices and lists of them -------------------------------------------------------------------
-
-static bool choice_equal(const struct steer_choice *a, const struct steer_object *const *endpoints,
-                         uint32_t count, const struct steer_fixed *fixed)
-{
-    if (fixed)
-        return a->fixed && steer_fixed_equal(a->fixed, fixed);
-    return !a->fixed && a->endpoint_count == count &&
-           (!count || memcmp(a->endpoints, endpoints, count * sizeof endpoints[0]) == 0);
-}
-
-struct steer_choice *steer_eval_choice(struct steer_eval *e,
-                                       const struct steer_object *const *endpoints, uint32_t count,
-                                       const struct steer_fixed *fixed)
-{
-    uint64_t hash = fixed ? steer_fixed_hash(fixed) : 0;
-    for (uint32_t i = 0; i < count; i++)
-        hash = steer_mix64(hash ^ (uintptr_t)endpoints[i]);
-    void **chain = steer_ptrmap_at(&e->choices, (uintptr_t)(hash | 1));
-    for (struct steer_choice *c = *chain; c; c = c->next)
-        if (choice_equal(c, endpoints, count, fixed))
-            return c;
-    struct steer_choice *made = steer_arena_calloc(e->arena, sizeof *made);
-    made->fixed = fixed;
-    made->endpoint_count = count;
-    if (count)
-        made->endpoints = steer_arena_memdup(e->arena, endpoints, count * sizeof endpoints[0]);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t cap = endpoints[i]->endpoint.ttl_cap_s;
-        if (cap && (!made->ttl_cap_s || cap < made->ttl_cap_s))
-            made->ttl_cap_s = cap;
-    }
-    made->next = *chain;
-    return *chain = made;
-}
-
-void steer_list_init(struct steer_eval *e, struct steer_list *list)
-{
-    *list = (struct steer_list){.stamp = ++e->stamp};
-}
-
-void steer_list_add(struct steer_eval *e, struct steer_list *list, struct steer_choice *choice,
-                    struct steer_share share)
-{
-    if (choice->stamp == list->stamp) {
-        struct steer_item *item = &list->items[choice->at];
-        item->share = steer_share_add(item->share, share);
-        return;
-    }
-    if (list->count == list->cap) {
-        list->cap = list->cap ? list->cap * 2 : 4;
-        struct steer_item *items = steer_arena_alloc(e->arena, list->cap * sizeof *items);
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof *items);
-        list->items = items;
-    }
-    choice->stamp = list->stamp;
-    choice->at = list->count;
-    list->items[list->count++] = (struct steer_item){choice, share};
-}
-
-static void add_scaled(struct steer_eval *e, struct steer_list *list,
-                       const struct steer_result *result, struct steer_share share)
-{
-    for (uint32_t i = 0; i < result->count; i++)
-        steer_list_add(e, list, result->items[i].choice,
-                       steer_share_multiply(result->items[i].share, share));
-}
-
-static void take_list(struct steer_result *r, const struct steer_list *list)
-{
-    r->items = list->items;
-    r->count = list->count;
-}
-
-static void take_only(struct steer_eval *e, struct steer_result *r, struct steer_choice *choice)
-{
-    struct steer_list list;
-    steer_list_init(e, &list);
-    steer_list_add(e, &list, choice, WHOLE);
-    take_list(r, &list);
-}
-
-// What another node came to, in the place of r.
-static void take_result(struct steer_result *r, const struct steer_result *from)
-{
-    r->available = from->available;
-    r->served_all = from->served_all;
-    r->exhausted = from->exhausted;
-    r->items = from->items;
-    r->count = from->count;
-}
-
-// ---- leaves --------------------------------------------------------------------------------------
-
-static struct steer_result *eval(struct steer_eval *e, const struct steer_residual *n, bool as_up);
-
-static const char *lacks(struct steer_eval *e, const struct steer_residual *n)
-{
-    if (!e->tracing)
-        return NULL;
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_A)
-        return "lacks an A address";
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_AAAA)
-        return "lacks an AAAA address";
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_CNAME)
-        return "lacks a hostname";
-    return "gives nothing of this type";
-}
-
-static void eval_endpoint(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                          struct steer_result *r)
-{
-    json_t *why = e->tracing ? json_object() : NULL;
-    enum steer_availability state = e->view->endpoint(e->view->ctx, n->object, as_up, why);
-    r->available = state == STEER_AVAILABLE;
-    steer_trace_why(r->trace,
-                    state == STEER_DRAINED ? "drained"
-                    : r->available         ? NULL
-                                           : "down",
-                    why);
-    if (!r->available)
-        return;
-    if (steer_endpoint_gives(&n->object->endpoint, e->type))
-        take_only(e, r, steer_eval_choice(e, &n->object, 1, NULL));
-    else
-        steer_trace_reason(r->trace, "%s", lacks(e, n));
-}
-
-static void eval_answer(struct steer_eval *e, const struct steer_residual *n,
-                        struct steer_result *r)
-{
-    r->available = true;
-    for (uint32_t i = 0; i < n->node->fixed_count; i++)
-        if (n->node->fixed[i].type == e->type)
-            take_only(e, r, steer_eval_choice(e, NULL, 0, &n->node->fixed[i]));
-    if (!r->count)
-        steer_trace_reason(r->trace, "%s", lacks(e, n));
-}
-
-// ---- weighted and pool ---------------------------------------------------------------------------
-
-struct draw {
-    struct steer_drawn *all;    // each child
-    struct steer_drawn **taken; // those that take part
-    uint32_t taken_count;
-    uint32_t available;
-};
-
-// Evaluates the children and says which take part: the available ones with a positive weight, or,
-// where there is none, the others with equal shares; then only those that have the asked type.
-static void draw_prepare(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                         struct draw *d, struct steer_result *r)
-{
-    d->all = steer_arena_calloc(e->arena, n->child_count * sizeof *d->all);
-    d->taken = steer_arena_calloc(e->arena, n->child_count * sizeof(struct steer_drawn *));
-    bool positive = false;
-    for (uint32_t i = 0; i < n->child_count; i++) {
-        const struct steer_result *child = eval(e, n->children[i], as_up);
-        d->all[i] =
-            (struct steer_drawn){.child = n->children[i], .result = child, .share = NO_SHARE};
-        d->available += child->available;
-        positive |= child->available && n->weights[i];
-    }
-    bool exhausted = d->available > 0;
-    for (uint32_t i = 0; i < n->child_count; i++) {
-        struct steer_drawn *member = &d->all[i];
-        if (!member->result->available)
-            continue;
-        if (positive && !n->weights[i]) {
-            member->reason = "weight 0, others are available";
-            continue;
-        }
-        exhausted &= member->result->exhausted;
-        member->weight = positive ? n->weights[i] : 1;
-        if (member->result->count) {
-            r->served_all |= member->result->served_all;
-            d->taken[d->taken_count++] = member;
-        } else {
-            member->reason = lacks(e, member->child);
-        }
-    }
-    r->exhausted = exhausted;
-}
-
-static void draw_trace(struct steer_eval *e, const struct steer_residual *n, const struct draw *d,
-                       struct steer_result *r, bool as_up)
-{
-    for (uint32_t i = 0; e->tracing && i < n->child_count; i++)
-        steer_trace_candidate(r->trace, n->children[i], eval(e, n->children[i], as_up),
-                              n->weights[i], d->all[i].share, d->all[i].reason);
-}
-
-static void judge_minimum(const struct steer_residual *n, uint32_t available,
-                          struct steer_result *r)
-{
-    uint32_t need = steer_minimum_need(n->min_available, n->child_count);
-    r->available = available >= need;
-    if (r->available)
-        return;
-    r->served_all = r->exhausted = false;
-    if (need == 1)
-        steer_trace_reason(r->trace, "nothing in it is available");
-    else
-        steer_trace_reason(r->trace, "below min_available %u of %u: %u available", need,
-                           n->child_count, available);
-}
-
-static void eval_weighted(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                          struct steer_result *r)
-{
-    struct draw d = {0};
-    draw_prepare(e, n, as_up, &d, r);
-    judge_minimum(n, d.available, r);
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < d.taken_count; i++)
-        sum += d.taken[i]->weight;
-    struct steer_list list;
-    steer_list_init(e, &list);
-    for (uint32_t i = 0; r->available && i < d.taken_count; i++) {
-        d.taken[i]->share = steer_share_of(d.taken[i]->weight, sum);
-        add_scaled(e, &list, d.taken[i]->result, d.taken[i]->share);
-    }
-    take_list(r, &list);
-    draw_trace(e, n, &d, r, as_up);
-}
-
-static void eval_pool(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                      struct steer_result *r)
-{
-    json_t *why = e->tracing ? json_object() : NULL;
-    enum steer_forced forced =
-        e->view->pool ? e->view->pool(e->view->ctx, n->object, why) : STEER_FORCED_NOT;
-    bool off = forced == STEER_FORCED_DOWN || forced == STEER_FORCED_DRAINED;
-    steer_trace_why(r->trace, !off ? NULL : forced == STEER_FORCED_DOWN ? "down" : "drained", why);
-    if (off)
-        return;
-    struct draw d = {0};
-    as_up |= forced == STEER_FORCED_UP;
-    draw_prepare(e, n, as_up, &d, r);
-    judge_minimum(n, d.available, r);
-    if (forced == STEER_FORCED_UP && !r->available) {
-        r->available = true;
-        steer_trace_reason(r->trace, "an override holds it up");
-    }
-    struct steer_list list;
-    steer_list_init(e, &list);
-    if (r->available)
-        steer_draw_pool(e, &n->object->pool, d.taken, d.taken_count, &list);
-    take_list(r, &list);
-    draw_trace(e, n, &d, r, as_up);
-}
-
-// ---- failover, geo and fence ---------------------------------------------------------------------
-
-// The first available child, of which trickle_ppm leak to the next available one. A child that is
-// empty for this type is chosen all the same; a leak to one that is empty stays with the first.
-static void give_first(struct steer_eval *e, const struct steer_residual *n,
-                       struct steer_result *first, struct steer_result *next,
-                       struct steer_share *first_share, struct steer_share *next_share,
-                       struct steer_result *r)
-{
-    take_result(r, first);
-    *first_share = WHOLE;
-    *next_share = NO_SHARE;
-    if (!next || !first->count || !next->count)
-        return;
-    struct steer_list list;
-    uint32_t leak = n->trickle_ppm < 1000000 ? n->trickle_ppm : 1000000;
-    *first_share = steer_share_of(1000000 - leak, 1000000);
-    *next_share = steer_share_of(leak, 1000000);
-    steer_list_init(e, &list);
-    if (first_share->num)
-        add_scaled(e, &list, first, *first_share);
-    add_scaled(e, &list, next, *next_share);
-    take_list(r, &list);
-    r->served_all |= next->served_all;
-}
-
-static void eval_ordered(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                         struct steer_result *r)
-{
-    uint32_t need = steer_minimum_need(n->min_available, n->child_count);
-    uint32_t wanted = n->trickle_ppm ? 2 : 1; // how many available ones are given
-    struct steer_result *given[2] = {0};
-    uint32_t place[2] = {UINT32_MAX, UINT32_MAX};
-    uint32_t available = 0;
-    uint32_t reached = 0;
-    for (; reached < n->child_count && (available < need || available < wanted); reached++) {
-        struct steer_result *child = eval(e, n->children[reached], as_up);
-        if (!child->available)
-            continue;
-        if (available < wanted) {
-            given[available] = child;
-            place[available] = reached;
-        }
-        available++;
-    }
-    judge_minimum(n, available, r);
-    struct steer_share share[2] = {NO_SHARE, NO_SHARE};
-    if (r->available)
-        give_first(e, n, given[0], given[1], &share[0], &share[1], r);
-    for (uint32_t i = 0; e->tracing && i < n->child_count; i++) {
-        const char *reason = i == place[1] && share[1].num ? "trickle" : NULL;
-        bool visited = i < reached;
-        struct steer_result *child = visited ? eval(e, n->children[i], as_up) : NULL;
-        if (!visited || (r->available && child->available && i != place[0] && i != place[1]))
-            reason = "not reached: an earlier one is available";
-        steer_trace_candidate(r->trace, n->children[i], child, -1,
-                              i == place[0]   ? share[0]
-                              : i == place[1] ? share[1]
-                                              : NO_SHARE,
-                              reason);
-    }
-}
-
-// Terminal for the whole tree: always available to its parent. Where the child is not, the root's
-// when_unavailable speaks for the child alone; a substitute is a way around the fence and is not
-// taken.
-static void eval_fence(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                       struct steer_result *r)
-{
-    struct steer_residual *fenced = n->children[0];
-    struct steer_result *child = eval(e, fenced, as_up);
-    steer_trace_attach(r->trace, "child", fenced, child);
-    take_result(r, child);
-    r->available = true;
-    if (child->available)
-        return;
-    r->count = 0;
-    if (e->root->when == STEER_WHEN_SERVE_NONE) {
-        steer_trace_text(r->trace, "when_unavailable", "serve_none");
-        return;
-    }
-    if (!as_up) {
-        child = eval(e, fenced, true);
-        steer_trace_text(r->trace, "when_unavailable", "serve_all");
-        steer_trace_attach(r->trace, "with_checks_up", fenced, child);
-        take_result(r, child);
-    }
-    r->served_all = true;
-    r->exhausted = !child->available || child->exhausted;
-    r->count = child->available ? child->count : 0;
-    r->available = true;
-}
-
-// ---- one node ------------------------------------------------------------------------------------
-
-static void eval_kind(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                      struct steer_result *r)
-{
-    switch (n->kind) {
-    case STEER_R_ENDPOINT:
-        eval_endpoint(e, n, as_up, r);
-        break;
-    case STEER_R_POOL:
-        eval_pool(e, n, as_up, r);
-        break;
-    case STEER_R_ANSWER:
-        eval_answer(e, n, r);
-        break;
-    case STEER_R_WEIGHTED:
-        eval_weighted(e, n, as_up, r);
-        break;
-    case STEER_R_FAILOVER:
-    case STEER_R_GEO:
-        eval_ordered(e, n, as_up, r);
-        break;
-    case STEER_R_FENCE:
-        eval_fence(e, n, as_up, r);
-        break;
-    case STEER_R_NONE:
-        steer_trace_reason(r->trace, "no rule holds this client");
-        break;
-    }
-}
-
-static struct steer_result *result_create(struct steer_eval *e, const struct steer_residual *n,
-                                          bool as_up)
-{
-    struct steer_result *r = steer_arena_calloc(e->arena, sizeof *r);
-    if (e->tracing)
-        r->trace = steer_trace_node(n, as_up);
-    return r;
-}
-
-// The substitute in the place of n; r stays unavailable where it is unavailable too.
-static void substitute(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                       struct steer_result *r)
-{
-    if (!n->substitute)
-        return;
-    struct steer_result *other = eval(e, n->substitute, as_up);
-    steer_trace_text(r->trace, "when_unavailable", "substitute");
-    steer_trace_attach(r->trace, "substitute", n->substitute, other);
-    if (other->available)
-        take_result(r, other);
-}
-
-static void serve_all(struct steer_eval *e, const struct steer_residual *n, struct steer_result *r)
-{
-    struct steer_result *again = eval(e, n, true);
-    steer_trace_text(r->trace, "when_unavailable", "serve_all");
-    steer_trace_attach(r->trace, "with_checks_up", n, again);
-    if (again->available)
-        take_result(r, again);
-}
-
-// What when_unavailable makes of an unavailable node below the root.
-static void apply_when(struct steer_eval *e, const struct steer_residual *n, bool as_up,
-                       struct steer_result *r)
-{
-    switch (n->when) {
-    case STEER_WHEN_DEFAULT:
-        break;
-    case STEER_WHEN_SERVE_ALL:
-        if (!as_up)
-            serve_all(e, n, r);
-        break;
-    case STEER_WHEN_SERVE_NONE:
-        r->available = true;
-        steer_trace_text(r->trace, "when_unavailable", "serve_none");
-        break;
-    case STEER_WHEN_SUBSTITUTE:
-        substitute(e, n, as_up, r);
-        break;
-    }
-}
-
-static void finish_trace(struct steer_result *r)
-{
-    if (r->trace)
-        json_object_set_new(r->trace, "available", json_boolean(r->available));
-}
-
-// Each sub-expression is evaluated once, or twice where checks are also read as up.
-static struct steer_result *eval(struct steer_eval *e, const struct steer_residual *n, bool as_up)
-{
-    uintptr_t key = (uintptr_t)n | as_up; // residuals are aligned
-    struct steer_result *r = *steer_ptrmap_at(&e->memo, key);
-    if (r)
-        return r;
-    r = result_create(e, n, as_up);
-    eval_kind(e, n, as_up, r);
-    if (!r->available)
-        apply_when(e, n, as_up, r);
-    finish_trace(r);
-    *steer_ptrmap_at(&e->memo, key) = r;
-    return r;
-}
 
 // ---- the root ------------------------------------------------------------------------------------
 
@@ -485,16 +15,16 @@ static struct steer_result *eval(struct steer_eval *e, const struct steer_residu
 static void eval_root(struct steer_eval *e, struct steer_result *r, struct steer_distribution *out)
 {
     const struct steer_residual *root = e->root;
-    eval_kind(e, root, false, r);
+    steer_eval_kind(e, root, false, r);
     if (!r->available && root->when == STEER_WHEN_SERVE_NONE) {
         steer_trace_text(r->trace, "when_unavailable", "serve_none");
         return;
     }
     if (!r->available && root->when == STEER_WHEN_SUBSTITUTE)
-        substitute(e, root, false, r);
+        steer_eval_substitute(e, root, false, r);
     bool again = !r->available;
     if (again)
-        serve_all(e, root, r);
+        steer_eval_serve_all(e, root, r);
     out->served_all = again || r->served_all;
     out->exhausted = !r->available || r->exhausted;
     out->available = r->available && !out->served_all && !out->exhausted;
@@ -502,32 +32,51 @@ static void eval_root(struct steer_eval *e, struct steer_result *r, struct steer
         steer_trace_reason(r->trace, "exhausted: nothing is available, even with all checks up");
 }
 
-static void fill(const struct steer_result *r, struct steer_distribution *out)
+static void fill(struct steer_eval *e, const struct steer_result *r, struct steer_distribution *out)
 {
     if (!r->available || !r->count)
         return;
     bool all = r->count <= STEER_OUTCOMES_MAX;
     out->count = all ? r->count : STEER_OUTCOMES_MAX;
-    out->outcomes = steer_arena_calloc(&out->arena, out->count * sizeof *out->outcomes);
+    out->outcomes = steer_arena_alloc(e->scratch, out->count * sizeof *out->outcomes);
     struct steer_share sum = NO_SHARE;
     for (uint32_t i = 0; i < out->count && !all; i++)
         sum = steer_share_add(sum, r->items[i].share);
     for (uint32_t i = 0; i < out->count; i++) {
-        const struct steer_choice *choice = r->items[i].choice;
+        struct steer_choice *choice = r->items[i].choice;
         out->outcomes[i] = (struct steer_outcome){
             .share = all ? r->items[i].share : steer_share_divide(r->items[i].share, sum),
             .ttl_cap_s = choice->ttl_cap_s,
             .endpoint_count = choice->endpoint_count,
             .endpoints = choice->endpoints,
             .fixed = choice->fixed,
+            .note = &choice->note,
         };
     }
 }
 
-static void release_traces(struct steer_eval *e)
+static void eval_init(struct steer_eval *e, uint16_t type, struct steer_arena *scratch,
+                      struct steer_arena *lasting)
 {
-    for (size_t i = 0; e->tracing && i < e->memo.cap; i++) {
-        struct steer_result *r = e->memo.slots[i].value;
+    e->type = type;
+    e->arena = e->scratch = scratch;
+    e->lasting = lasting;
+    steer_ptrmap_init(&e->memo);
+    steer_ptrmap_init(&e->leaf_memo);
+    steer_ptrmap_init(&e->choices);
+}
+
+static void eval_fini(struct steer_eval *e)
+{
+    steer_ptrmap_fini(&e->memo);
+    steer_ptrmap_fini(&e->leaf_memo);
+    steer_ptrmap_fini(&e->choices);
+}
+
+static void release_traces(const struct steer_ptrmap *memo)
+{
+    for (size_t i = 0; i < memo->cap; i++) {
+        struct steer_result *r = memo->slots[i].value;
         if (r)
             json_decref(r->trace);
     }
@@ -538,21 +87,19 @@ void steer_decide(const struct steer_residual *root, const struct steer_view *vi
 {
     *out = (struct steer_distribution){0};
     steer_arena_init(&out->arena);
-    struct steer_eval e = {
-        .view = view, .type = type, .root = root, .tracing = trace != NULL, .arena = &out->arena};
-    steer_ptrmap_init(&e.memo);
-    steer_ptrmap_init(&e.choices);
-    struct steer_result *r = result_create(&e, root, false);
+    struct steer_eval e = {.view = view, .root = root, .tracing = trace != NULL};
+    eval_init(&e, type, &out->arena, &out->arena);
+    struct steer_result *r = steer_eval_result(&e, root, false);
     eval_root(&e, r, out);
-    fill(r, out);
+    fill(&e, r, out);
     if (trace) {
         json_object_set_new(r->trace, "available", json_boolean(out->available));
         json_object_update(trace, r->trace);
         json_decref(r->trace);
+        release_traces(&e.memo);
+        release_traces(&e.leaf_memo);
     }
-    release_traces(&e);
-    steer_ptrmap_fini(&e.memo);
-    steer_ptrmap_fini(&e.choices);
+    eval_fini(&e);
 }
 
 void steer_distribution_fini(struct steer_distribution *distribution)
@@ -561,4 +108,55 @@ void steer_distribution_fini(struct steer_distribution *distribution)
         return;
     steer_arena_fini(&distribution->arena);
     *distribution = (struct steer_distribution){0};
+}
+
+// ---- deciders ------------------------------------------------------------------------------------
+
+enum { LASTING_BYTES_MAX = 1 << 20 }; // what is kept beyond a cache is better worked out again
+
+struct steer_decider {
+    struct steer_eval eval;
+    struct steer_arena scratch, lasting;
+    struct steer_distribution distribution;
+};
+
+struct steer_decider *steer_decider_create(uint16_t type)
+{
+    struct steer_decider *d = steer_calloc(1, sizeof *d);
+    eval_init(&d->eval, type, &d->scratch, &d->lasting);
+    return d;
+}
+
+void steer_decider_destroy(struct steer_decider *d)
+{
+    if (!d)
+        return;
+    eval_fini(&d->eval);
+    steer_arena_fini(&d->scratch);
+    steer_arena_fini(&d->lasting);
+    free(d);
+}
+
+void steer_decider_forget(struct steer_decider *d)
+{
+    steer_ptrmap_clear(&d->eval.leaf_memo);
+    steer_ptrmap_clear(&d->eval.choices);
+    steer_arena_reset(&d->lasting);
+}
+
+const struct steer_distribution *steer_decider_run(struct steer_decider *d,
+                                                   const struct steer_residual *root,
+                                                   const struct steer_view *view)
+{
+    steer_ptrmap_clear(&d->eval.memo);
+    steer_arena_reset(&d->scratch);
+    if (d->lasting.total_bytes > LASTING_BYTES_MAX)
+        steer_decider_forget(d);
+    d->eval.view = view;
+    d->eval.root = root;
+    d->distribution = (struct steer_distribution){0};
+    struct steer_result r = {0};
+    eval_root(&d->eval, &r, &d->distribution);
+    fill(&d->eval, &r, &d->distribution);
+    return &d->distribution;
 }

@@ -20,6 +20,7 @@ struct steer_ptrmap {
 };
 void steer_ptrmap_init(struct steer_ptrmap *map); // the map must not move afterwards
 void steer_ptrmap_fini(struct steer_ptrmap *map);
+void steer_ptrmap_clear(struct steer_ptrmap *map);
 // The place of the key's value, NULL in it when the key is new; valid until the next call.
 void **steer_ptrmap_at(struct steer_ptrmap *map, uintptr_t key);
 
@@ -78,6 +79,7 @@ struct steer_choice {
     uint32_t ttl_cap_s;
     const struct steer_fixed *fixed;
     uint32_t stamp, at; // the list it was last put into, and its place there
+    uint32_t note;      // for steer_outcome
     struct steer_choice *next;
 };
 
@@ -110,14 +112,29 @@ struct steer_eval {
     const struct steer_residual *root;
     bool tracing;
     uint32_t stamp;
-    struct steer_arena *arena;
-    struct steer_ptrmap memo;    // residual (+ 1: checks read as up) -> steer_result
-    struct steer_ptrmap choices; // hash -> chain of steer_choice
+    struct steer_arena *arena;     // of what is worked on: one of the two below
+    struct steer_arena *scratch;   // lasts as long as the root's evaluation
+    struct steer_arena *lasting;   // lasts as long as the view says the same
+    struct steer_ptrmap memo;      // residual (+ 1: checks read as up) -> steer_result
+    struct steer_ptrmap leaf_memo; // the same, of what does not depend on the root
+    struct steer_ptrmap choices;   // hash -> chain of steer_choice
 };
 
 struct steer_choice *steer_eval_choice(struct steer_eval *e,
                                        const struct steer_object *const *endpoints, uint32_t count,
                                        const struct steer_fixed *fixed);
+// What a node comes to; it lasts as long as the evaluation at least.
+struct steer_result *steer_eval_node(struct steer_eval *e, const struct steer_residual *n,
+                                     bool as_up);
+// The parts of it that the root does in its own way: the node without its when_unavailable, then that.
+struct steer_result *steer_eval_result(struct steer_eval *e, const struct steer_residual *n,
+                                       bool as_up);
+void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool as_up,
+                     struct steer_result *r);
+void steer_eval_substitute(struct steer_eval *e, const struct steer_residual *n, bool as_up,
+                           struct steer_result *r);
+void steer_eval_serve_all(struct steer_eval *e, const struct steer_residual *n,
+                          struct steer_result *r);
 void steer_list_init(struct steer_eval *e, struct steer_list *list);
 void steer_list_add(struct steer_eval *e, struct steer_list *list, struct steer_choice *choice,
                     struct steer_share share);

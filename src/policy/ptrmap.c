@@ -16,6 +16,14 @@ void steer_ptrmap_fini(struct steer_ptrmap *map)
 {
     if (map->slots != map->first)
         free(map->slots);
+    map->slots = NULL;
+}
+
+void steer_ptrmap_clear(struct steer_ptrmap *map)
+{
+    if (!map->used)
+        return;
+    steer_ptrmap_fini(map);
     steer_ptrmap_init(map);
 }
 

@@ -4,14 +4,26 @@
 
 __extension__ typedef unsigned __int128 wide;
 
+// Stein's way, after one division that makes both about as large: no division in the loop.
 static uint64_t gcd64(uint64_t a, uint64_t b)
 {
+    if (!b)
+        return a;
+    a %= b;
+    if (!a)
+        return b;
+    const int twos = __builtin_ctzll(a | b);
+    a >>= __builtin_ctzll(a);
     while (b) {
-        uint64_t r = a % b;
-        a = b;
-        b = r;
+        b >>= __builtin_ctzll(b);
+        if (a > b) {
+            uint64_t larger = a;
+            a = b;
+            b = larger;
+        }
+        b -= a;
     }
-    return a;
+    return a << twos;
 }
 
 static wide gcd(wide a, wide b)
@@ -31,6 +43,10 @@ static struct steer_share reduce(wide num, wide den)
 {
     if (num > den)
         num = den;
+    if (den <= UINT64_MAX) { // nearly always: no 128-bit division
+        uint64_t common = gcd64((uint64_t)den, (uint64_t)num);
+        return (struct steer_share){(uint64_t)num / common, (uint64_t)den / common};
+    }
     wide g = gcd(den, num);
     num /= g;
     den /= g;
@@ -71,6 +87,19 @@ struct steer_share steer_share_add(struct steer_share a, struct steer_share b)
     if (__builtin_add_overflow(x, y, &sum))
         return reduce((x >> 1) + (y >> 1), den >> 1);
     return reduce(sum, den);
+}
+
+struct steer_share steer_share_accumulate(struct steer_share sum, struct steer_share share)
+{
+    uint64_t scaled, num;
+    const uint64_t times = share.den >= sum.den ? share.den / sum.den : sum.den / share.den;
+    const bool up = share.den >= sum.den && times * sum.den == share.den;
+    const bool down = share.den < sum.den && times * share.den == sum.den;
+    const uint64_t den = up ? share.den : sum.den;
+    if ((up || down) && !__builtin_mul_overflow(up ? sum.num : share.num, times, &scaled) &&
+        !__builtin_add_overflow(scaled, up ? share.num : sum.num, &num))
+        return (struct steer_share){num < den ? num : den, den};
+    return steer_share_add(reduce(sum.num, sum.den), share);
 }
 
 double steer_share_value(struct steer_share share)

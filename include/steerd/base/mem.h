@@ -37,6 +37,8 @@ struct steer_arena {
 void steer_arena_init(struct steer_arena *arena);
 // Frees everything the arena gave out.
 void steer_arena_fini(struct steer_arena *arena);
+// Forgets everything the arena gave out, and keeps its newest block for what comes.
+void steer_arena_reset(struct steer_arena *arena);
 // size bytes aligned for any type, not set; lives until fini.
 void *steer_arena_alloc(struct steer_arena *arena, size_t size);
 void *steer_arena_calloc(struct steer_arena *arena, size_t size);

@@ -32,6 +32,8 @@ struct steer_share {
 };
 struct steer_share steer_share_multiply(struct steer_share a, struct steer_share b);
 struct steer_share steer_share_add(struct steer_share a, struct steer_share b);
+// As steer_share_add for a running sum, which need not be in lowest terms: the same value, sooner.
+struct steer_share steer_share_accumulate(struct steer_share sum, struct steer_share share);
 double steer_share_value(struct steer_share share);
 
 // One RRset that may be given: the endpoints it names (or a fixed answer), and their least TTL cap.
@@ -41,6 +43,7 @@ struct steer_outcome {
     uint32_t endpoint_count;
     const struct steer_object **endpoints; // in order of name
     const struct steer_fixed *fixed;       // for an answer; endpoint_count is 0
+    uint32_t *note; // the caller's: 0 at first, and one for all equal outcomes of a decider
 };
 
 enum { STEER_OUTCOMES_MAX = 65535 };
@@ -60,6 +63,20 @@ struct steer_distribution {
 void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
                   struct steer_distribution *out, json_t *trace);
 void steer_distribution_fini(struct steer_distribution *distribution);
+
+// The same evaluator for many roots of one type, one after the other. It keeps its memory, and what endpoints,
+// pools and answers came to, so that these are asked for once. One thread.
+struct steer_decider;
+struct steer_decider *steer_decider_create(uint16_t type);
+void steer_decider_destroy(struct steer_decider *decider);
+// As steer_decide. The distribution is the decider's: valid until the next call, not for fini. Requires that
+// the view says the same as it did since the last forget.
+const struct steer_distribution *steer_decider_run(struct steer_decider *decider,
+                                                   const struct steer_residual *root,
+                                                   const struct steer_view *view);
+// Forgets everything, and with it the notes. To be called before the view says anything new, and before a
+// residual that was decided goes.
+void steer_decider_forget(struct steer_decider *decider);
 
 // The objects that a residual's outcome depends on: visit is called for each endpoint and pool in it (maybe
 // more than once). Used for the endpoint -> cell index.

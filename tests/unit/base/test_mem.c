@@ -45,6 +45,29 @@ static void an_arena_gives_apart_and_aligned(void **state)
     steer_arena_fini(&arena);
 }
 
+static void an_arena_that_is_reset_keeps_its_newest_block(void **state)
+{
+    (void)state;
+    struct steer_arena arena;
+    steer_arena_init(&arena);
+    steer_arena_reset(&arena); // also before it has any
+    for (unsigned round = 0; round < 50; round++) {
+        uint8_t *first = NULL;
+        for (unsigned i = 0; i < 200; i++) {
+            uint8_t *piece = steer_arena_alloc(&arena, 100 + i);
+            memset(piece, (int)i, 100 + i);
+            first = first ? first : piece;
+        }
+        assert_int_equal(first[0], 0);
+        assert_int_equal(first[99], 0);
+        struct steer_arena_block *newest = arena.blocks;
+        steer_arena_reset(&arena);
+        assert_ptr_equal(arena.blocks, newest);
+        assert_int_equal(arena.total_bytes, 0);
+    }
+    steer_arena_fini(&arena);
+}
+
 static void an_arena_gives_something_for_nothing(void **state)
 {
     (void)state;
@@ -245,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_arena_gives_apart_and_aligned),
+        cmocka_unit_test(an_arena_that_is_reset_keeps_its_newest_block),
         cmocka_unit_test(an_arena_gives_something_for_nothing),
         cmocka_unit_test(copies_are_copies),
         cmocka_unit_test(arrays_grow_by_doubling),

@@ -572,6 +572,33 @@ static void shares_are_exact_while_they_fit(void **state)
     assert_true(fabs(steer_share_value(steer_share_add(huge, other)) - 1) < 1e-15);
 }
 
+static struct steer_share in_lowest_terms(uint64_t num, uint64_t den)
+{
+    return steer_share_multiply((struct steer_share){num, den}, (struct steer_share){1, 1});
+}
+
+// Sums that are kept in lowest terms are the judge: the value is the same, whatever the terms.
+static void a_running_sum_is_as_exact_as_a_reduced_one(void **state)
+{
+    (void)state;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 5);
+    for (int round = 0; round < 20000; round++) {
+        const unsigned bits = (unsigned)(steer_rng_next(&rng) % 40) + 2;
+        struct steer_share sum = {0, 1};
+        struct steer_share running = {0, 1};
+        for (int i = 0; i < 6; i++) {
+            const uint64_t den = steer_rng_next(&rng) % (UINT64_C(1) << bits) + 1;
+            const struct steer_share share = in_lowest_terms(steer_rng_next(&rng) % (den / 4 + 1),
+                                                             i % 2 ? den : UINT64_C(1) << bits);
+            sum = steer_share_add(sum, share);
+            running = steer_share_accumulate(running, share);
+            const struct steer_share lowest = in_lowest_terms(running.num, running.den);
+            assert_true(lowest.num == sum.num && lowest.den == sum.den);
+        }
+    }
+}
+
 // ---- N of M --------------------------------------------------------------------------------------
 
 // The exact inclusion share min(1, c*w), by trying how many of the heaviest are certain.
@@ -1197,6 +1224,110 @@ static void random_trees_agree_with_a_plain_evaluator(void **state)
     steer_buf_fini(&m.json);
 }
 
+static void same_distribution(const struct steer_distribution *a,
+                              const struct steer_distribution *b)
+{
+    assert_int_equal(a->available, b->available);
+    assert_int_equal(a->served_all, b->served_all);
+    assert_int_equal(a->exhausted, b->exhausted);
+    assert_int_equal(a->count, b->count);
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct steer_outcome *x = &a->outcomes[i];
+        const struct steer_outcome *y = &b->outcomes[i];
+        assert_true(x->share.num == y->share.num && x->share.den == y->share.den);
+        assert_int_equal(x->ttl_cap_s, y->ttl_cap_s);
+        assert_int_equal(x->endpoint_count, y->endpoint_count);
+        for (uint32_t k = 0; k < x->endpoint_count; k++)
+            assert_ptr_equal(x->endpoints[k], y->endpoints[k]);
+        assert_true(!x->fixed == !y->fixed);
+        if (x->fixed)
+            assert_memory_equal(x->fixed->rdata[0], y->fixed->rdata[0], x->fixed->len[0]);
+    }
+}
+
+// What a decider remembers of one root must not show in another: fences ask the root what to do, and the
+// roots of a round share their policies.
+static void a_decider_says_of_each_root_what_steer_decide_says(void **state)
+{
+    (void)state;
+    enum { ROOTS = 24 };
+    struct maker m = {.policies = 0};
+    steer_rng_init(&m.rng, 7);
+    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A);
+    for (int round = 0; round < 150; round++) {
+        struct steer_residuals *store = steer_residuals_create();
+        struct steer_catalog *catalog = small_catalog();
+        struct steer_residual *roots[ROOTS];
+        put(catalog, STEER_POOL, "wide", "{\"endpoints\":{\"a\":5,\"b\":4,\"f\":9},\"pick\":2}");
+        for (m.policies = 0; m.policies < 3; m.policies++) {
+            char name[16];
+            steer_buf_clear(&m.json);
+            make_node(&m, 2);
+            snprintf(name, sizeof name, "p%d", m.policies);
+            put(catalog, STEER_POLICY, name, m.json.data);
+        }
+        for (size_t i = 0; i < ROOTS; i++) {
+            const struct steer_location client = at_place(i % 2 ? "EU-DE" : "AS-JP");
+            steer_buf_clear(&m.json);
+            make_node(&m, 1 + (unsigned)i % 3);
+            const struct steer_object *steered = record(catalog, m.json.data);
+            roots[i] = steer_residual_resolve(store, catalog, steered, &client, NULL);
+        }
+        for (int moments = 0; moments < 4; moments++) {
+            char lists[5][64];
+            struct moment moment;
+            make_moment(&m, &moment, lists);
+            const struct steer_view view = view_of(&moment);
+            for (size_t i = 0; i < ROOTS; i++) {
+                struct steer_distribution d;
+                steer_decide(roots[i], &view, STEER_TYPE_A, &d, NULL);
+                same_distribution(&d, steer_decider_run(decider, roots[i], &view));
+                steer_distribution_fini(&d);
+            }
+            steer_decider_forget(decider);
+        }
+        for (size_t i = 0; i < ROOTS; i++)
+            steer_residual_unref(store, roots[i]);
+        steer_catalog_unref(catalog);
+        steer_residuals_destroy(store);
+    }
+    steer_decider_destroy(decider);
+    steer_buf_fini(&m.json);
+}
+
+static void a_decider_asks_once_for_what_roots_share(void **state)
+{
+    (void)state;
+    struct steer_catalog *catalog = small_catalog();
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A);
+    struct moment moment = {0};
+    const struct steer_view view = view_of(&moment);
+    const struct steer_location nowhere = at_place(NULL);
+    static const char *const trees[] = {"{\"failover\":[{\"pool\":\"ab91\"},{\"pool\":\"c\"}]}",
+                                        "{\"weighted\":[{\"weight\":1,\"to\":{\"pool\":\"ab91\"}},"
+                                        "{\"weight\":2,\"to\":{\"endpoint\":\"a\"}}]}"};
+    struct steer_residual *roots[2];
+    uint32_t *note = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        roots[i] =
+            steer_residual_resolve(store, catalog, record(catalog, trees[i]), &nowhere, NULL);
+        const struct steer_distribution *d = steer_decider_run(decider, roots[i], &view);
+        assert_int_equal(moment.asked, 2); // a and b, once
+        assert_string_equal(d->outcomes[0].endpoints[0]->name, "a");
+        assert_true(!note || note == d->outcomes[0].note);
+        note = d->outcomes[0].note;
+    }
+    steer_decider_forget(decider);
+    steer_decider_run(decider, roots[0], &view);
+    assert_int_equal(moment.asked, 4);
+    steer_decider_destroy(decider);
+    for (size_t i = 0; i < 2; i++)
+        steer_residual_unref(store, roots[i]);
+    steer_catalog_unref(catalog);
+    steer_residuals_destroy(store);
+}
+
 // ---- rendering and visiting ----------------------------------------------------------------------
 
 static void outcomes_render_as_records(void **state)
@@ -1267,8 +1398,11 @@ int main(void)
         cmocka_unit_test(the_trace_says_why),
         cmocka_unit_test(the_trace_shows_what_was_not_reached_and_what_was_served),
         cmocka_unit_test(shares_are_exact_while_they_fit),
+        cmocka_unit_test(a_running_sum_is_as_exact_as_a_reduced_one),
         cmocka_unit_test(picking_n_of_m_gives_exact_inclusion_shares),
         cmocka_unit_test(random_trees_agree_with_a_plain_evaluator),
+        cmocka_unit_test(a_decider_says_of_each_root_what_steer_decide_says),
+        cmocka_unit_test(a_decider_asks_once_for_what_roots_share),
         cmocka_unit_test(outcomes_render_as_records),
         cmocka_unit_test(everything_an_outcome_depends_on_is_visited),
     };

@@ -60,7 +60,7 @@ static uint32_t acquire(struct bed *bed, const char *tree, uint16_t type)
 {
     struct steer_residual *r = residual(bed, tree);
     uint32_t cell = UINT32_MAX;
-    assert_int_equal(steer_cells_acquire(bed->cells, r, type, &bed->view, &cell), STEER_OK);
+    assert_int_equal(steer_cells_acquire(bed->cells, &r, 1, type, &bed->view, &cell), STEER_OK);
     steer_residual_unref(bed->residuals, r); // the cell holds its own
     return cell;
 }
@@ -468,7 +468,7 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
             l->residual = residual(bed, tree.data);
             l->type = types[below(&rng, 3)];
             assert_int_equal(
-                steer_cells_acquire(bed->cells, l->residual, l->type, &bed->view, &l->cell),
+                steer_cells_acquire(bed->cells, &l->residual, 1, l->type, &bed->view, &l->cell),
                 STEER_OK);
         } else if (event < 7 && count) {
             const unsigned i = below(&rng, count);
