@@ -7,14 +7,44 @@
 
 // ---- prepare -------------------------------------------------------------------------------------
 
-static void touch_dependents(struct steer_link *link)
+// What the journal says was put or removed in the catalogue. The array is the caller's, the names the
+// journal's.
+static struct steer_change *changes_of(const struct steer_link *link, size_t *count)
 {
-    const size_t all = steer_catalog_count(link->catalog, STEER_STEERED);
-    for (size_t i = 0; i < link->journal_count && link->touched.used < all; i++) {
+    struct steer_change *changes = steer_calloc(link->journal_count, sizeof *changes);
+    *count = 0;
+    for (size_t i = 0; i < link->journal_count; i++) {
         const struct steer_journal_entry *e = &link->journal[i];
-        if (e->kind == STEER_J_OBJECT)
-            steer_catalog_dependents(link->catalog, e->kind_of, e->object->name, link_touch, link);
+        if (e->kind == STEER_J_OBJECT || e->kind == STEER_J_STEERED)
+            changes[(*count)++] = (struct steer_change){e->object->kind, e->object->name};
+        else if (e->kind == STEER_J_OBJECT_GONE)
+            changes[(*count)++] = (struct steer_change){e->kind_of, e->name};
+        else if (e->kind == STEER_J_STEERED_GONE)
+            changes[(*count)++] = (struct steer_change){STEER_STEERED, e->name};
     }
+    return changes;
+}
+
+static void touch_reached(void *ctx, enum steer_kind kind, const char *name)
+{
+    struct steer_link *link = ctx;
+    if (kind == STEER_STEERED && steer_catalog_get(link->catalog, kind, name))
+        steer_map_put(&link->touched, name, 1);
+}
+
+// Touches the records that the changes reach, and checks what they reach; all of it when loading.
+static enum steer_err check_catalog(struct steer_link *link, struct steer_diag *diag)
+{
+    struct steer_references *references = link->linker->references;
+    size_t count;
+    if (link->loading)
+        return steer_catalog_check(link->catalog, diag);
+    struct steer_change *changes = changes_of(link, &count);
+    steer_references_reach(references, changes, count, touch_reached, link);
+    enum steer_err err =
+        steer_catalog_check_changes(link->catalog, references, changes, count, diag);
+    free(changes);
+    return err;
 }
 
 static uint32_t get_u32(const uint8_t *p)
@@ -95,8 +125,7 @@ static enum steer_err check_zones(struct steer_link *link, uint64_t now_unix_s,
 enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
                                   struct steer_diag *diag)
 {
-    touch_dependents(link);
-    enum steer_err err = steer_catalog_check(link->catalog, diag);
+    enum steer_err err = check_catalog(link, diag);
     if (err == STEER_OK)
         err = link_compile(link, diag);
     if (err == STEER_OK)
@@ -220,9 +249,31 @@ static void publish(struct steer_link *link, struct old_programs *old)
     free(retired.blocks);
 }
 
+static void follow_references(struct steer_link *link)
+{
+    struct steer_linker *l = link->linker;
+    if (link->loading) {
+        steer_references_destroy(l->references);
+        l->references = steer_references_create(link->catalog);
+        return;
+    }
+    size_t count;
+    struct steer_change *changes = changes_of(link, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct steer_object *object =
+            steer_catalog_get(link->catalog, changes[i].kind, changes[i].name);
+        if (object)
+            steer_references_put(l->references, object);
+        else
+            steer_references_remove(l->references, changes[i].kind, changes[i].name);
+    }
+    free(changes);
+}
+
 static void adopt(struct steer_link *link)
 {
     struct steer_linker *l = link->linker;
+    follow_references(link);
     steer_catalog_unref(l->catalog);
     l->catalog = steer_catalog_ref(link->catalog);
     steer_geo_unref(l->geo);

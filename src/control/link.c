@@ -50,9 +50,9 @@ void steer_link_set_loading(struct steer_link *link)
     link->loading = true;
 }
 
-void link_touch(void *ctx, const struct steer_object *steered)
+// The record is to be compiled.
+static void touch(struct steer_link *link, const struct steer_object *steered)
 {
-    struct steer_link *link = ctx;
     steer_map_put(&link->touched, steered->name, 1);
 }
 
@@ -63,7 +63,7 @@ void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo)
     steer_geo_unref(link->geo);
     link->geo = steer_geo_ref(geo);
     for (size_t i = 0; i < count; i++)
-        link_touch(link, list[i]);
+        touch(link, list[i]);
     free(list);
 }
 
@@ -258,7 +258,7 @@ enum steer_err steer_link_put_steered(struct steer_link *link, struct steer_obje
         return err;
     z->changed = true;
     steer_catalog_put(link->catalog, steered);
-    link_touch(link, steered);
+    touch(link, steered);
     steer_map_remove(&link->gone_programs, steered->name);
     if (!link->loading) {
         struct steer_journal_entry *e = link_journal(link, STEER_J_STEERED);

@@ -33,6 +33,7 @@ enum steer_err steer_linker_create(struct steer_geo *geo, struct steer_vitals *v
     l->geo = steer_geo_ref(geo);
     l->vitals = vitals;
     l->catalog = steer_catalog_create();
+    l->references = steer_references_create(l->catalog);
     steer_vitals_view_init(&l->view, vitals, l->catalog);
     l->publisher = steer_publisher_create(steer_world_create(steer_cells_tables(l->cells)));
     *linker = l;
@@ -52,6 +53,7 @@ void steer_linker_destroy(struct steer_linker *l)
     steer_publisher_destroy(l->publisher);
     steer_cells_destroy(l->cells);
     steer_residuals_destroy(l->residuals);
+    steer_references_destroy(l->references);
     steer_catalog_unref(l->catalog);
     steer_geo_unref(l->geo);
     steer_map_fini(&l->programs);

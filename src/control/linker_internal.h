@@ -19,8 +19,9 @@ struct shared_map {
 struct steer_linker {
     struct steer_geo *geo;
     struct steer_vitals *vitals;
-    struct steer_catalog *catalog; // sealed
-    struct steer_vitals_view view; // of vitals with catalog
+    struct steer_catalog *catalog;       // sealed
+    struct steer_references *references; // of catalog
+    struct steer_vitals_view view;       // of vitals with catalog
     struct steer_residuals *residuals;
     struct steer_cells *cells;
     struct steer_publisher *publisher;
@@ -96,8 +97,6 @@ struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_jou
 // documents.c looks at zones through it: what is only looked at stays as it is.
 struct open_zone *link_open_zone(struct steer_link *link, const struct steer_name *origin,
                                  bool make, const char *document);
-// For steer_catalog_dependents.
-void link_touch(void *ctx, const struct steer_object *steered);
 
 // programs.c: compiling steered records.
 enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);

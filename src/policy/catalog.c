@@ -186,21 +186,12 @@ bool steer_catalog_remove(struct steer_catalog *catalog, enum steer_kind kind, c
     return true;
 }
 
-bool steer_catalog_index(const struct steer_catalog *catalog, enum steer_kind kind,
-                         const char *name, uint32_t *index)
-{
-    const struct slot *slot = slot_of(catalog->shelves[kind], name, name_hash(name));
-    if (!slot->at)
-        return false;
-    *index = slot->at - 1;
-    return true;
-}
-
 const struct steer_object *steer_catalog_get(const struct steer_catalog *catalog,
                                              enum steer_kind kind, const char *name)
 {
-    uint32_t at;
-    return steer_catalog_index(catalog, kind, name, &at) ? catalog->shelves[kind]->items[at] : NULL;
+    const struct shelf *shelf = catalog->shelves[kind];
+    const struct slot *slot = slot_of(shelf, name, name_hash(name));
+    return slot->at ? shelf->items[slot->at - 1] : NULL;
 }
 
 size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind kind)
@@ -208,11 +199,10 @@ size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind 
     return catalog->shelves[kind]->count;
 }
 
-struct steer_object *const *steer_catalog_items(const struct steer_catalog *catalog,
-                                                enum steer_kind kind, size_t *count)
+struct steer_object *steer_catalog_at(const struct steer_catalog *catalog, enum steer_kind kind,
+                                      size_t index)
 {
-    *count = catalog->shelves[kind]->count;
-    return catalog->shelves[kind]->items;
+    return catalog->shelves[kind]->items[index];
 }
 
 static int by_name(const void *a, const void *b)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What only the whole catalogue can tell: every reference, loops, depth, and what a record's tree
-// can give. Each object is looked at once; what a policy or pool amounts to is remembered.
+// can give. Each object is looked at once; what a policy or pool amounts to is remembered. After an edit
+// only what it reaches is looked at.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,9 +40,10 @@ struct policy_facts {
 struct checker {
     const struct steer_catalog *catalog;
     struct steer_diag *diag;
-    uint8_t *pool_gives;                 // by index
-    struct policy_facts *policies;       // by index
-    uint32_t stack[STEER_DEPTH_MAX + 1]; // policies under way
+    struct steer_ptrmap pool_gives;                        // pool -> what it gives, and KNOWN
+    struct steer_ptrmap policies;                          // policy -> policy_facts
+    struct steer_arena arena;                              // of policy_facts
+    const struct steer_object *stack[STEER_DEPTH_MAX + 1]; // policies under way
     uint32_t stack_count;
 };
 
@@ -67,11 +69,10 @@ static enum steer_err fail(const struct checker *c, const struct steer_object *o
 
 static const char *nearest(const struct checker *c, enum steer_kind kind, const char *name)
 {
-    size_t count;
-    struct steer_object *const *items = steer_catalog_items(c->catalog, kind, &count);
+    const size_t count = steer_catalog_count(c->catalog, kind);
     const char **names = steer_calloc(count, sizeof(char *));
     for (size_t i = 0; i < count; i++)
-        names[i] = items[i]->name;
+        names[i] = steer_catalog_at(c->catalog, kind, i)->name;
     const char *found = steer_nearest_word(name, names, count);
     free(names);
     return found;
@@ -115,21 +116,32 @@ static uint8_t endpoint_gives(const struct steer_endpoint *e)
                      (e->has_hostname ? GIVES_CNAME : 0));
 }
 
-static enum steer_err check_pool(const struct checker *c, const struct steer_object *object,
-                                 uint8_t *gives)
+static enum steer_err check_pool(const struct checker *c, const struct steer_object *object)
 {
     const struct steer_pool *pool = &object->pool;
     if (!pool->member_count)
         return fail(c, object, object->at, "a pool needs at least one endpoint");
-    for (uint32_t i = 0; i < pool->member_count; i++) {
-        const struct steer_member *member = &pool->members[i];
-        const struct steer_object *endpoint =
-            steer_catalog_get(c->catalog, STEER_ENDPOINT, member->endpoint);
-        if (!endpoint)
-            return unknown(c, object, member->at, STEER_ENDPOINT, member->endpoint);
-        *gives |= endpoint_gives(&endpoint->endpoint);
-    }
+    for (uint32_t i = 0; i < pool->member_count; i++)
+        if (!steer_catalog_get(c->catalog, STEER_ENDPOINT, pool->members[i].endpoint))
+            return unknown(c, object, pool->members[i].at, STEER_ENDPOINT,
+                           pool->members[i].endpoint);
     return STEER_OK;
+}
+
+static uint8_t pool_gives(struct checker *c, const struct steer_object *object)
+{
+    enum { KNOWN = 0x80 };
+    const struct steer_pool *pool = &object->pool;
+    void **known = steer_ptrmap_at(&c->pool_gives, (uintptr_t)object);
+    uint8_t gives = (uint8_t)(uintptr_t)*known;
+    for (uint32_t i = 0; !(gives & KNOWN) && i < pool->member_count; i++) {
+        const struct steer_object *endpoint =
+            steer_catalog_get(c->catalog, STEER_ENDPOINT, pool->members[i].endpoint);
+        if (endpoint)
+            gives |= endpoint_gives(&endpoint->endpoint);
+    }
+    *known = (void *)(uintptr_t)(gives | KNOWN);
+    return gives & (uint8_t)~KNOWN;
 }
 
 // ---- trees ---------------------------------------------------------------------------------------
@@ -155,17 +167,15 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
                            const struct steer_node *node, unsigned level, struct facts *facts);
 
 static enum steer_err loop(const struct checker *c, const struct steer_object *object,
-                           const struct steer_node *node, uint32_t closing)
+                           const struct steer_node *node, const struct steer_object *closing)
 {
-    size_t count;
-    struct steer_object *const *items = steer_catalog_items(c->catalog, STEER_POLICY, &count);
     struct steer_buf path = {0};
     uint32_t i = 0;
     while (c->stack[i] != closing)
         i++;
     for (; i < c->stack_count; i++)
-        steer_buf_printf(&path, "%s -> ", items[c->stack[i]]->name);
-    steer_buf_puts(&path, items[closing]->name);
+        steer_buf_printf(&path, "%s -> ", c->stack[i]->name);
+    steer_buf_puts(&path, closing->name);
     enum steer_err err = fail(c, object, node->at, "policy loop: %s", path.data);
     steer_buf_fini(&path);
     return err;
@@ -179,22 +189,28 @@ static enum steer_err too_deep(const struct checker *c, const struct steer_objec
                 node->kind == STEER_NODE_USE ? node->name : "");
 }
 
+static struct policy_facts *facts_of(struct checker *c, const struct steer_object *policy)
+{
+    void **at = steer_ptrmap_at(&c->policies, (uintptr_t)policy);
+    if (!*at)
+        *at = steer_arena_calloc(&c->arena, sizeof(struct policy_facts));
+    return *at;
+}
+
 // The facts of a policy, on its first use or at its turn. from and node are NULL at its turn.
-static enum steer_err visit_policy(struct checker *c, uint32_t index,
+static enum steer_err visit_policy(struct checker *c, const struct steer_object *object,
                                    const struct steer_object *from, const struct steer_node *node)
 {
-    size_t count;
-    struct steer_object *const *items = steer_catalog_items(c->catalog, STEER_POLICY, &count);
-    struct policy_facts *policy = &c->policies[index];
+    struct policy_facts *policy = facts_of(c, object);
     if (policy->visit == VISITED)
         return STEER_OK;
     if (policy->visit == UNDER_WAY)
-        return loop(c, from, node, index);
+        return loop(c, from, node, object);
     if (c->stack_count == STEER_DEPTH_MAX)
         return too_deep(c, from, node);
     policy->visit = UNDER_WAY;
-    c->stack[c->stack_count++] = index;
-    enum steer_err err = walk(c, items[index], &items[index]->tree, 1, &policy->facts);
+    c->stack[c->stack_count++] = object;
+    enum steer_err err = walk(c, object, &object->tree, 1, &policy->facts);
     c->stack_count--;
     policy->visit = VISITED;
     return err;
@@ -203,13 +219,13 @@ static enum steer_err visit_policy(struct checker *c, uint32_t index,
 static enum steer_err walk_use(struct checker *c, const struct steer_object *object,
                                const struct steer_node *node, unsigned level, struct facts *facts)
 {
-    uint32_t index;
-    if (!steer_catalog_index(c->catalog, STEER_POLICY, node->name, &index))
+    const struct steer_object *used = steer_catalog_get(c->catalog, STEER_POLICY, node->name);
+    if (!used)
         return unknown(c, object, node->at, STEER_POLICY, node->name);
-    enum steer_err err = visit_policy(c, index, object, node);
+    enum steer_err err = visit_policy(c, used, object, node);
     if (err)
         return err;
-    const struct facts *policy = &c->policies[index].facts;
+    const struct facts *policy = &facts_of(c, used)->facts;
     if (level + policy->depth > STEER_DEPTH_MAX)
         return too_deep(c, object, node);
     merge(facts, policy, 1);
@@ -224,11 +240,11 @@ static bool gives_several(const struct steer_pool *pool)
 static enum steer_err walk_pool(struct checker *c, const struct steer_object *object,
                                 const struct steer_node *node, struct facts *facts)
 {
-    uint32_t index;
-    if (!steer_catalog_index(c->catalog, STEER_POOL, node->name, &index))
+    const struct steer_object *pool = steer_catalog_get(c->catalog, STEER_POOL, node->name);
+    if (!pool)
         return unknown(c, object, node->at, STEER_POOL, node->name);
-    facts->gives = c->pool_gives[index];
-    if (gives_several(&steer_catalog_get(c->catalog, STEER_POOL, node->name)->pool))
+    facts->gives = pool_gives(c, pool);
+    if (gives_several(&pool->pool))
         facts->several = (struct spot){node, object};
     return STEER_OK;
 }
@@ -345,16 +361,17 @@ static enum steer_err check_steered(struct checker *c, const struct steer_object
     return STEER_OK;
 }
 
-static enum steer_err check_one(struct checker *c, const struct steer_object *object,
-                                uint32_t index)
+// ---- the whole, and what an edit reaches ---------------------------------------------------------
+
+static enum steer_err check_one(struct checker *c, const struct steer_object *object)
 {
     switch (object->kind) {
     case STEER_ENDPOINT:
         return check_endpoint(c, object);
     case STEER_POOL:
-        return check_pool(c, object, &c->pool_gives[index]);
+        return check_pool(c, object);
     case STEER_POLICY:
-        return visit_policy(c, index, NULL, NULL);
+        return visit_policy(c, object, NULL, NULL);
     case STEER_STEERED:
         return check_steered(c, object);
     case STEER_SITE:
@@ -365,19 +382,59 @@ static enum steer_err check_one(struct checker *c, const struct steer_object *ob
     return STEER_OK;
 }
 
+static void checker_init(struct checker *c, const struct steer_catalog *catalog,
+                         struct steer_diag *diag)
+{
+    c->catalog = catalog;
+    c->diag = diag;
+    c->stack_count = 0;
+    steer_ptrmap_init(&c->pool_gives);
+    steer_ptrmap_init(&c->policies);
+    steer_arena_init(&c->arena);
+}
+
+static void checker_fini(struct checker *c)
+{
+    steer_ptrmap_fini(&c->pool_gives);
+    steer_ptrmap_fini(&c->policies);
+    steer_arena_fini(&c->arena);
+}
+
 enum steer_err steer_catalog_check(const struct steer_catalog *catalog, struct steer_diag *diag)
 {
-    struct checker c = {.catalog = catalog, .diag = diag};
-    c.pool_gives = steer_calloc(steer_catalog_count(catalog, STEER_POOL), 1);
-    c.policies = steer_calloc(steer_catalog_count(catalog, STEER_POLICY), sizeof *c.policies);
+    struct checker c;
     enum steer_err err = STEER_OK;
-    for (enum steer_kind kind = STEER_ENDPOINT; kind < STEER_KINDS && !err; kind++) {
-        size_t count;
-        struct steer_object *const *items = steer_catalog_items(catalog, kind, &count);
-        for (size_t i = 0; i < count && !err; i++)
-            err = check_one(&c, items[i], (uint32_t)i);
-    }
-    free(c.pool_gives);
-    free(c.policies);
+    checker_init(&c, catalog, diag);
+    for (enum steer_kind kind = STEER_ENDPOINT; kind < STEER_KINDS && !err; kind++)
+        for (size_t i = 0; i < steer_catalog_count(catalog, kind) && !err; i++)
+            err = check_one(&c, steer_catalog_at(catalog, kind, i));
+    checker_fini(&c);
     return err;
+}
+
+struct reached {
+    struct checker checker;
+    enum steer_err err;
+};
+
+static void check_reached(void *ctx, enum steer_kind kind, const char *name)
+{
+    struct reached *r = ctx;
+    const struct steer_object *object = steer_catalog_get(r->checker.catalog, kind, name);
+    if (object && r->err == STEER_OK)
+        r->err = check_one(&r->checker, object);
+}
+
+// Whether anything is wrong does not depend on the order; which error is the first one does. Where there
+// is one, the full check has the word.
+enum steer_err steer_catalog_check_changes(const struct steer_catalog *catalog,
+                                           struct steer_references *before,
+                                           const struct steer_change *changes, size_t count,
+                                           struct steer_diag *diag)
+{
+    struct reached reached = {.err = STEER_OK};
+    checker_init(&reached.checker, catalog, NULL);
+    steer_references_reach(before, changes, count, check_reached, &reached);
+    checker_fini(&reached.checker);
+    return reached.err == STEER_OK ? STEER_OK : steer_catalog_check(catalog, diag);
 }

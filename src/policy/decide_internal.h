@@ -29,11 +29,9 @@ void **steer_ptrmap_at(struct steer_ptrmap *map, uintptr_t key);
 enum { STEER_PATH_MAX = 1200 };
 // Where an object stands in its document: "records/api", "pools/eu"; returns out.
 const char *steer_object_path(const struct steer_object *object, char out[STEER_PATH_MAX]);
-// The objects of a kind in no order, and an object's place among them.
-struct steer_object *const *steer_catalog_items(const struct steer_catalog *catalog,
-                                                enum steer_kind kind, size_t *count);
-bool steer_catalog_index(const struct steer_catalog *catalog, enum steer_kind kind,
-                         const char *name, uint32_t *index);
+// The objects of a kind, 0 to steer_catalog_count, in no order.
+struct steer_object *steer_catalog_at(const struct steer_catalog *catalog, enum steer_kind kind,
+                                      size_t index);
 // How many of count members must be available: at least 1.
 uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count);
 // Equal RRsets, wherever they stand.

@@ -222,11 +222,34 @@ const struct steer_object **steer_catalog_list(const struct steer_catalog *catal
 enum steer_err steer_catalog_check(const struct steer_catalog *catalog,
                                    struct steer_diag *diag) STEER_MUST_USE;
 
-// The names (kind STEER_STEERED) of steered records that hold the object, directly or through others;
-// used to find what an edit must compile again. Calls visit once for each.
-void steer_catalog_dependents(const struct steer_catalog *catalog, enum steer_kind kind,
-                              const char *name,
-                              void (*visit)(void *ctx, const struct steer_object *steered),
-                              void *ctx);
+// ---- references ----------------------------------------------------------------------------------
+
+// Who names whom in one catalogue, so that an edit looks only at what it reaches. One thread; holds names,
+// no objects.
+struct steer_references;
+struct steer_references *steer_references_create(const struct steer_catalog *catalog);
+void steer_references_destroy(struct steer_references *references);
+// Follows the catalogue: the object stands in the place of the one of its kind and name, or is gone.
+void steer_references_put(struct steer_references *references, const struct steer_object *object);
+void steer_references_remove(struct steer_references *references, enum steer_kind kind,
+                             const char *name);
+
+struct steer_change {
+    enum steer_kind kind;
+    const char *name;
+};
+// What was put or removed, and everything that names it, directly or through others. Calls visit once
+// for each name; twice for one that is listed twice and was unknown.
+void steer_references_reach(struct steer_references *references, const struct steer_change *changes,
+                            size_t count,
+                            void (*visit)(void *ctx, enum steer_kind kind, const char *name),
+                            void *ctx);
+
+// As steer_catalog_check, for a catalogue that differs by the changes alone from one that passed it and whose
+// references are `before`.
+enum steer_err steer_catalog_check_changes(const struct steer_catalog *catalog,
+                                           struct steer_references *before,
+                                           const struct steer_change *changes, size_t count,
+                                           struct steer_diag *diag) STEER_MUST_USE;
 
 #endif
