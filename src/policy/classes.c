@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All classes of a steered record: each distinct place is resolved once, equal residuals are one
-// class.
+// All classes of a steered record: of the places that the same rules hold one is resolved, equal
+// residuals are one class.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decide_internal.h"
 #include "steerd/base/hash.h"
+
+static_assert(sizeof(uintptr_t) == 8, "which rules hold a client is a set of 63 bits");
 
 enum { CLASSES_MAX = 65535 };
 
@@ -53,16 +56,67 @@ static struct place_key *place_at(struct places *map, const struct steer_place *
     return key;
 }
 
+// The places that the rules of a tree name. Clients whom the same of them hold are resolved alike.
+enum { RULES_MAX = 63 };
+struct rules {
+    const struct steer_catalog *catalog;
+    struct steer_ptrmap seen; // policies
+    const struct steer_place *places[RULES_MAX];
+    unsigned count;
+    bool too_many;
+};
+
 struct compiler {
     struct steer_residuals *store;
     struct steer_resolver *resolver;
-    struct steer_ptrmap class_of_root; // residual -> class + 1
+    struct rules rules;
+    struct steer_ptrmap class_of_match; // which rules hold the client -> class + 1
+    struct steer_ptrmap class_of_root;  // residual -> class + 1
     struct steer_residual **roots;
     size_t count, cap, max;
 };
 
+static void add_place(struct rules *rules, const struct steer_place *place)
+{
+    for (unsigned i = 0; i < rules->count; i++)
+        if (memcmp(rules->places[i], place, sizeof *place) == 0)
+            return;
+    rules->too_many = rules->count == RULES_MAX;
+    if (!rules->too_many)
+        rules->places[rules->count++] = place;
+}
+
+static void add_rules(struct rules *rules, const struct steer_node *node)
+{
+    static char seen;
+    const struct steer_object *policy =
+        node->kind == STEER_NODE_USE ? steer_catalog_get(rules->catalog, STEER_POLICY, node->name)
+                                     : NULL;
+    void **mark = policy ? steer_ptrmap_at(&rules->seen, (uintptr_t)policy) : NULL;
+    if (mark && !*mark) {
+        *mark = &seen;
+        add_rules(rules, &policy->tree);
+    }
+    for (uint32_t i = 0; i < node->child_count && !rules->too_many; i++) {
+        const struct steer_child *child = &node->children[i];
+        for (uint16_t k = 0; k < child->place_count && !rules->too_many; k++)
+            add_place(rules, &child->places[k]);
+        add_rules(rules, child->node);
+    }
+    if (node->substitute)
+        add_rules(rules, node->substitute);
+}
+
+static uintptr_t match_of(const struct rules *rules, const struct steer_place *client)
+{
+    uintptr_t match = 1; // so that it is never 0
+    for (unsigned i = 0; i < rules->count; i++)
+        match = match << 1 | steer_place_matches(rules->places[i], client);
+    return match;
+}
+
 // The class of a client; c->max when there are too many.
-static size_t class_of(struct compiler *c, const struct steer_location *client)
+static size_t class_by_root(struct compiler *c, const struct steer_location *client)
 {
     struct steer_residual *root = steer_resolver_run(c->resolver, client, NULL);
     void **known = steer_ptrmap_at(&c->class_of_root, (uintptr_t)root);
@@ -78,6 +132,35 @@ static size_t class_of(struct compiler *c, const struct steer_location *client)
     c->roots[c->count++] = root;
     *known = (void *)(uintptr_t)c->count;
     return c->count - 1;
+}
+
+static size_t class_of(struct compiler *c, const struct steer_location *client)
+{
+    if (c->rules.too_many)
+        return class_by_root(c, client);
+    const uintptr_t match = match_of(&c->rules, &client->place);
+    void **known = steer_ptrmap_at(&c->class_of_match, match);
+    if (*known)
+        return (uintptr_t)*known - 1;
+    const size_t found = class_by_root(c, client);
+    *known = (void *)(found + 1);
+    return found;
+}
+
+static void compiler_init(struct compiler *c, const struct steer_object *steered)
+{
+    steer_ptrmap_init(&c->class_of_root);
+    steer_ptrmap_init(&c->class_of_match);
+    steer_ptrmap_init(&c->rules.seen);
+    add_rules(&c->rules, steered->steered.tree);
+}
+
+static void compiler_fini(struct compiler *c)
+{
+    steer_ptrmap_fini(&c->class_of_root);
+    steer_ptrmap_fini(&c->class_of_match);
+    steer_ptrmap_fini(&c->rules.seen);
+    steer_resolver_destroy(c->resolver);
 }
 
 static void release_roots(struct steer_residuals *store, struct steer_residual **roots,
@@ -97,8 +180,9 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
 {
     struct compiler c = {.store = store,
                          .max = classes_max,
+                         .rules = {.catalog = catalog},
                          .resolver = steer_resolver_create(store, catalog, steered)};
-    steer_ptrmap_init(&c.class_of_root);
+    compiler_init(&c, steered);
     struct places places = {0};
     uint16_t *map = steer_calloc(count, sizeof *map);
     bool fits = true;
@@ -115,8 +199,7 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
         map[i] = key->class_index;
     }
     free(places.slots);
-    steer_ptrmap_fini(&c.class_of_root);
-    steer_resolver_destroy(c.resolver);
+    compiler_fini(&c);
     if (!fits) {
         release_roots(store, c.roots, c.count);
         free(map);

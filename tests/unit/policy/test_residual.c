@@ -285,6 +285,83 @@ static void classes_are_numbered_as_they_appear(void **state)
     steer_catalog_unref(catalog);
 }
 
+// A geo of `rules` random rules, some of which are geos again or use a policy.
+static void random_geo(struct steer_rng *rng, unsigned rules, unsigned depth, struct steer_buf *out)
+{
+    static const char *const pools[] = {"a", "b", "c", "spare", "two"};
+    static const char *const subdivisions[] = {"", "", "-BE", "-BY"};
+    const unsigned first = (unsigned)(steer_rng_next(rng) % 100); // no place stands twice in a geo
+    steer_buf_puts(out, "{\"geo\":{\"rules\":[");
+    for (unsigned i = 0; i < rules; i++) {
+        const char *country = steer_country_at(first + i);
+        steer_buf_printf(out, "%s{\"match\":\"%s", i ? "," : "", steer_country_continent(country));
+        if (i || steer_rng_next(rng) % 2)
+            steer_buf_printf(out, "-%s%s", country, subdivisions[steer_rng_next(rng) % 4]);
+        steer_buf_printf(out,
+                         "\",\"fence\":%s,\"to\":", steer_rng_next(rng) % 5 ? "false" : "true");
+        const unsigned kind = (unsigned)(steer_rng_next(rng) % 6);
+        if (kind == 0 && depth)
+            random_geo(rng, 2, depth - 1, out);
+        else if (kind == 1 && depth)
+            steer_buf_printf(out, "{\"use\":\"g%u\"}", (unsigned)(steer_rng_next(rng) % 2));
+        else
+            steer_buf_printf(out, "{\"pool\":\"%s\"}", pools[steer_rng_next(rng) % 5]);
+        steer_buf_puts(out, "}");
+    }
+    steer_buf_puts(out, "]");
+    if (depth && steer_rng_next(rng) % 2) {
+        steer_buf_puts(out, ",\"default\":");
+        random_geo(rng, 1, 0, out);
+    }
+    steer_buf_puts(out, "}}");
+}
+
+// One of those whom the same rules hold is resolved for all of them; with more than 63 places in the rules each place
+// is resolved by itself.
+static void each_client_is_in_the_class_of_its_own_residual(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 150, CLIENTS = 200 };
+    struct steer_location locations[CLIENTS];
+    struct steer_rng rng;
+    struct steer_buf json = {0};
+    steer_rng_init(&rng, 11);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        static const char *const subdivisions[] = {"", "-BE", "-BY", "-XX"};
+        const char *country = steer_country_at(i % 40 * 5);
+        char place[32];
+        snprintf(place, sizeof place, "%s-%s%s", steer_country_continent(country), country,
+                 subdivisions[steer_rng_next(&rng) % 4]);
+        locations[i] = at_place(i % 50 ? place : NULL);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct steer_residuals *store = steer_residuals_create();
+        struct steer_catalog *catalog = small_catalog();
+        struct steer_classes classes;
+        for (unsigned i = 0; i < 3; i++) {
+            char name[] = {'g', (char)('0' + i), '\0'};
+            steer_buf_clear(&json);
+            random_geo(&rng, i < 2 ? 3 : round % 5 ? 1 + round % 8 : 90, i < 2 ? 0 : 2, &json);
+            put(catalog, STEER_POLICY, name, json.data);
+        }
+        const struct steer_object *steered =
+            record(catalog, "{\"pool\":\"three\",\"when_unavailable\":{\"use\":\"g2\"}}");
+        assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations,
+                                            CLIENTS, 65535, &classes, NULL),
+                         STEER_OK);
+        for (size_t i = 0; i < CLIENTS; i++) {
+            struct steer_residual *one =
+                steer_residual_resolve(store, catalog, steered, &locations[i], NULL);
+            assert_ptr_equal(one, classes.roots[classes.class_of[i]]);
+            steer_residual_unref(store, one);
+        }
+        steer_classes_fini(store, &classes);
+        steer_catalog_unref(catalog);
+        steer_residuals_destroy(store);
+    }
+    steer_buf_fini(&json);
+}
+
 static void a_policy_without_geography_has_one_class(void **state)
 {
     (void)state;
@@ -314,6 +391,7 @@ int main(void)
         cmocka_unit_test(removing_keeps_the_others_findable),
         cmocka_unit_test(the_trace_names_what_the_client_met),
         cmocka_unit_test(classes_are_numbered_as_they_appear),
+        cmocka_unit_test(each_client_is_in_the_class_of_its_own_residual),
         cmocka_unit_test(a_policy_without_geography_has_one_class),
     };
     return cmocka_run_group_tests_name("residual", tests, NULL, NULL);
