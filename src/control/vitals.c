@@ -27,6 +27,7 @@ struct steer_vitals {
     struct steer_map keys; // the key in hexadecimal -> index
     uint64_t next_key;
     uint32_t round;
+    struct steer_catalog *followed; // its endpoints and checks were handed to put; or NULL
     struct steer_override *overrides;
     size_t override_count, override_cap;
     struct steer_map override_index; // "kind\ntarget" -> index
@@ -72,6 +73,7 @@ void steer_vitals_destroy(struct steer_vitals *v)
     steer_map_fini(&v->override_index);
     free(v->items);
     free(v->free);
+    steer_catalog_unref(v->followed);
     free(v->overrides);
     free(v);
 }
@@ -133,12 +135,25 @@ struct steer_vital *steer_vitals_by_key(struct steer_vitals *v, uint64_t key)
     return steer_map_get(&v->keys, text, &index) ? &v->items[index].vital : NULL;
 }
 
+// Most edits touch neither endpoints nor checks: then there is nothing to look for among thousands of pairs.
+// Remembers the catalogue where somebody hears of the pairs.
+static bool is_followed(struct steer_vitals *v, const struct steer_catalog *catalog, bool heard)
+{
+    const bool same = v->followed && steer_catalog_shares(v->followed, catalog, STEER_ENDPOINT) &&
+                      steer_catalog_shares(v->followed, catalog, STEER_CHECK);
+    steer_catalog_unref(v->followed);
+    v->followed = heard ? steer_catalog_clone(catalog) : NULL;
+    return same;
+}
+
 void steer_vitals_follow(struct steer_vitals *v, const struct steer_catalog *catalog,
                          void (*put)(void *ctx, const struct steer_vital *vital,
                                      const struct steer_object *endpoint,
                                      const struct steer_object *check),
                          void (*gone)(void *ctx, uint64_t key), void *ctx)
 {
+    if (is_followed(v, catalog, put != NULL))
+        return;
     const struct steer_object **endpoints = steer_catalog_list(catalog, STEER_ENDPOINT);
     size_t count = steer_catalog_count(catalog, STEER_ENDPOINT);
     v->round++;

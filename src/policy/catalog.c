@@ -199,6 +199,12 @@ size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind 
     return catalog->shelves[kind]->count;
 }
 
+bool steer_catalog_shares(const struct steer_catalog *a, const struct steer_catalog *b,
+                          enum steer_kind kind)
+{
+    return a->shelves[kind] == b->shelves[kind];
+}
+
 struct steer_object *steer_catalog_at(const struct steer_catalog *catalog, enum steer_kind kind,
                                       size_t index)
 {

@@ -211,6 +211,10 @@ bool steer_catalog_remove(struct steer_catalog *catalog, enum steer_kind kind, c
 const struct steer_object *steer_catalog_get(const struct steer_catalog *catalog,
                                              enum steer_kind kind, const char *name);
 size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind kind);
+// True when both hold the same objects of the kind because one was cloned from the other and neither has
+// changed them since. False says nothing.
+bool steer_catalog_shares(const struct steer_catalog *a, const struct steer_catalog *b,
+                          enum steer_kind kind);
 // In order of name. The array is the caller's (free), the objects are borrowed.
 const struct steer_object **steer_catalog_list(const struct steer_catalog *catalog,
                                                enum steer_kind kind);

@@ -172,6 +172,17 @@ static void pairs_that_were_followed_unheard_are_put_later(void **state)
     put_pairs(f);
     steer_vitals_follow(f->vitals, f->catalog, NULL, NULL, NULL);
     assert_int_equal(follow(f), 3);
+    // Back to what was heard last, by way of something unheard.
+    struct steer_catalog *heard = steer_catalog_clone(f->catalog);
+    steer_catalog_remove(f->catalog, STEER_ENDPOINT, "b");
+    steer_vitals_follow(f->vitals, f->catalog, NULL, NULL, NULL);
+    assert_null(steer_vitals_find(f->vitals, "b", "c"));
+    steer_catalog_unref(f->catalog);
+    f->catalog = heard;
+    assert_int_equal(follow(f), 1);
+    put(f, STEER_SITE, "ams", "{\"at\":\"EU-NL\"}"); // nothing of theirs
+    assert_int_equal(follow(f), 0);
+    assert_non_null(steer_vitals_find(f->vitals, "b", "c"));
 }
 
 static void many_pairs_keep_their_own_verdicts(void **state)
