@@ -132,20 +132,24 @@ void linker_give_program_id(struct steer_linker *l, uint32_t id)
 
 // ---- health --------------------------------------------------------------------------------------
 
-// Endpoints of a site or with a check, one by one.
+// Endpoints of a site or with a check.
 static uint32_t refresh_endpoints(struct steer_linker *l, enum steer_kind kind, const char *name)
 {
     const struct steer_object **list = steer_catalog_list(l->catalog, STEER_ENDPOINT);
     size_t count = steer_catalog_count(l->catalog, STEER_ENDPOINT);
-    uint32_t changed = 0;
+    const char **names = steer_calloc(count, sizeof(char *));
+    size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         const struct steer_endpoint *e = &list[i]->endpoint;
         bool holds = kind == STEER_SITE && e->site && strcmp(e->site, name) == 0;
         for (uint32_t c = 0; kind == STEER_CHECK && c < e->check_count; c++)
             holds |= strcmp(e->checks[c], name) == 0;
         if (holds)
-            changed += steer_cells_refresh(l->cells, STEER_ENDPOINT, list[i]->name, &l->view.view);
+            names[found++] = list[i]->name;
     }
+    const uint32_t changed =
+        steer_cells_refresh_each(l->cells, STEER_ENDPOINT, names, found, &l->view.view);
+    free(names);
     free(list);
     return changed;
 }

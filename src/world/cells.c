@@ -144,11 +144,25 @@ static void fetch_ahead(const struct steer_cells *c, const struct dependency *d,
 uint32_t steer_cells_refresh(struct steer_cells *c, enum steer_kind kind, const char *name,
                              const struct steer_view *view)
 {
-    const struct dependency *d = cells_dependency_find(c, kind, name);
+    return steer_cells_refresh_each(c, kind, &name, 1, view);
+}
+
+uint32_t steer_cells_refresh_each(struct steer_cells *c, enum steer_kind kind,
+                                  const char *const *names, size_t count,
+                                  const struct steer_view *view)
+{
     uint32_t changed = 0;
-    for (size_t i = 0; d && i < d->count; i++) {
-        fetch_ahead(c, d, i);
-        changed += refresh_cell(c, d->uses[i].cell, view);
+    c->round++;
+    for (size_t n = 0; n < count; n++) {
+        const struct dependency *d = cells_dependency_find(c, kind, names[n]);
+        for (size_t i = 0; d && i < d->count; i++) {
+            struct cell *cell = &c->cells[d->uses[i].cell];
+            fetch_ahead(c, d, i);
+            if (cell->round == c->round)
+                continue;
+            cell->round = c->round;
+            changed += refresh_cell(c, d->uses[i].cell, view);
+        }
     }
     cells_settle(c);
     return changed;

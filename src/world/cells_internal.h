@@ -60,6 +60,7 @@ struct cell {
     uint16_t type;
     struct run list;
     uint32_t flags; // of the list
+    uint64_t round; // the last refresh of several objects that met it
     struct held {
         uint32_t dependency;
         uint32_t slot; // in the dependency's list
@@ -106,6 +107,7 @@ struct steer_cells {
     uint32_t *old_cells;
     size_t old_cells_count, old_cells_cap;
     uint64_t evaluations, served_all, exhausted;
+    uint64_t round;
     struct steer_buf scratch, rrs; // an answer that is being rendered
     struct evaluator *evaluators;
     size_t evaluator_count, evaluator_cap;

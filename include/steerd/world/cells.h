@@ -31,6 +31,10 @@ void steer_cells_release(struct steer_cells *cells, uint32_t cell);
 // that changed; returns how many did.
 uint32_t steer_cells_refresh(struct steer_cells *cells, enum steer_kind kind, const char *name,
                              const struct steer_view *view);
+// The same for several objects of a kind that changed together: each cell once.
+uint32_t steer_cells_refresh_each(struct steer_cells *cells, enum steer_kind kind,
+                                  const char *const *names, size_t count,
+                                  const struct steer_view *view);
 uint32_t steer_cells_refresh_all(struct steer_cells *cells, const struct steer_view *view);
 
 // Hands what replaced lists, answers and dead cells occupied back for use. Call it only when every reader

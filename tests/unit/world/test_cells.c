@@ -333,6 +333,26 @@ static void a_change_touches_the_cells_that_hold_the_object(void **state)
 }
 
 // What is exhausted was tried with all served.
+static void objects_that_change_together_evaluate_each_cell_once(void **state)
+{
+    struct bed *bed = *state;
+    const uint32_t both = acquire(bed, "{\"pool\":\"ab91\"}", A);
+    const uint32_t one = acquire(bed, "{\"failover\":[{\"pool\":\"b\"},{\"pool\":\"c\"}]}", A);
+    const uint32_t none = acquire(bed, "{\"pool\":\"c\"}", A);
+    const uint64_t before = stats_of(bed).evaluations;
+    static const char *const names[] = {"a", "b", "unknown", "a"};
+    for (unsigned i = 0; i < 2; i++) {
+        bed->moment.down = i ? NULL : "a b";
+        assert_int_equal(steer_cells_refresh_each(bed->cells, STEER_ENDPOINT, names, 4, &bed->view),
+                         2);
+        assert_int_equal(stats_of(bed).evaluations, before + 2 * (i + 1));
+    }
+    bed->moment.down = "a b";
+    steer_cells_refresh_each(bed->cells, STEER_ENDPOINT, names, 4, &bed->view);
+    assert_int_equal(list_of(bed, both)->flags, STEER_LIST_SERVED_ALL);
+    assert_int_equal(list_of(bed, one)->entries[0].answer, list_of(bed, none)->entries[0].answer);
+}
+
 static void last_resorts_are_counted(void **state)
 {
     struct bed *bed = *state;
@@ -530,6 +550,7 @@ int main(void)
         CELLS_TEST(large_answers_have_slots_of_their_own_size),
         CELLS_TEST(a_share_below_two_to_the_minus_32_has_no_part),
         CELLS_TEST(a_change_touches_the_cells_that_hold_the_object),
+        CELLS_TEST(objects_that_change_together_evaluate_each_cell_once),
         CELLS_TEST(last_resorts_are_counted),
         CELLS_TEST(nothing_is_used_again_before_reclaim),
         CELLS_TEST(reclaimed_memory_is_used_again),
