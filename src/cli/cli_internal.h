@@ -107,6 +107,18 @@ void cli_table_row(struct cli_table *table, const char *const *cells, size_t col
 // Prints it aligned and ends it.
 void cli_table_print(struct cli_table *table, bool colour);
 
+// ---- list.c
+enum { CLI_COLUMNS_MAX = 8 };
+struct cli_column {
+    const char *heading, *member;
+    bool moment; // shown as a moment
+};
+// For commands without operands and options of their own; false: a usage error was printed.
+bool cli_takes_nothing(struct cli *cli, int *argc, char **argv);
+// Fetches an array of objects and prints it as a table; returns the exit status.
+int cli_list(const struct cli *cli, const char *path, const struct cli_column *columns,
+             size_t count);
+
 // ---- the commands
 int cmd_apply(struct cli *cli, int argc, char **argv);
 int cmd_zone_import(struct cli *cli, int argc, char **argv);

@@ -6,31 +6,11 @@
 
 int cmd_document_list(struct cli *cli, int argc, char **argv)
 {
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+    static const struct cli_column columns[] = {
+        {"DOCUMENT", "name", false}, {"APPLIED", "applied", true}, {"BYTES", "bytes", false}};
+    if (!cli_takes_nothing(cli, &argc, argv))
         return CLI_USAGE;
-    if (argc != 0)
-        return cli_usage(cli, "'%s' is too much", argv[0]);
-    json_t *list = NULL;
-    int status = cli_get_json(cli, "/api/v1/documents", &list);
-    if (status != CLI_OK)
-        return status;
-    if (cli->json) {
-        cli_json_print(list);
-    } else {
-        struct cli_table table = {0};
-        size_t i;
-        json_t *document;
-        cli_table_row(&table, (const char *[]){"DOCUMENT", "APPLIED", "BYTES"}, 3);
-        json_array_foreach(list, i, document)
-            cli_table_row(&table,
-                          (const char *[]){cli_member(document, "name"),
-                                           cli_moment(json_object_get(document, "applied")),
-                                           cli_member(document, "bytes")},
-                          3);
-        cli_table_print(&table, cli->colour_out);
-    }
-    json_decref(list);
-    return CLI_OK;
+    return cli_list(cli, "/api/v1/documents", columns, STEER_ARRAY_LEN(columns));
 }
 
 int cmd_document_show(struct cli *cli, int argc, char **argv)

@@ -84,32 +84,12 @@ int cmd_override_clear(struct cli *cli, int argc, char **argv)
 
 int cmd_override_list(struct cli *cli, int argc, char **argv)
 {
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+    static const struct cli_column columns[] = {
+        {"KIND", "kind", false},      {"TARGET", "target", false}, {"STATE", "state", false},
+        {"REASON", "reason", false},  {"OWNER", "owner", false},   {"SET", "set", true},
+        {"EXPIRES", "expires", true},
+    };
+    if (!cli_takes_nothing(cli, &argc, argv))
         return CLI_USAGE;
-    if (argc != 0)
-        return cli_usage(cli, "'%s' is too much", argv[0]);
-    json_t *list = NULL;
-    int status = cli_get_json(cli, "/api/v1/overrides", &list);
-    if (status != CLI_OK)
-        return status;
-    if (cli->json) {
-        cli_json_print(list);
-    } else {
-        struct cli_table table = {0};
-        size_t i;
-        json_t *o;
-        cli_table_row(
-            &table,
-            (const char *[]){"KIND", "TARGET", "STATE", "REASON", "OWNER", "SET", "EXPIRES"}, 7);
-        json_array_foreach(list, i, o) cli_table_row(
-            &table,
-            (const char *[]){cli_member(o, "kind"), cli_member(o, "target"), cli_member(o, "state"),
-                             cli_member(o, "reason"), cli_member(o, "owner"),
-                             cli_moment(json_object_get(o, "set")),
-                             cli_moment(json_object_get(o, "expires"))},
-            7);
-        cli_table_print(&table, cli->colour_out);
-    }
-    json_decref(list);
-    return CLI_OK;
+    return cli_list(cli, "/api/v1/overrides", columns, STEER_ARRAY_LEN(columns));
 }

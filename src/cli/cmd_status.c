@@ -154,10 +154,8 @@ static void print_geo(const json_t *status, bool colour)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+    if (!cli_takes_nothing(cli, &argc, argv))
         return CLI_USAGE;
-    if (argc != 0)
-        return cli_usage(cli, "'%s' is too much", argv[0]);
     json_t *status = NULL;
     int result = cli_get_json(cli, "/api/v1/status", &status);
     if (result != CLI_OK)

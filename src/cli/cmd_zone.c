@@ -137,31 +137,14 @@ int cmd_zone_export(struct cli *cli, int argc, char **argv)
 
 int cmd_zone_list(struct cli *cli, int argc, char **argv)
 {
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+    static const struct cli_column columns[] = {{"ZONE", "origin", false},
+                                                {"SERIAL", "serial", false},
+                                                {"NAMES", "names", false},
+                                                {"RECORDS", "records", false},
+                                                {"STEERED", "steered", false}};
+    if (!cli_takes_nothing(cli, &argc, argv))
         return CLI_USAGE;
-    if (argc != 0)
-        return cli_usage(cli, "'%s' is too much", argv[0]);
-    json_t *list = NULL;
-    int status = cli_get_json(cli, "/api/v1/zones", &list);
-    if (status != CLI_OK)
-        return status;
-    if (cli->json) {
-        cli_json_print(list);
-    } else {
-        struct cli_table table = {0};
-        size_t i;
-        json_t *zone;
-        cli_table_row(&table, (const char *[]){"ZONE", "SERIAL", "NAMES", "RECORDS", "STEERED"}, 5);
-        json_array_foreach(list, i, zone)
-            cli_table_row(&table,
-                          (const char *[]){cli_member(zone, "origin"), cli_member(zone, "serial"),
-                                           cli_member(zone, "names"), cli_member(zone, "records"),
-                                           cli_member(zone, "steered")},
-                          5);
-        cli_table_print(&table, cli->colour_out);
-    }
-    json_decref(list);
-    return CLI_OK;
+    return cli_list(cli, "/api/v1/zones", columns, STEER_ARRAY_LEN(columns));
 }
 
 int cmd_zone_delete(struct cli *cli, int argc, char **argv)
