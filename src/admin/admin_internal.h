@@ -20,6 +20,8 @@ enum {
     ADMIN_ARGS = 4,
     ADMIN_PARAMS = 2,
     ADMIN_TOKEN_MAX = 256,
+    ADMIN_BY_MAX = 160,
+    ADMIN_AUDIT_MAX = 1000, // entries in one answer
 };
 #define ADMIN_BODY_SMALL     ((size_t)64 << 10)
 #define ADMIN_BODY_DOCUMENTS ((size_t)64 << 20)
@@ -65,8 +67,9 @@ struct admin_request {
     char *args[ADMIN_ARGS];          // decoded values, in the order of route->args; NULL: not given
     char *body;                      // NUL-terminated
     size_t body_len, body_cap;
-    size_t discarded; // octets of a body that was refused
-    bool submitted;   // counted by the job threads as being answered
+    char by[ADMIN_BY_MAX]; // see admin_by
+    size_t discarded;      // octets of a body that was refused
+    bool submitted;        // counted by the job threads as being answered
 
     unsigned status; // 0: no reply yet
     const char *type;
@@ -86,6 +89,8 @@ bool admin_decode(const char *in, size_t len, char *out);
 // Decodes the query string by route->args; on false a 400 is the reply.
 bool admin_request_read_args(struct admin_request *r);
 const char *admin_arg(const struct admin_request *r, const char *name);
+// Who asks, for the audit: what the client says of itself in Steerd-By, and its address.
+const char *admin_by(struct admin_request *r);
 // Makes room for a body of `size` octets within all limits; on false the reply says why not.
 bool admin_request_reserve(struct admin_request *r, size_t size);
 // Adds received octets; the body of a refused request is dropped. False: cut the connection.
@@ -169,6 +174,7 @@ void admin_overrides_put(struct admin_request *r);
 void admin_overrides_delete(struct admin_request *r);
 void admin_status_get(struct admin_request *r);
 void admin_explain_get(struct admin_request *r);
+void admin_audit_get(struct admin_request *r);
 void admin_metrics_get(struct admin_request *r);
 void admin_health_get(struct admin_request *r);
 

@@ -65,8 +65,8 @@ void admin_apply(struct admin_request *r)
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (!body)
         return;
-    struct steer_control_apply apply = {.count =
-                                            json_array_size(json_object_get(body, "documents"))};
+    struct steer_control_apply apply = {
+        .count = json_array_size(json_object_get(body, "documents")), .by = admin_by(r)};
     struct steer_control_text *texts = steer_calloc(apply.count, sizeof *texts);
     apply.texts = texts;
     if (apply.count == 0) {

@@ -85,7 +85,8 @@ void admin_overrides_put(struct admin_request *r)
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (!body)
         return;
-    struct steer_control_override o = {.kind = r->params[0], .target = r->params[1]};
+    struct steer_control_override o = {
+        .kind = r->params[0], .target = r->params[1], .by = admin_by(r)};
     if (read_override(r, body, &o)) {
         struct steer_diag diag = {0};
         enum steer_err err = steer_control_override_set(r->admin->control, &o, &diag);
@@ -104,8 +105,8 @@ void admin_overrides_delete(struct admin_request *r)
     if (!known_kind(r))
         return;
     struct steer_diag diag = {0};
-    enum steer_err err =
-        steer_control_override_clear(r->admin->control, r->params[0], r->params[1], &diag);
+    enum steer_err err = steer_control_override_clear(r->admin->control, r->params[0], r->params[1],
+                                                      admin_by(r), &diag);
     if (err == STEER_OK)
         admin_reply(r, 204, NULL, NULL, 0);
     else

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One request: parameters, body, reply.
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin_internal.h"
+#include "steerd/base/addr.h"
 #include "steerd/base/hash.h"
 #include "steerd/base/mem.h"
 
@@ -113,6 +116,30 @@ const char *admin_arg(const struct admin_request *r, const char *name)
         if (strcmp(r->route->args[i], name) == 0)
             return r->args[i];
     return NULL;
+}
+
+const char *admin_by(struct admin_request *r)
+{
+    enum { SAID_MAX = ADMIN_BY_MAX - 64 };
+    const char *said = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Steerd-By");
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct sockaddr_storage peer = {0};
+    struct steer_addr addr = {0};
+    uint16_t port;
+    char text[48];
+    size_t n = 0;
+    for (; said && said[n] && n < SAID_MAX; n++)
+        r->by[n] = said[n] > ' ' && said[n] < 0x7f ? said[n] : '?';
+    if (info && info->client_addr) {
+        memcpy(&peer, info->client_addr,
+               info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                        : sizeof(struct sockaddr_in));
+        steer_addr_from_sockaddr(&peer, &addr, &port);
+    }
+    steer_addr_format(&addr, text, sizeof text);
+    snprintf(r->by + n, sizeof r->by - n, n ? " (%s)" : "%s", text);
+    return r->by;
 }
 
 bool admin_request_reserve(struct admin_request *r, size_t size)

@@ -41,14 +41,16 @@ void admin_zones_put(struct admin_request *r)
     };
     json_t *summary = NULL;
     struct steer_diag diag = {0};
-    enum steer_err err = steer_control_import(r->admin->control, &zone, &summary, &diag);
+    enum steer_err err =
+        steer_control_import(r->admin->control, &zone, admin_by(r), &summary, &diag);
     admin_reply_result(r, err, &diag, summary);
 }
 
 void admin_zones_delete(struct admin_request *r)
 {
     struct steer_diag diag = {0};
-    enum steer_err err = steer_control_delete_zone(r->admin->control, r->params[0], &diag);
+    enum steer_err err =
+        steer_control_delete_zone(r->admin->control, r->params[0], admin_by(r), &diag);
     if (err == STEER_OK)
         admin_reply(r, 204, NULL, NULL, 0);
     else
@@ -74,7 +76,7 @@ void admin_zones_post(struct admin_request *r)
     }
     json_t *summary = NULL;
     enum steer_err err =
-        steer_control_import_many(r->admin->control, zones, count, &summary, &diag);
+        steer_control_import_many(r->admin->control, zones, count, admin_by(r), &summary, &diag);
     admin_reply_result(r, err, &diag, summary);
     free(zones);
 }

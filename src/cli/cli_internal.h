@@ -132,6 +132,7 @@ int cmd_override_clear(struct cli *cli, int argc, char **argv);
 int cmd_override_list(struct cli *cli, int argc, char **argv);
 int cmd_document_list(struct cli *cli, int argc, char **argv);
 int cmd_document_show(struct cli *cli, int argc, char **argv);
+int cmd_audit(struct cli *cli, int argc, char **argv);
 
 // Asks on the terminal; false when there is none or the answer is not yes.
 bool cli_confirm(const char *question);

@@ -175,6 +175,13 @@ static CURLcode perform(CURL *curl, const struct cli *cli, const struct cli_requ
         fields = curl_slist_append(fields, text.data);
         steer_buf_clear(&text);
     }
+    const char *user = getenv("USER");
+    if (user && *user && strcmp(request->method, "GET") != 0) { // for the audit
+        steer_buf_puts(&text, "Steerd-By: ");
+        cli_put(&text, user);
+        fields = curl_slist_append(fields, text.data);
+        steer_buf_clear(&text);
+    }
     size_t url_len = strlen(cli->url);
     while (url_len && cli->url[url_len - 1] == '/')
         url_len--;

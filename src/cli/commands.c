@@ -65,6 +65,10 @@ static const struct command commands[] = {
     {"override list", "", "list the overrides", "", cmd_override_list},
     {"document list", "", "list the documents that were applied", "", cmd_document_list},
     {"document show", "NAME", "print a document as it was applied last", "", cmd_document_show},
+    {"audit", "[--limit N] [--since TIME]", "show who changed what, newest first",
+     "  -n, --limit N  at most so many (default 100, at most 1000)\n"
+     "  --since TIME   not older: 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z\n",
+     cmd_audit},
 };
 
 static const char global_help[] =

@@ -87,6 +87,7 @@ void control_refuse(struct steer_control *c, struct steer_link *link);
 // Writes a prepared link and an audit line in one transaction, then publishes it: commits or aborts the
 // link in any case. extra (may be NULL) writes more in the same transaction.
 struct control_commit {
+    const char *by; // who asked for it; NULL: steerd itself
     const char *action, *subject;
     enum steer_err (*extra)(struct steer_control *c, void *ctx, struct steer_diag *diag);
     void *ctx;
@@ -98,6 +99,10 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
 enum steer_err control_load(struct steer_control *c, struct steer_diag *diag) STEER_MUST_USE;
 // When all steered answers are out of use that were given before the start, as the catalogue loaded then has it.
 uint64_t control_earlier_answers_end(const struct steer_control *c);
+// An audit line in the open transaction; by NULL: steerd itself.
+enum steer_err control_audit(struct steer_control *c, const char *by, const char *action,
+                             const char *subject, const char *detail,
+                             struct steer_diag *diag) STEER_MUST_USE;
 // Writes a link's journal into the open transaction.
 enum steer_err control_write_journal(struct steer_control *c, const struct steer_link *link,
                                      struct steer_diag *diag) STEER_MUST_USE;

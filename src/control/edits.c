@@ -67,7 +67,7 @@ static enum steer_err commit_texts(struct steer_control *c, struct apply_job *jo
     if (err == STEER_OK)
         err = store_texts(c, job, diag);
     if (err == STEER_OK)
-        err = steer_store_audit(c->store, "apply", job->apply->texts[0].name, "", diag);
+        err = control_audit(c, job->apply->by, "apply", job->apply->texts[0].name, "", diag);
     if (err == STEER_OK)
         err = steer_store_commit(c->store, diag);
     if (err != STEER_OK)
@@ -126,7 +126,8 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         steer_link_abort(link);
         return STEER_OK;
     }
-    const struct control_commit commit = {"apply", job->apply->texts[0].name, store_texts, job};
+    const struct control_commit commit = {job->apply->by, "apply", job->apply->texts[0].name,
+                                          store_texts, job};
     begin = steer_clock_mono_ns();
     if (job->changed) {
         err = control_commit(c, link, &commit, diag);
@@ -279,7 +280,7 @@ static enum steer_err check_target(const struct steer_control *c, const char *ki
 }
 
 // Durable first, then in force.
-static enum steer_err write_override(struct steer_control *c, const char *action,
+static enum steer_err write_override(struct steer_control *c, const char *by, const char *action,
                                      const struct steer_store_override *put, const char *kind,
                                      const char *target, struct steer_diag *diag)
 {
@@ -290,7 +291,7 @@ static enum steer_err write_override(struct steer_control *c, const char *action
         err = put ? steer_store_put_override(c->store, put, diag)
                   : steer_store_delete_override(c->store, kind, target, diag);
     if (err == STEER_OK)
-        err = steer_store_audit(c->store, action, subject, put ? put->reason : "", diag);
+        err = control_audit(c, by, action, subject, put ? put->reason : "", diag);
     if (err == STEER_OK)
         err = steer_store_commit(c->store, diag);
     if (err != STEER_OK)
@@ -329,7 +330,7 @@ static enum steer_err run_override_set(struct steer_control *c, void *arg, struc
     uint64_t expires = o->expires_in_s ? now + o->expires_in_s : 0;
     const struct steer_store_override row = {
         o->kind, o->target, o->state, o->reason, o->owner ? o->owner : "", now, expires};
-    err = write_override(c, "override set", &row, o->kind, o->target, diag);
+    err = write_override(c, o->by, "override set", &row, o->kind, o->target, diag);
     if (err != STEER_OK)
         return err;
     char *texts[] = {steer_strdup(o->kind), steer_strdup(o->target), steer_strdup(o->reason),
@@ -352,7 +353,7 @@ enum steer_err steer_control_override_set(struct steer_control *c,
 }
 
 struct clear_job {
-    const char *kind, *target;
+    const char *kind, *target, *by;
 };
 
 static enum steer_err run_override_clear(struct steer_control *c, void *arg,
@@ -362,7 +363,8 @@ static enum steer_err run_override_clear(struct steer_control *c, void *arg,
     if (!steer_vitals_get_override(c->vitals, job->kind, job->target))
         return steer_diag_set(diag, STEER_ENOTFOUND, "there is no override on %s '%s'", job->kind,
                               job->target);
-    enum steer_err err = write_override(c, "override clear", NULL, job->kind, job->target, diag);
+    enum steer_err err =
+        write_override(c, job->by, "override clear", NULL, job->kind, job->target, diag);
     if (err != STEER_OK)
         return err;
     steer_vitals_clear_override(c->vitals, job->kind, job->target);
@@ -371,9 +373,10 @@ static enum steer_err run_override_clear(struct steer_control *c, void *arg,
 }
 
 enum steer_err steer_control_override_clear(struct steer_control *c, const char *kind,
-                                            const char *target, struct steer_diag *diag)
+                                            const char *target, const char *by,
+                                            struct steer_diag *diag)
 {
-    struct clear_job job = {kind, target};
+    struct clear_job job = {kind, target, by};
     return control_call(c, run_override_clear, &job, diag);
 }
 
@@ -389,7 +392,7 @@ void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
         char *kind = steer_strdup(o->kind);
         char *target = steer_strdup(o->target);
         // It ends now whatever the disk says; a row that stays behind is expired at the next start too.
-        if (write_override(c, "override expired", NULL, kind, target, &diag) != STEER_OK)
+        if (write_override(c, NULL, "override expired", NULL, kind, target, &diag) != STEER_OK)
             steer_log(STEER_LOG_ERROR, "control", "an expired override stays in the store: %s",
                       diag.message);
         steer_vitals_clear_override(c->vitals, kind, target);

@@ -107,6 +107,7 @@ struct import_job {
     struct incoming *zones;
     size_t count, loaded;
     uint64_t records;
+    const char *by;
 };
 
 // Puts each zone; one that its own faults refuse is left out.
@@ -160,7 +161,7 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
         steer_name_format(job->zones[0].origin.octets, subject);
     else
         snprintf(subject, sizeof subject, "%zu zones", job->loaded);
-    const struct control_commit commit = {"zone import", subject, NULL, NULL};
+    const struct control_commit commit = {job->by, "zone import", subject, NULL, NULL};
     err = control_commit(c, link, &commit, diag);
     if (err == STEER_OK)
         steer_log(STEER_LOG_INFO, "control", "imported %s with %llu records in %.3f s", subject,
@@ -169,10 +170,10 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
 }
 
 enum steer_err steer_control_import(struct steer_control *c, const struct steer_control_zone *zone,
-                                    json_t **summary, struct steer_diag *diag)
+                                    const char *by, json_t **summary, struct steer_diag *diag)
 {
     struct incoming in = {.source = zone};
-    struct import_job job = {.zones = &in, .count = 1};
+    struct import_job job = {.zones = &in, .count = 1, .by = by};
     char name[STEER_NAME_TEXT_MAX];
     enum steer_err err = STEER_EINVAL;
     read_zone(&in);
@@ -233,9 +234,10 @@ static void refuse_twice(struct import_job *job)
 
 enum steer_err steer_control_import_many(struct steer_control *c,
                                          const struct steer_control_zone *zones, size_t count,
-                                         json_t **summary, struct steer_diag *diag)
+                                         const char *by, json_t **summary, struct steer_diag *diag)
 {
-    struct import_job job = {.zones = steer_calloc(count, sizeof *job.zones), .count = count};
+    struct import_job job = {
+        .zones = steer_calloc(count, sizeof *job.zones), .count = count, .by = by};
     uint64_t begin = steer_clock_mono_ns();
     for (size_t i = 0; i < count; i++) {
         job.zones[i].source = &zones[i];
@@ -336,9 +338,15 @@ enum steer_err steer_control_export(struct steer_control *c, const char *origin,
 
 // ---- deleting and listing ------------------------------------------------------------------------
 
+struct delete_job {
+    struct steer_name origin;
+    const char *by;
+};
+
 static enum steer_err run_delete(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
-    const struct steer_name *origin = arg;
+    const struct delete_job *job = arg;
+    const struct steer_name *origin = &job->origin;
     char name[STEER_NAME_TEXT_MAX];
     uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
@@ -352,19 +360,19 @@ static enum steer_err run_delete(struct steer_control *c, void *arg, struct stee
         err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {"zone delete", name, NULL, NULL};
+    const struct control_commit commit = {job->by, "zone delete", name, NULL, NULL};
     return control_commit(c, link, &commit, diag);
 }
 
 enum steer_err steer_control_delete_zone(struct steer_control *c, const char *origin,
-                                         struct steer_diag *diag)
+                                         const char *by, struct steer_diag *diag)
 {
-    struct steer_name name;
-    enum steer_err err = steer_name_parse(origin, NULL, &name, diag);
+    struct delete_job job = {.by = by};
+    enum steer_err err = steer_name_parse(origin, NULL, &job.origin, diag);
     if (err != STEER_OK)
         return err;
-    steer_name_lower(&name);
-    return control_call(c, run_delete, &name, diag);
+    steer_name_lower(&job.origin);
+    return control_call(c, run_delete, &job, diag);
 }
 
 static bool list_zone(void *ctx, const void *item)

@@ -93,7 +93,11 @@ static const char documents[] =
     " name TEXT PRIMARY KEY, text BLOB NOT NULL, applied_unix_s INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents};
+// 4: who asked for a change, as far as is known.
+static const char audit_who[] = "ALTER TABLE audit ADD COLUMN who TEXT NOT NULL DEFAULT '';";
+
+const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
+                                              audit_who};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

@@ -159,12 +159,17 @@ enum steer_err steer_store_load_documents(struct steer_store *store,
     return steer_store_scan(store, SQL_LOAD_DOCUMENTS, NULL, 0, read_document, &reader, diag);
 }
 
-enum steer_err steer_store_audit(struct steer_store *store, const char *action, const char *subject,
-                                 const char *detail, struct steer_diag *diag)
+enum steer_err steer_store_audit(struct steer_store *store, const char *who, const char *action,
+                                 const char *subject, const char *detail, struct steer_diag *diag)
 {
-    return steer_store_run(
-        store, SQL_AUDIT, STORE_VALUES(store_text(action), store_text(subject), store_text(detail)),
+    enum steer_err err = steer_store_run(
+        store, SQL_AUDIT,
+        STORE_VALUES(store_text(who), store_text(action), store_text(subject), store_text(detail)),
         action, diag);
+    if (!err)
+        err = steer_store_run(store, SQL_TRIM_AUDIT, STORE_VALUES(store_integer(STEER_AUDIT_MAX)),
+                              NULL, diag);
+    return err;
 }
 
 static enum steer_err read_audit(void *ctx, sqlite3_stmt *row)
@@ -173,21 +178,24 @@ static enum steer_err read_audit(void *ctx, sqlite3_stmt *row)
     const struct steer_store_audit_entry entry = {
         .id = sqlite3_column_int64(row, 0),
         .at_unix_s = (uint64_t)sqlite3_column_int64(row, 1),
-        .action = steer_store_column(row, 2),
-        .subject = steer_store_column(row, 3),
-        .detail = steer_store_column(row, 4),
+        .who = steer_store_column(row, 2),
+        .action = steer_store_column(row, 3),
+        .subject = steer_store_column(row, 4),
+        .detail = steer_store_column(row, 5),
     };
     return reader->audit(reader->ctx, &entry);
 }
 
-enum steer_err steer_store_load_audit(struct steer_store *store, int64_t before_id, uint32_t limit,
+enum steer_err steer_store_load_audit(struct steer_store *store, int64_t before_id,
+                                      uint64_t since_unix_s, uint32_t limit,
                                       enum steer_err (*row)(void *ctx,
                                                             const struct steer_store_audit_entry *),
                                       void *ctx, struct steer_diag *diag)
 {
     struct row_reader reader = {.audit = row, .ctx = ctx};
-    return steer_store_scan(
-        store, SQL_LOAD_AUDIT,
-        STORE_VALUES(store_integer(before_id > 0 ? before_id : INT64_MAX), store_integer(limit)),
-        read_audit, &reader, diag);
+    return steer_store_scan(store, SQL_LOAD_AUDIT,
+                            STORE_VALUES(store_integer(before_id > 0 ? before_id : INT64_MAX),
+                                         store_integer((int64_t)since_unix_s),
+                                         store_integer(limit)),
+                            read_audit, &reader, diag);
 }

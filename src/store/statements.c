@@ -120,11 +120,13 @@ static const struct {
                             "SELECT name, text, applied_unix_s FROM document ORDER BY name"},
     [SQL_GET_SETTING] = {"reading a setting", "SELECT value FROM setting WHERE key = ?1"},
     [SQL_AUDIT] = {"storing the audit entry",
-                   "INSERT INTO audit(at_unix_s, action, subject, detail)"
-                   " VALUES(unixepoch(), ?1, ?2, ?3)"},
+                   "INSERT INTO audit(at_unix_s, who, action, subject, detail)"
+                   " VALUES(unixepoch(), ?1, ?2, ?3, ?4)"},
+    [SQL_TRIM_AUDIT] = {"trimming the audit",
+                        "DELETE FROM audit WHERE id <= last_insert_rowid() - ?1"},
     [SQL_LOAD_AUDIT] = {"reading the audit",
-                        "SELECT id, at_unix_s, action, subject, detail FROM audit"
-                        " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"},
+                        "SELECT id, at_unix_s, who, action, subject, detail FROM audit"
+                        " WHERE id < ?1 AND at_unix_s >= ?2 ORDER BY id DESC LIMIT ?3"},
 };
 _Static_assert(STEER_ARRAY_LEN(texts) == STORE_STATEMENT_COUNT, "each statement has its text");
 

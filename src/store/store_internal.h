@@ -59,6 +59,7 @@ enum store_statement {
     SQL_PUT_DOCUMENT,
     SQL_LOAD_DOCUMENTS,
     SQL_AUDIT,
+    SQL_TRIM_AUDIT,
     SQL_LOAD_AUDIT,
     STORE_STATEMENT_COUNT,
 };

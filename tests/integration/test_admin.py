@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import json
 import os
 import re
 import stat
@@ -6,6 +7,10 @@ import unittest
 
 from support import STEADY, SteerdTest
 
+ZONE = """@ 300 SOA ns hostmaster 1 7200 900 1209600 300
+@ 300 NS ns
+ns 300 A 192.0.2.53
+"""
 METRIC = re.compile(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="(?:[^"\\\n]|\\.)*"(?:,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})? (\S+)')
 
 
@@ -70,6 +75,18 @@ class Admin(SteerdTest):
         self.assertEqual(404, self.steerd.http("GET", "/api/v1/nothing")[0])
         self.assertEqual(404, self.steerd.http("GET", "/api/v1/zones/none.test")[0])
         self.assertEqual(405, self.steerd.http("DELETE", "/api/v1/status")[0])
+
+    def test_the_audit_tells_who_changed_what(self):
+        self.steerd.ctl("zone", "import", "example.org", self.write("zone", ZONE))
+        self.steerd.ctl("zone", "delete", "example.org", "--yes")
+        self.assertEqual(422, self.steerd.http("PUT", "/api/v1/zones/bad.test", b"x")[0])
+        status, body = self.steerd.http("GET", "/api/v1/audit?limit=2&since=1h")
+        self.assertEqual(200, status)
+        entries = json.loads(body)
+        self.assertEqual([("zone delete", "example.org."), ("zone import", "example.org.")],
+                         [(entry["action"], entry["subject"]) for entry in entries])
+        self.assertIn("127.0.0.1", entries[0]["who"])
+        self.assertIn("zone delete", self.steerd.ctl("audit", "--limit", "1").stdout)
 
     def test_explain_refuses_what_it_cannot_read(self):
         self.apply(STEADY)

@@ -39,6 +39,8 @@ void steer_control_stop(struct steer_control *control);
 // What the workers read.
 struct steer_publisher *steer_control_publisher(struct steer_control *control);
 
+// Functions that change something take `by`: who asked for it, for the audit; NULL: steerd itself.
+
 // Reads the geo files again and compiles every steered record against them. A broken file is refused with
 // diag, and the old data stays in use.
 enum steer_err steer_control_reload_geo(struct steer_control *control,
@@ -58,6 +60,7 @@ struct steer_control_apply {
         prune; // remove what these documents defined, and what static records their zones have, but for
                // SOA and NS, that is not in them now
     bool dry_run; // validate and report; change nothing
+    const char *by;
 };
 // All documents or none. What is as before stays untouched: applied twice, a document raises no serial. *summary:
 // {"changed":bool,"created":[..],"replaced":[..],"removed":[..],"unchanged":n,
@@ -83,19 +86,20 @@ struct steer_control_zone {
 // Replaces (or creates) one zone's static records whole; its steered records stay. *summary:
 // {"origin","serial","records","rrsets","warnings":[...]}.
 enum steer_err steer_control_import(struct steer_control *control,
-                                    const struct steer_control_zone *zone, json_t **summary,
-                                    struct steer_diag *diag) STEER_MUST_USE;
+                                    const struct steer_control_zone *zone, const char *by,
+                                    json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // Many at once: one transaction; rejected ones are listed and the others load. *summary: {"loaded":n,
 // "rejected":[{"origin","error":"file:line: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
 // were rejected, or all.
 enum steer_err steer_control_import_many(struct steer_control *control,
                                          const struct steer_control_zone *zones, size_t count,
-                                         json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
+                                         const char *by, json_t **summary,
+                                         struct steer_diag *diag) STEER_MUST_USE;
 // As a master file that imports again to the same zone (steered records stand in comments).
 enum steer_err steer_control_export(struct steer_control *control, const char *origin,
                                     struct steer_buf *out, struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_control_delete_zone(struct steer_control *control, const char *origin,
-                                         struct steer_diag *diag) STEER_MUST_USE;
+                                         const char *by, struct steer_diag *diag) STEER_MUST_USE;
 // [{"origin","serial","names","records","steered"}]
 enum steer_err steer_control_zones(struct steer_control *control, json_t **list,
                                    struct steer_diag *diag) STEER_MUST_USE;
@@ -108,16 +112,28 @@ struct steer_control_override {
     const char *reason;    // required
     const char *owner;     // who; may be ""
     uint64_t expires_in_s; // 0: never; at most ten years
+    const char *by;
 };
 enum steer_err steer_control_override_set(struct steer_control *control,
                                           const struct steer_control_override *o,
                                           struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind,
-                                            const char *target,
+                                            const char *target, const char *by,
                                             struct steer_diag *diag) STEER_MUST_USE;
 // [{"kind","target","state","reason","owner","set","expires"}]
 enum steer_err steer_control_overrides(struct steer_control *control, json_t **list,
                                        struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- the audit -----------------------------------------------------------------------------------
+struct steer_control_audit {
+    int64_t before;        // only entries with a lower id; 0: all
+    uint64_t since_unix_s; // only entries that are not older
+    uint32_t limit;
+};
+// [{"id","at","who","action","subject","detail"}], newest first. who: "" when it is not known.
+enum steer_err steer_control_audit(struct steer_control *control,
+                                   const struct steer_control_audit *which, json_t **list,
+                                   struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- looking -------------------------------------------------------------------------------------
 // {"steerd":of the program,"version":of the world,"started","uptime_s","zones","names","records","steered","classmaps",

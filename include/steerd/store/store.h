@@ -173,16 +173,21 @@ enum steer_err steer_store_load_documents(struct steer_store *store,
                                                                 uint64_t applied_unix_s),
                                           void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
-// One line of history with the change it belongs to.
-enum steer_err steer_store_audit(struct steer_store *store, const char *action, const char *subject,
-                                 const char *detail, struct steer_diag *diag) STEER_MUST_USE;
+// One line of history with the change it belongs to. The newest STEER_AUDIT_MAX are kept.
+enum { STEER_AUDIT_MAX = 10000 };
+enum steer_err steer_store_audit(struct steer_store *store, const char *who, const char *action,
+                                 const char *subject, const char *detail,
+                                 struct steer_diag *diag) STEER_MUST_USE;
 struct steer_store_audit_entry {
     int64_t id; // grows with time
     uint64_t at_unix_s;
+    const char *who; // may be ""
     const char *action, *subject, *detail;
 };
-// The newest `limit` entries older than before_id (0: from the newest), newest first.
-enum steer_err steer_store_load_audit(struct steer_store *store, int64_t before_id, uint32_t limit,
+// The newest `limit` entries before before_id (0: from the newest) that are not older than since_unix_s,
+// newest first.
+enum steer_err steer_store_load_audit(struct steer_store *store, int64_t before_id,
+                                      uint64_t since_unix_s, uint32_t limit,
                                       enum steer_err (*row)(void *ctx,
                                                             const struct steer_store_audit_entry *),
                                       void *ctx, struct steer_diag *diag) STEER_MUST_USE;

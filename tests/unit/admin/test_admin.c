@@ -90,10 +90,11 @@ enum steer_err steer_control_document(struct steer_control *control, const char 
 }
 
 enum steer_err steer_control_import(struct steer_control *control,
-                                    const struct steer_control_zone *zone, json_t **summary,
-                                    struct steer_diag *diag)
+                                    const struct steer_control_zone *zone, const char *by,
+                                    json_t **summary, struct steer_diag *diag)
 {
     (void)control;
+    (void)by;
     pthread_mutex_lock(&fake.lock);
     fake.held++;
     pthread_cond_broadcast(&fake.changed);
@@ -110,9 +111,10 @@ enum steer_err steer_control_import(struct steer_control *control,
 
 enum steer_err steer_control_import_many(struct steer_control *control,
                                          const struct steer_control_zone *zones, size_t count,
-                                         json_t **summary, struct steer_diag *diag)
+                                         const char *by, json_t **summary, struct steer_diag *diag)
 {
     (void)control;
+    (void)by;
     enum steer_err err =
         asked(diag, "many %zu: %s,%s,%zu %s,%s,%zu", count, zones[0].origin, zones[0].file,
               zones[0].len, zones[count - 1].origin, zones[count - 1].file, zones[count - 1].len);
@@ -132,10 +134,10 @@ enum steer_err steer_control_export(struct steer_control *control, const char *o
 }
 
 enum steer_err steer_control_delete_zone(struct steer_control *control, const char *origin,
-                                         struct steer_diag *diag)
+                                         const char *by, struct steer_diag *diag)
 {
     (void)control;
-    return asked(diag, "delete %s", origin);
+    return asked(diag, "delete %s by %s", origin, by);
 }
 
 enum steer_err steer_control_zones(struct steer_control *control, json_t **list,
@@ -150,15 +152,27 @@ enum steer_err steer_control_override_set(struct steer_control *control,
                                           struct steer_diag *diag)
 {
     (void)control;
-    return asked(diag, "override %s %s %s %s/%s %llu", o->kind, o->target, o->state, o->reason,
-                 o->owner, (unsigned long long)o->expires_in_s);
+    return asked(diag, "override %s %s %s %s/%s %llu by %s", o->kind, o->target, o->state,
+                 o->reason, o->owner, (unsigned long long)o->expires_in_s, o->by);
 }
 
 enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind,
-                                            const char *target, struct steer_diag *diag)
+                                            const char *target, const char *by,
+                                            struct steer_diag *diag)
 {
     (void)control;
-    return asked(diag, "clear %s %s", kind, target);
+    return asked(diag, "clear %s %s by %s", kind, target, by);
+}
+
+enum steer_err steer_control_audit(struct steer_control *control,
+                                   const struct steer_control_audit *which, json_t **list,
+                                   struct steer_diag *diag)
+{
+    char what[96];
+    (void)control;
+    snprintf(what, sizeof what, "audit %u before %lld since %llu", which->limit,
+             (long long)which->before, (unsigned long long)which->since_unix_s);
+    return listed(what, list, diag);
 }
 
 enum steer_err steer_control_overrides(struct steer_control *control, json_t **list,
@@ -373,7 +387,10 @@ static const struct {
     {"PUT", "/api/v1/zones/example.com?file=a%20b.zone", "@ A 192.0.2.1\n", NULL, 200,
      "import example.com a b.zone 14 @ A 192.0.2.1\n", "\"origin\""},
     {"PUT", "/api/v1/zones/example.com", "", NULL, 200, "import example.com example.com 0 ", NULL},
-    {"DELETE", "/api/v1/zones/example.com", NULL, NULL, 204, "delete example.com", NULL},
+    {"DELETE", "/api/v1/zones/example.com", NULL, NULL, 204, "delete example.com by 127.0.0.1",
+     NULL},
+    {"DELETE", "/api/v1/zones/example.com", NULL, "Steerd-By: ana b\xc3\xb6\r\n", 204,
+     "delete example.com by ana?b?? (127.0.0.1)", NULL},
     {"POST", "/api/v1/zones", "zone a.example 3 x y\nabczone b.example 0 z\n",
      "Content-Type: application/vnd.steerd.zones\r\n", 200, "many 2: a.example,x y,3 b.example,z,0",
      "\"loaded\":2"},
@@ -394,7 +411,7 @@ static const struct {
     {"GET", "/api/v1/overrides", NULL, NULL, 200, "overrides", NULL},
     {"PUT", "/api/v1/overrides/pool/eu",
      "{\"state\":\"down\",\"reason\":\"fire\",\"owner\":\"ana\",\"expires_in\":\"2h\"}", NULL, 200,
-     "override pool eu down fire/ana 7200", "\"expires_in_s\":7200"},
+     "override pool eu down fire/ana 7200 by 127.0.0.1", "\"expires_in_s\":7200"},
     {"PUT", "/api/v1/overrides/pool/eu", "{\"state\":\"down\",\"reason\":\"\"}", NULL, 422, NULL,
      "needs a reason"},
     {"PUT", "/api/v1/overrides/pool/eu", "{\"state\":\"dwn\",\"reason\":\"x\"}", NULL, 422, NULL,
@@ -404,7 +421,15 @@ static const struct {
     {"PUT", "/api/v1/overrides/pool/eu",
      "{\"state\":\"up\",\"reason\":\"x\",\"expires_in\":\"soon\"}", NULL, 422, NULL,
      "like 30m, 2h or 1d"},
-    {"DELETE", "/api/v1/overrides/site/fra", NULL, NULL, 204, "clear site fra", NULL},
+    {"DELETE", "/api/v1/overrides/site/fra", NULL, NULL, 204, "clear site fra by 127.0.0.1", NULL},
+    {"GET", "/api/v1/audit", NULL, NULL, 200, "audit 100 before 0 since 0", NULL},
+    {"GET", "/api/v1/audit?limit=7&before=9&since=2026-01-31T12:00:00Z", NULL, NULL, 200,
+     "audit 7 before 9 since 1769860800", NULL},
+    {"GET", "/api/v1/audit?since=2026-01-31", NULL, NULL, 200,
+     "audit 100 before 0 since 1769817600", NULL},
+    {"GET", "/api/v1/audit?limit=1001", NULL, NULL, 400, NULL, "from 1 to 1000"},
+    {"GET", "/api/v1/audit?before=-1", NULL, NULL, 400, NULL, "not a whole number"},
+    {"GET", "/api/v1/audit?since=yesterday", NULL, NULL, 400, NULL, "like 2h or 7d"},
     {"GET", "/api/v1/explain?name=www.example.com&type=A&client=192.0.2.0/24", NULL, NULL, 200,
      "explain www.example.com A 192.0.2.0/24", NULL},
     {"GET", "/api/v1/explain?name=www.example.com&type=A&client=2001:db8::1", NULL, NULL, 200,

@@ -328,6 +328,20 @@ static void overrides_are_set_and_cleared(void **state)
     assert_has(&t.out, "pool  eu      down   r       2026-01-01T00:00:00Z\n");
 }
 
+static void the_audit_is_a_table(void **state)
+{
+    (void)state;
+    expect(200, "application/json",
+           "[{\"id\":2,\"at\":\"2026-01-01T00:00:00Z\",\"who\":\"ana (127.0.0.1)\","
+           "\"action\":\"zone delete\",\"subject\":\"example.com.\",\"detail\":\"\"}]");
+    assert_int_equal(run_served("audit --limit 5 --since 2h"), CLI_OK);
+    assert_has(&t.request, "GET /api/v1/audit?limit=5&since=2h HTTP/1.1");
+    assert_has(&t.out, "2026-01-01T00:00:00Z  ana (127.0.0.1)  zone delete  example.com.");
+    expect(200, "application/json", "[]");
+    assert_int_equal(run_served("audit --since 2026-01-31"), CLI_OK);
+    assert_has(&t.request, "GET /api/v1/audit?since=2026-01-31 HTTP/1.1");
+}
+
 static void what_goes_wrong_is_said_in_plain_words(void **state)
 {
     (void)state;
@@ -364,6 +378,7 @@ int main(void)
         SERVED(a_zone_goes_in_and_out),
         SERVED(status_is_a_table),
         SERVED(overrides_are_set_and_cleared),
+        SERVED(the_audit_is_a_table),
         SERVED(what_goes_wrong_is_said_in_plain_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

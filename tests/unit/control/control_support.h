@@ -106,7 +106,7 @@ static inline enum steer_err import(struct fixture *f, const char *origin, const
     const struct steer_control_zone zone = {origin, "zone.db", text, strlen(text)};
     json_decref(f->summary);
     f->summary = NULL;
-    return steer_control_import(f->control, &zone, &f->summary, &f->diag);
+    return steer_control_import(f->control, &zone, "test", &f->summary, &f->diag);
 }
 
 static inline json_int_t summary_number(const struct fixture *f, const char *key)

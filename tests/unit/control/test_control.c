@@ -216,9 +216,9 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     };
     must_apply(f, BASE);
     json_decref(f->summary);
-    assert_int_equal(
-        steer_control_import_many(f->control, zones, STEER_ARRAY_LEN(zones), &f->summary, &f->diag),
-        STEER_OK);
+    assert_int_equal(steer_control_import_many(f->control, zones, STEER_ARRAY_LEN(zones), "test",
+                                               &f->summary, &f->diag),
+                     STEER_OK);
     assert_int_equal(summary_number(f, "loaded"), 2);
     assert_int_equal(summary_number(f, "records"), 4 + 5);
     const json_t *rejected = json_object_get(f->summary, "rejected");
@@ -242,12 +242,13 @@ static void of_many_zones_the_bad_ones_are_listed_and_the_others_load(void **sta
     json_decref(f->summary);
     f->summary = NULL;
     uint64_t version = version_of(f);
-    assert_int_equal(steer_control_import_many(f->control, zones + 1, 2, &f->summary, &f->diag),
-                     STEER_OK);
+    assert_int_equal(
+        steer_control_import_many(f->control, zones + 1, 2, "test", &f->summary, &f->diag),
+        STEER_OK);
     assert_int_equal(summary_number(f, "loaded"), 0);
     assert_int_equal(version_of(f), version);
     json_decref(f->summary);
-    assert_int_equal(steer_control_import_many(f->control, NULL, 0, &f->summary, &f->diag),
+    assert_int_equal(steer_control_import_many(f->control, NULL, 0, "test", &f->summary, &f->diag),
                      STEER_OK);
 }
 
@@ -282,8 +283,9 @@ static void zones_are_listed_and_deleted(void **state)
     assert_int_equal(steer_control_zones(f->control, &list, &f->diag), STEER_OK);
     assert_int_equal(json_array_size(list), 2);
     json_decref(list);
-    assert_int_equal(steer_control_delete_zone(f->control, "Example.COM.", &f->diag), STEER_OK);
-    assert_int_equal(steer_control_delete_zone(f->control, "example.com", &f->diag),
+    assert_int_equal(steer_control_delete_zone(f->control, "Example.COM.", "test", &f->diag),
+                     STEER_OK);
+    assert_int_equal(steer_control_delete_zone(f->control, "example.com", "test", &f->diag),
                      STEER_ENOTFOUND);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "REFUSED");
     assert_int_equal(figures_of(f).cells, 0);
@@ -301,8 +303,8 @@ static void zones_are_listed_and_deleted(void **state)
 static enum steer_err override(struct fixture *f, const char *kind, const char *target,
                                const char *state_, uint64_t expires_in_s)
 {
-    const struct steer_control_override o = {kind,          target, state_,
-                                             "maintenance", "ops",  expires_in_s};
+    const struct steer_control_override o = {kind,  target,       state_, "maintenance",
+                                             "ops", expires_in_s, "ana"};
     return steer_control_override_set(f->control, &o, &f->diag);
 }
 
@@ -326,15 +328,40 @@ static void an_override_holds_until_it_is_cleared_also_over_a_restart(void **sta
     json_decref(list);
     assert_int_equal(override(f, "endpoint", "a", "up", 0), STEER_OK); // over its site
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
-    assert_int_equal(steer_control_override_clear(f->control, "endpoint", "a", &f->diag), STEER_OK);
+    assert_int_equal(steer_control_override_clear(f->control, "endpoint", "a", "test", &f->diag),
+                     STEER_OK);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
-    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", &f->diag), STEER_OK);
+    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", "test", &f->diag),
+                     STEER_OK);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
-    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", &f->diag),
+    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", "test", &f->diag),
                      STEER_ENOTFOUND);
     stop_control(f);
     start_control(f, false);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
+}
+
+static void the_audit_says_who_changed_what(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const expected[][4] = {{"ana", "override set", "site fra", "maintenance"},
+                                              {"test", "zone import", "example.com.", ""},
+                                              {"steerd", "apply", "test.yaml", ""}};
+    static const char *const keys[] = {"who", "action", "subject", "detail"};
+    const struct steer_control_audit all = {.limit = 10};
+    json_t *list = NULL;
+    must_apply(f, BASE);
+    assert_int_equal(import(f, "example.com", ZONE), STEER_OK);
+    assert_int_equal(import(f, "example.com", "nonsense"), STEER_EINVAL);
+    assert_int_equal(override(f, "site", "fra", "down", 0), STEER_OK);
+    assert_int_equal(steer_control_audit(f->control, &all, &list, &f->diag), STEER_OK);
+    assert_int_equal(json_array_size(list), STEER_ARRAY_LEN(expected));
+    for (size_t i = 0; i < STEER_ARRAY_LEN(expected); i++)
+        for (size_t k = 0; k < STEER_ARRAY_LEN(keys); k++)
+            assert_string_equal(
+                json_string_value(json_object_get(json_array_get(list, i), keys[k])),
+                expected[i][k]);
+    json_decref(list);
 }
 
 static void an_override_says_what_is_wrong_with_it(void **state)
@@ -356,9 +383,9 @@ static void an_override_says_what_is_wrong_with_it(void **state)
     };
     must_apply(f, BASE);
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
-        const struct steer_control_override o = {rows[i].kind,  rows[i].target,
-                                                 rows[i].state, rows[i].reason,
-                                                 NULL,          rows[i].expires_in_s};
+        const struct steer_control_override o = {
+            rows[i].kind, rows[i].target,       rows[i].state, rows[i].reason,
+            NULL,         rows[i].expires_in_s, "ana"};
         assert_int_equal(steer_control_override_set(f->control, &o, &f->diag), rows[i].err);
         assert_non_null(strstr(f->diag.message, rows[i].why));
     }
@@ -475,7 +502,7 @@ static enum steer_err run_slow(struct steer_control *c, void *arg, struct steer_
     assert_string_equal(
         answer_of(steer_linker_world(c->linker), "api.example.com.", STEER_TYPE_A, DE, got),
         "192.0.2.2");
-    const struct control_commit commit = {"test", "slow", NULL, NULL};
+    const struct control_commit commit = {NULL, "test", "slow", NULL, NULL};
     if (err == STEER_OK)
         err = control_commit(c, link, &commit, diag);
     steer_link_summary_fini(&summary);
@@ -569,7 +596,8 @@ static void when_the_store_fails_nothing_is_half_applied_and_later_edits_work(vo
                          STEER_EIO);
         assert_int_equal(import(f, "example.com", ZONE), STEER_EIO);
         assert_int_equal(import(f, "one.test", ZONE), STEER_EIO);
-        assert_int_equal(steer_control_delete_zone(f->control, "example.com", &f->diag), STEER_EIO);
+        assert_int_equal(steer_control_delete_zone(f->control, "example.com", "test", &f->diag),
+                         STEER_EIO);
         assert_int_equal(override(f, "endpoint", "a", "down", 0), STEER_EIO);
         assert_int_equal(steer_control_reload_geo(f->control, &f->diag), STEER_EIO);
         set_file_limit(RLIM_INFINITY);
@@ -841,7 +869,7 @@ static void any_sequence_of_edits_survives_a_restart(void **state)
                                  true); // main and p are gone with what they were made of
         }
         if (round % 5 == 4)
-            assert_int_equal(steer_control_delete_zone(f->control, "example.org", &f->diag),
+            assert_int_equal(steer_control_delete_zone(f->control, "example.org", "test", &f->diag),
                              STEER_OK);
         if (round % 4 == 3)
             (void)!import(f, "example.org", ZONE "x A 192.0.2.8\nr1 TXT imported\n");
@@ -925,6 +953,7 @@ int main(void)
         TEST(an_import_that_conflicts_with_a_steered_record_is_refused),
         TEST(of_many_zones_the_bad_ones_are_listed_and_the_others_load),
         TEST(what_is_exported_imports_again_to_the_same_zone),
+        TEST(the_audit_says_who_changed_what),
         TEST(zones_are_listed_and_deleted),
         TEST(an_override_holds_until_it_is_cleared_also_over_a_restart),
         TEST(an_override_says_what_is_wrong_with_it),

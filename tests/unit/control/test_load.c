@@ -102,7 +102,8 @@ static void import_version(struct load *l, struct steer_buf *text)
 static void toggle_zone(struct load *l)
 {
     static const char text[] = "@ SOA ns ns 1 1 1 1 1\n@ NS ns\nwww A 192.0.2.1\n";
-    if (steer_control_delete_zone(l->fixture->control, "come.test", &l->fixture->diag) != STEER_OK)
+    if (steer_control_delete_zone(l->fixture->control, "come.test", "test", &l->fixture->diag) !=
+        STEER_OK)
         assert_int_equal(import(l->fixture, "come.test", text), STEER_OK);
 }
 
@@ -114,8 +115,8 @@ static void toggle_override(struct load *l, uint64_t r)
     const char *const *target = targets[r % STEER_ARRAY_LEN(targets)];
     struct steer_control *c = l->fixture->control;
     const struct steer_control_override o = {
-        target[0], target[1], states[r >> 8 & 1 ? 1 : (r >> 9) % 3], "load", "", 0};
-    if (steer_control_override_clear(c, target[0], target[1], NULL) != STEER_OK)
+        target[0], target[1], states[r >> 8 & 1 ? 1 : (r >> 9) % 3], "load", "", 0, "test"};
+    if (steer_control_override_clear(c, target[0], target[1], "test", NULL) != STEER_OK)
         assert_int_equal(steer_control_override_set(c, &o, NULL), STEER_OK);
 }
 
@@ -367,7 +368,8 @@ static void remove_all(struct load *l)
 {
     static const char *const zones[] = {"v0.test", "v1.test", "imported.test"};
     for (size_t i = 0; i < STEER_ARRAY_LEN(zones); i++)
-        assert_int_equal(steer_control_delete_zone(l->fixture->control, zones[i], NULL), STEER_OK);
+        assert_int_equal(steer_control_delete_zone(l->fixture->control, zones[i], "test", NULL),
+                         STEER_OK);
     struct figures figures = figures_of(l->fixture);
     assert_int_equal(figures.cells, 0);
     assert_int_equal(figures.residuals, 0);

@@ -176,8 +176,8 @@ static enum steer_err write_verdict(void *ctx, const struct steer_store_verdict 
 static enum steer_err write_audit(void *ctx, const struct steer_store_audit_entry *e)
 {
     assert_true(e->at_unix_s > 1700000000);
-    steer_buf_printf(ctx, "audit %lld %s %s %s\n", (long long)e->id, e->action, e->subject,
-                     e->detail);
+    steer_buf_printf(ctx, "audit %lld %s %s %s %s\n", (long long)e->id, e->who, e->action,
+                     e->subject, e->detail);
     return STEER_OK;
 }
 
@@ -691,19 +691,45 @@ static void settings_and_audit_come_back(void **state)
     assert_ok(f, steer_store_put_setting(f->store, "secret", "one", &f->diag));
     assert_ok(f, steer_store_put_setting(f->store, "secret", "two", &f->diag));
     for (int i = 0; i < 3; i++)
-        assert_ok(f, steer_store_audit(f->store, i ? "put" : "delete", "pool web", "{}", &f->diag));
+        assert_ok(f, steer_store_audit(f->store, "ana", i ? "put" : "delete", "pool web", "{}",
+                                       &f->diag));
     commit(f);
     char *value = NULL;
     assert_ok(f, steer_store_get_setting(f->store, "secret", &value, &f->diag));
     assert_string_equal(value, "two");
     free(value);
     struct steer_buf buf = {0};
-    assert_ok(f, steer_store_load_audit(f->store, 0, 2, write_audit, &buf, &f->diag));
-    assert_string_equal(buf.data, "audit 3 put pool web {}\naudit 2 put pool web {}\n");
+    assert_ok(f, steer_store_load_audit(f->store, 0, 0, 2, write_audit, &buf, &f->diag));
+    assert_string_equal(buf.data, "audit 3 ana put pool web {}\naudit 2 ana put pool web {}\n");
     steer_buf_clear(&buf);
-    assert_ok(f, steer_store_load_audit(f->store, 2, 10, write_audit, &buf, &f->diag));
-    assert_string_equal(buf.data, "audit 1 delete pool web {}\n");
+    assert_ok(f, steer_store_load_audit(f->store, 2, 0, 10, write_audit, &buf, &f->diag));
+    assert_string_equal(buf.data, "audit 1 ana delete pool web {}\n");
     steer_buf_fini(&buf);
+}
+
+static void the_audit_is_read_back_to_a_moment(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_buf buf = {0};
+    begin(f);
+    for (int i = 0; i < 3; i++)
+        assert_ok(f, steer_store_audit(f->store, "", "put", "x", "", &f->diag));
+    commit(f);
+    execute(f, "UPDATE audit SET at_unix_s = 1800000000 + id");
+    assert_ok(f, steer_store_load_audit(f->store, 0, 1800000002, 10, write_audit, &buf, &f->diag));
+    assert_string_equal(buf.data, "audit 3  put x \naudit 2  put x \n");
+    steer_buf_fini(&buf);
+}
+
+static void of_the_audit_only_the_newest_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    for (int i = 0; i < STEER_AUDIT_MAX + 3; i++)
+        assert_ok(f, steer_store_audit(f->store, "", "put", "x", "", &f->diag));
+    commit(f);
+    assert_int_equal(number(f, "SELECT count(*) FROM audit"), STEER_AUDIT_MAX);
+    assert_int_equal(number(f, "SELECT min(id) FROM audit"), 4);
 }
 
 // ---- transactions ----------------------------------------------------------------------------------
@@ -714,7 +740,7 @@ static void a_rollback_undoes_everything(void **state)
     begin(f);
     put(f, "site", "fra");
     put_rrset(f, put_zone(f, "example.", ""), "example.", 1, 1);
-    assert_ok(f, steer_store_audit(f->store, "put", "x", "y", &f->diag));
+    assert_ok(f, steer_store_audit(f->store, "", "put", "x", "y", &f->diag));
     steer_store_rollback(f->store);
     steer_store_rollback(f->store); // once more does no harm
     assert_objects(f, "");
@@ -950,7 +976,7 @@ static void child_committing(struct fixture *f, int tell)
         const struct steer_store_object site = object("site", name);
         if (steer_store_begin(f->store, &f->diag) ||
             steer_store_put_object(f->store, &site, &f->diag) ||
-            steer_store_audit(f->store, "put", name, "", &f->diag) ||
+            steer_store_audit(f->store, "", "put", name, "", &f->diag) ||
             steer_store_commit(f->store, &f->diag) || write(tell, "x", 1) != 1)
             return;
     }
@@ -1233,6 +1259,8 @@ int main(void)
         TEST_OPEN(a_verdict_goes_with_its_endpoint_or_its_check),
         TEST_OPEN(a_verdict_goes_when_its_endpoint_drops_the_check),
         TEST_OPEN(settings_and_audit_come_back),
+        TEST_OPEN(the_audit_is_read_back_to_a_moment),
+        TEST_OPEN(of_the_audit_only_the_newest_are_kept),
         TEST_OPEN(a_rollback_undoes_everything),
         TEST_OPEN(a_savepoint_undoes_its_part_only),
         TEST_OPEN(writing_needs_an_open_transaction),
