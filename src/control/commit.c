@@ -87,8 +87,12 @@ static enum steer_err raise_serial(struct steer_link *link, struct open_zone *z,
     steer_buf_add(&packed, rr.rdata, rr.rdata_len - 20u);
     steer_buf_u32(&packed, next);
     steer_buf_add(&packed, rr.rdata + rr.rdata_len - 16, 16);
-    enum steer_err err = steer_link_put_rrset(link, &z->origin, &z->origin, STEER_TYPE_SOA, ttl_s,
-                                              (uint8_t *)packed.data, packed.len, diag);
+    // Of a zone that is journalled whole, its SOA needs no entry of its own.
+    enum steer_err err =
+        z->imported ? steer_zone_put_packed(z->edit, z->origin.octets, STEER_TYPE_SOA, ttl_s,
+                                            (uint8_t *)packed.data, packed.len, diag)
+                    : steer_link_put_rrset(link, &z->origin, &z->origin, STEER_TYPE_SOA, ttl_s,
+                                           (uint8_t *)packed.data, packed.len, diag);
     steer_buf_fini(&packed);
     return err;
 }

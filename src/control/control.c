@@ -360,7 +360,7 @@ static enum steer_err run_reload_geo(struct steer_control *c, void *arg, struct 
     enum steer_err err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {NULL, "geo reload", "", NULL, NULL};
+    const struct control_commit commit = {NULL, "geo reload", "", NULL, NULL, NULL};
     return control_commit(c, link, &commit, diag);
 }
 

@@ -85,12 +85,15 @@ enum steer_err control_prepare(struct steer_control *c, struct steer_link *link,
                                struct steer_diag *diag) STEER_MUST_USE;
 void control_refuse(struct steer_control *c, struct steer_link *link);
 // Writes a prepared link and an audit line in one transaction, then publishes it: commits or aborts the
-// link in any case. extra (may be NULL) writes more in the same transaction.
+// link in any case. extra (may be NULL) writes more in the same transaction, after the journal. Where left_out is
+// given, each zone that is replaced whole has a savepoint of its own: one that the store refuses stays as it was,
+// left_out is told, and the others go on.
 struct control_commit {
     const char *by; // who asked for it; NULL: steerd itself
     const char *action, *subject;
     enum steer_err (*extra)(struct steer_control *c, void *ctx, struct steer_diag *diag);
     void *ctx;
+    void (*left_out)(void *ctx, const struct steer_name *origin, const struct steer_diag *why);
 };
 enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
                               const struct control_commit *commit,
@@ -103,9 +106,6 @@ uint64_t control_earlier_answers_end(const struct steer_control *c);
 enum steer_err control_audit(struct steer_control *c, const char *by, const char *action,
                              const char *subject, const char *detail,
                              struct steer_diag *diag) STEER_MUST_USE;
-// Writes a link's journal into the open transaction.
-enum steer_err control_write_journal(struct steer_control *c, const struct steer_link *link,
-                                     struct steer_diag *diag) STEER_MUST_USE;
 // Ends overrides whose time has come.
 void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,

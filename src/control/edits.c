@@ -127,7 +127,7 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         return STEER_OK;
     }
     const struct control_commit commit = {job->apply->by, "apply", job->apply->texts[0].name,
-                                          store_texts, job};
+                                          store_texts,    job,     NULL};
     begin = steer_clock_mono_ns();
     if (job->changed) {
         err = control_commit(c, link, &commit, diag);

@@ -148,14 +148,36 @@ static enum steer_err write_entry(struct steer_control *c, const struct steer_jo
     return STEER_OK;
 }
 
-enum steer_err control_write_journal(struct steer_control *c, const struct steer_link *link,
-                                     struct steer_diag *diag)
+// A zone's content with a savepoint of its own, which also makes the zone where it is new. A failure of the store
+// as a whole (a full disk) has ended the transaction, or fails the next step as well.
+static enum steer_err write_alone(struct steer_control *c, struct steer_link *link,
+                                  const struct steer_journal_entry *e,
+                                  const struct control_commit *commit, struct steer_diag *diag)
+{
+    struct steer_diag why = {0};
+    enum steer_err err = steer_store_savepoint(c->store, diag);
+    if (err != STEER_OK)
+        return err;
+    if (write_entry(c, e, &why) == STEER_OK)
+        return steer_store_release(c->store, diag);
+    steer_store_rollback_savepoint(c->store);
+    steer_link_leave_zone(link, &e->origin);
+    commit->left_out(commit->ctx, &e->origin, &why);
+    return STEER_OK;
+}
+
+static enum steer_err write_journal(struct steer_control *c, struct steer_link *link,
+                                    const struct control_commit *commit, struct steer_diag *diag)
 {
     size_t count;
     const struct steer_journal_entry *journal = steer_link_journal(link, &count);
     enum steer_err err = STEER_OK;
     for (size_t i = 0; i < count && err == STEER_OK; i++) {
-        err = write_entry(c, &journal[i], diag);
+        const struct steer_journal_entry *e = &journal[i];
+        if (commit->left_out && e->kind == STEER_J_ZONE_CONTENT)
+            err = write_alone(c, link, e, commit, diag);
+        else if (!commit->left_out || e->kind != STEER_J_ZONE) // which its content makes
+            err = write_entry(c, e, diag);
         if (i % ROWS_BETWEEN_RESULTS == ROWS_BETWEEN_RESULTS - 1)
             control_take_results(c, false);
     }
@@ -183,7 +205,7 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
 {
     enum steer_err err = steer_store_begin(c->store, diag);
     if (err == STEER_OK)
-        err = control_write_journal(c, link, diag);
+        err = write_journal(c, link, commit, diag);
     if (err == STEER_OK && commit->extra)
         err = commit->extra(c, commit->ctx, diag);
     if (err == STEER_OK)

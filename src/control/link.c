@@ -360,6 +360,14 @@ enum steer_err steer_link_replace_zone(struct steer_link *link, const struct ste
     return STEER_OK;
 }
 
+void steer_link_leave_zone(struct steer_link *link, const struct steer_name *origin)
+{
+    struct open_zone *z = find_open(link, origin);
+    steer_zone_abort(z->edit);
+    z->edit = NULL;
+    z->imported = z->changed = false;
+}
+
 bool steer_link_remove_zone(struct steer_link *link, const struct steer_name *origin)
 {
     if (!steer_link_has_zone(link, origin))

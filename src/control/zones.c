@@ -108,6 +108,8 @@ struct import_job {
     size_t count, loaded;
     uint64_t records;
     const char *by;
+    char subject[STEER_NAME_TEXT_MAX]; // for the audit
+    size_t at;                         // left_out comes in the order of zones
 };
 
 // Puts each zone; one that its own faults refuse is left out.
@@ -142,10 +144,40 @@ static void note_figures(struct import_job *job, const struct steer_link *link)
     }
 }
 
+static void name_subject(struct import_job *job)
+{
+    if (job->count == 1)
+        steer_name_format(job->zones[0].origin.octets, job->subject);
+    else
+        snprintf(job->subject, sizeof job->subject, "%zu zones", job->loaded);
+}
+
+// The store refused one zone of several.
+static void left_out(void *ctx, const struct steer_name *origin, const struct steer_diag *why)
+{
+    struct import_job *job = ctx;
+    struct incoming *in = &job->zones[job->at];
+    while (!in->linked || !steer_name_equal(in->origin.octets, origin->octets))
+        in = &job->zones[++job->at];
+    in->linked = false;
+    in->diag = *why;
+    refuse(in);
+    job->loaded--;
+    job->records -= in->records;
+    name_subject(job);
+}
+
+// With every zone left out there is nothing to commit.
+static enum steer_err is_something_left(struct steer_control *c, void *ctx, struct steer_diag *diag)
+{
+    const struct import_job *job = ctx;
+    (void)c;
+    return job->loaded ? STEER_OK : steer_diag_set(diag, STEER_ECONFLICT, "no zone is left");
+}
+
 static enum steer_err run_import(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct import_job *job = arg;
-    char subject[STEER_NAME_TEXT_MAX];
     uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
     link_zones(c, job, link);
@@ -157,15 +189,17 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
     if (err != STEER_OK)
         return err;
     note_figures(job, link);
-    if (job->count == 1)
-        steer_name_format(job->zones[0].origin.octets, subject);
-    else
-        snprintf(subject, sizeof subject, "%zu zones", job->loaded);
-    const struct control_commit commit = {job->by, "zone import", subject, NULL, NULL};
+    name_subject(job);
+    const struct control_commit commit = {job->by,      "zone import",
+                                          job->subject, is_something_left,
+                                          job,          job->count > 1 ? left_out : NULL};
     err = control_commit(c, link, &commit, diag);
+    if (!job->loaded)
+        return STEER_OK;
     if (err == STEER_OK)
-        steer_log(STEER_LOG_INFO, "control", "imported %s with %llu records in %.3f s", subject,
-                  (unsigned long long)job->records, (double)(steer_clock_mono_ns() - begin) / 1e9);
+        steer_log(STEER_LOG_INFO, "control", "imported %s with %llu records in %.3f s",
+                  job->subject, (unsigned long long)job->records,
+                  (double)(steer_clock_mono_ns() - begin) / 1e9);
     return err;
 }
 
@@ -360,7 +394,7 @@ static enum steer_err run_delete(struct steer_control *c, void *arg, struct stee
         err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {job->by, "zone delete", name, NULL, NULL};
+    const struct control_commit commit = {job->by, "zone delete", name, NULL, NULL, NULL};
     return control_commit(c, link, &commit, diag);
 }
 

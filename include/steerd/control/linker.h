@@ -101,6 +101,9 @@ void steer_link_remove_steered(struct steer_link *link, const char *name);
 enum steer_err steer_link_replace_zone(struct steer_link *link, const struct steer_name *origin,
                                        struct steer_zone_edit *build,
                                        struct steer_diag *diag) STEER_MUST_USE;
+// Takes a steer_link_replace_zone back: the zone will be as it was before the link. Also after prepare; not for zones
+// that the link changed in other ways.
+void steer_link_leave_zone(struct steer_link *link, const struct steer_name *origin);
 // Its steered records go with it. False when it is not there.
 bool steer_link_remove_zone(struct steer_link *link, const struct steer_name *origin);
 // Loading from the store: nothing is journalled, serials stay.

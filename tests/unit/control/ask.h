@@ -100,7 +100,7 @@ static inline const char *reply_text(const struct reply *r, char *out, size_t si
         } else {
             snprintf(text, sizeof text, "%.*s", (int)len - 1, (const char *)r->wire + at + 13);
         }
-        snprintf(out + strlen(out), size - strlen(out), "%s%s", *out ? " " : "", text);
+        snprintf(out + strlen(out), size - strlen(out), "%s%.400s", *out ? " " : "", text);
         at += 12 + len;
     }
     return out;
