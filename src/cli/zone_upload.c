@@ -199,6 +199,7 @@ static int report(const struct cli *cli, struct upload *u, json_t *summary)
     if (cli->json) {
         cli_json_print(summary);
     } else {
+        cli_print_warnings(cli, summary, NULL, 0);
         json_t *entry;
         struct steer_buf out = {0};
         json_array_foreach(rejected, i, entry)

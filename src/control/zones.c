@@ -5,102 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control_internal.h"
+#include "incoming.h"
 #include "steerd/base/clock.h"
 #include "steerd/base/hash.h"
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
-#include "steerd/rr/zonefile.h"
 #include "steerd/rr/zonewriter.h"
 
-enum { DEFAULT_TTL_S = 3600, WARNINGS_MAX = 100 };
+enum { WARNINGS_MAX = 1000 }; // of all zones of a list
 
-// One zone on its way in.
-struct incoming {
-    const struct steer_control_zone *source;
-    struct steer_name origin;
-    struct steer_zone_edit *build; // NULL: refused, see diag
-    struct steer_diag diag;
-    json_t *warnings;
-    size_t dropped_warnings;
-    bool linked;
-    uint32_t serial;
-    uint64_t records, rrsets;
-};
-
-static void warn(struct incoming *in, uint32_t line, const char *what, const uint8_t *owner)
+// Reads one zone; afterwards either build or diag is set.
+static void read_zone(struct steer_control *c, struct incoming *in)
 {
-    char name[STEER_NAME_TEXT_MAX];
-    char message[STEER_NAME_TEXT_MAX + 128];
-    if (json_array_size(in->warnings) >= WARNINGS_MAX) {
-        in->dropped_warnings++;
-        return;
-    }
-    snprintf(message, sizeof message, "%s: %s", steer_name_format(owner, name), what);
-    json_array_append_new(in->warnings, json_pack("{s:o,s:i,s:i,s:o}", "file",
-                                                  control_text(in->source->file), "line", (int)line,
-                                                  "column", 0, "message", control_text(message)));
-}
-
-static int take_record(void *ctx, const struct steer_rr *rr)
-{
-    struct incoming *in = ctx;
-    bool ttl_differs = false;
-    if (!steer_name_is_below(rr->owner, in->origin.octets)) {
-        // As named does: data out of the zone is no reason to be without the zone.
-        warn(in, rr->line, "out of the zone; ignored", rr->owner);
-        return 0;
-    }
-    enum steer_err err = steer_zone_add(in->build, rr->owner, rr->type, rr->ttl, rr->rdata,
-                                        rr->rdata_len, &ttl_differs, &in->diag);
-    if (err != STEER_OK) {
-        snprintf(in->diag.file, sizeof in->diag.file, "%s", rr->file);
-        in->diag.line = rr->line;
-        in->diag.column = 0;
-        return 1;
-    }
-    if (ttl_differs)
-        warn(in, rr->line, "the TTLs of one RRset differ; the lowest is used (RFC 2181 5.2)",
-             rr->owner);
-    return 0;
-}
-
-static void refuse(struct incoming *in)
-{
-    steer_zone_abort(in->build);
-    in->build = NULL;
-    if (!in->diag.file[0])
-        snprintf(in->diag.file, sizeof in->diag.file, "%s", in->source->file);
-}
-
-// Reads and checks one zone; afterwards either build or diag is set.
-static void read_zone(struct incoming *in)
-{
-    const struct steer_control_zone *z = in->source;
-    in->warnings = json_array();
-    if (steer_name_parse(z->origin, NULL, &in->origin, &in->diag) != STEER_OK) {
-        refuse(in);
+    if (steer_name_parse(in->source->origin, NULL, &in->origin, &in->diag) != STEER_OK) {
+        incoming_refuse(in);
         return;
     }
     steer_name_lower(&in->origin);
-    in->build = steer_zone_build(&in->origin);
-    enum steer_err err = steer_zonefile_read(z->data, z->len, z->file, &in->origin, DEFAULT_TTL_S,
-                                             NULL, take_record, in, &in->diag);
-    if (err == STEER_OK)
-        err = steer_zone_check(in->build, &in->diag);
-    if (err != STEER_OK)
-        refuse(in);
-    if (in->dropped_warnings)
-        json_array_append_new(in->warnings,
-                              json_pack("{s:o,s:i,s:i,s:o}", "file", control_text(z->file), "line",
-                                        0, "column", 0, "message",
-                                        json_sprintf("%zu more warnings", in->dropped_warnings)));
+    struct steer_world *world = steer_publisher_hold(steer_control_publisher(c));
+    incoming_read(in, steer_world_zone(world, steer_name_hash(&in->origin), in->origin.octets));
+    steer_publisher_release(steer_control_publisher(c), world);
 }
 
-static void incoming_fini(struct incoming *in)
+// The warnings of zones, and how many are not listed.
+static json_t *warnings_json(struct incoming *zones, size_t count)
 {
-    steer_zone_abort(in->build);
-    json_decref(in->warnings);
+    json_t *list = json_array();
+    size_t more = 0;
+    for (size_t i = 0; i < count; i++)
+        if (zones[i].linked) // of a zone that is refused, its error is what counts
+            more += incoming_warnings(&zones[i], WARNINGS_MAX - json_array_size(list), list);
+    if (more)
+        json_array_append_new(list,
+                              json_pack("{s:s,s:i,s:i,s:o}", "file", "", "line", 0, "column", 0,
+                                        "message", json_sprintf("%zu more warnings", more)));
+    return list;
 }
 
 struct import_job {
@@ -126,7 +65,7 @@ static void link_zones(struct steer_control *c, struct import_job *job, struct s
         if (in->linked)
             job->loaded++;
         else
-            refuse(in);
+            incoming_refuse(in);
     }
 }
 
@@ -161,7 +100,7 @@ static void left_out(void *ctx, const struct steer_name *origin, const struct st
         in = &job->zones[++job->at];
     in->linked = false;
     in->diag = *why;
-    refuse(in);
+    incoming_refuse(in);
     job->loaded--;
     job->records -= in->records;
     name_subject(job);
@@ -210,16 +149,16 @@ enum steer_err steer_control_import(struct steer_control *c, const struct steer_
     struct import_job job = {.zones = &in, .count = 1, .by = by};
     char name[STEER_NAME_TEXT_MAX];
     enum steer_err err = STEER_EINVAL;
-    read_zone(&in);
+    read_zone(c, &in);
     if (in.build)
         err = control_call(c, run_import, &job, &in.diag);
     if (err == STEER_OK && !in.linked)
         err = STEER_EINVAL;
     if (err == STEER_OK)
         *summary =
-            json_pack("{s:s,s:I,s:I,s:I,s:O}", "origin", steer_name_format(in.origin.octets, name),
+            json_pack("{s:s,s:I,s:I,s:I,s:o}", "origin", steer_name_format(in.origin.octets, name),
                       "serial", (json_int_t)in.serial, "records", (json_int_t)in.records, "rrsets",
-                      (json_int_t)in.rrsets, "warnings", in.warnings);
+                      (json_int_t)in.rrsets, "warnings", warnings_json(&in, 1));
     else if (diag)
         *diag = in.diag;
     incoming_fini(&in);
@@ -229,11 +168,9 @@ enum steer_err steer_control_import(struct steer_control *c, const struct steer_
 static json_t *many_json(const struct import_job *job, uint64_t ns)
 {
     json_t *rejected = json_array();
-    json_t *warnings = json_array();
     for (size_t i = 0; i < job->count; i++) {
         const struct incoming *in = &job->zones[i];
         char text[1400];
-        json_array_extend(warnings, in->warnings);
         if (in->linked)
             continue;
         steer_diag_format(&in->diag, text, sizeof text);
@@ -242,8 +179,8 @@ static json_t *many_json(const struct import_job *job, uint64_t ns)
                                         "error", control_text(text)));
     }
     return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected",
-                     rejected, "records", (json_int_t)job->records, "warnings", warnings, "ms",
-                     (double)ns / 1e6);
+                     rejected, "records", (json_int_t)job->records, "warnings",
+                     warnings_json(job->zones, job->count), "ms", (double)ns / 1e6);
 }
 
 // The second of two zones of one name is refused: which one should it be?
@@ -258,7 +195,7 @@ static void refuse_twice(struct import_job *job)
         steer_name_format(in->origin.octets, name);
         if (steer_map_get(&seen, name, NULL)) {
             steer_diag_set(&in->diag, STEER_EINVAL, "the zone is in the list twice");
-            refuse(in);
+            incoming_refuse(in);
         } else {
             steer_map_put(&seen, name, 1);
         }
@@ -275,7 +212,7 @@ enum steer_err steer_control_import_many(struct steer_control *c,
     uint64_t begin = steer_clock_mono_ns();
     for (size_t i = 0; i < count; i++) {
         job.zones[i].source = &zones[i];
-        read_zone(&job.zones[i]);
+        read_zone(c, &job.zones[i]);
     }
     refuse_twice(&job);
     enum steer_err err = count ? control_call(c, run_import, &job, diag) : STEER_OK;

@@ -39,6 +39,7 @@ struct source {
 struct place {
     size_t end;         // offset of its last line's end
     uint32_t line;      // the line it begins on
+    uint32_t column;    // and where in it
     uint32_t last_line; // the line it ends on
 };
 
@@ -63,13 +64,15 @@ static const char *skip_over(const char *p, const char *stop, const char *skip)
     return p;
 }
 
-// Lines before the item's first one: blank, comments, directives, and the end of a parenthesis.
-static uint32_t count_lead(const struct source *src, size_t end)
+// Lines before the item's first one: blank, comments, directives, and the end of a parenthesis. *line is
+// where that one begins.
+static uint32_t count_lead(const struct source *src, size_t end, const char **line)
 {
     const char *p = src->data + src->next;
     const char *stop = src->data + end;
     for (uint32_t n = 0;; n++) {
         const char *first = skip_over(p, stop, src->open_line ? " \t)" : " \t");
+        *line = p;
         if (first == stop || (*first != '\n' && *first != ';' && *p != '$'))
             return n;
         p = memchr(first, '\n', (size_t)(stop - first));
@@ -89,7 +92,9 @@ static struct place find_place(const struct source *src)
         place.end = src->next;
     uint32_t lines = count_lines(src->data + src->next, src->data + place.end);
     place.last_line = src->next_line + lines;
-    place.line = lines ? src->next_line + count_lead(src, place.end) : src->next_line;
+    const char *line = src->data + src->next;
+    place.line = src->next_line + (lines ? count_lead(src, place.end, &line) : 0);
+    place.column = (uint32_t)(skip_over(line, src->data + place.end, " \t") - line) + 1;
     return place;
 }
 
@@ -176,6 +181,7 @@ static enum steer_err take_record(struct reader *reader, struct source *src,
         .rdata_len = (uint16_t)scanner->r_data_length,
         .file = src->file,
         .line = place->line,
+        .column = place->column,
     };
     return reader->record(reader->ctx, &rr) ? STEER_ESTOPPED : STEER_OK;
 }
@@ -266,7 +272,8 @@ static enum steer_err read_items(struct reader *reader, struct source *src)
     while (err == STEER_OK) {
         src->scanner->r_type = 0;
         if (zs_parse_record(src->scanner) != 0)
-            return explain(reader, src, &(struct place){src->next, src->next_line, src->next_line});
+            return explain(reader, src,
+                           &(struct place){src->next, src->next_line, 0, src->next_line});
         if (src->scanner->state == ZS_STATE_EOF)
             break;
         err = take_item(reader, src);
@@ -291,6 +298,10 @@ static enum steer_err read_source(struct reader *reader, const char *data, size_
                                   const char *file, const struct steer_name *origin, uint32_t ttl)
 {
     char *copy = NULL;
+    if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) { // what some editors put before UTF-8
+        data += 3;
+        len -= 3;
+    }
     if (len && memmem(data, len, "\r\n", 2))
         data = copy = strip_returns(data, &len);
     struct source src = {.data = len ? data : "", .len = len, .file = file, .next_line = 1};

@@ -55,6 +55,8 @@ static const char *fault_of(const struct steer_zone_node *node)
         const struct steer_rrset *set = &node->rrsets[i];
         if (set->type == STEER_TYPE_SOA && !(node->flags & STEER_NODE_APEX))
             return "has a SOA record, which only the apex of a zone may have";
+        if (set->type == STEER_TYPE_SOA && set->count > 1)
+            return "has more than one SOA record";
         if (set->type == STEER_TYPE_DNAME && set->count > 1)
             return "has more than one DNAME record"; // RFC 6672 2.4
         if (set->type == STEER_TYPE_CNAME && set->count > 1)
@@ -398,7 +400,7 @@ enum steer_err steer_zone_put_packed(struct steer_zone_edit *edit, const uint8_t
 
 enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
                               uint32_t ttl_s, const uint8_t *rdata, size_t rdata_len,
-                              bool *ttl_differs, struct steer_diag *diag)
+                              struct steer_zone_added *added, struct steer_diag *diag)
 {
     const enum steer_err err = turn_to_static(edit, owner, type, diag);
     if (err)
@@ -414,12 +416,13 @@ enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner
     if (!set)
         set = steer_draft_find_or_add(draft, type, ttl_s);
     const size_t before = set->len;
-    if (steer_draft_set_append(set, rdata, rdata_len) == DRAFT_TOO_LONG)
+    const enum draft_added how = steer_draft_set_append(set, rdata, rdata_len);
+    if (how == DRAFT_TOO_LONG)
         return too_long(diag, owner, type);
     draft->bytes += set->len - before;
     draft->changed = true;
-    if (ttl_s != set->ttl_s && ttl_differs)
-        *ttl_differs = true;
+    if (added)
+        *added = (struct steer_zone_added){ttl_s != set->ttl_s, how == DRAFT_DUPLICATE};
     if (ttl_s < set->ttl_s) {
         set->ttl_s = ttl_s;
         set->ttl_lowered = true;
@@ -479,13 +482,26 @@ static bool note_fault(void *ctx, const void *item)
     return true;
 }
 
+static struct fault first_fault(const struct steer_zone_edit *edit)
+{
+    struct fault first = {0};
+    if (edit->faulty)
+        steer_trie_each(&edit->next.names, note_fault, &first);
+    return first;
+}
+
 static enum steer_err check_nodes(const struct steer_zone_edit *edit, struct steer_diag *diag)
 {
-    if (!edit->faulty)
-        return STEER_OK;
-    struct fault first = {0};
-    steer_trie_each(&edit->next.names, note_fault, &first);
-    return fail(diag, steer_zone_node_owner(first.node), first.what);
+    const struct fault first = first_fault(edit);
+    return first.node ? fail(diag, steer_zone_node_owner(first.node), first.what) : STEER_OK;
+}
+
+bool steer_zone_faulty(struct steer_zone_edit *edit, struct steer_name *owner)
+{
+    seal_all(edit);
+    const struct fault first = first_fault(edit);
+    return first.node &&
+           steer_name_from_wire(steer_zone_node_owner(first.node), first.node->owner_len, owner);
 }
 
 static uint32_t read_u32(const uint8_t *p)
@@ -501,8 +517,6 @@ static enum steer_err check_apex(struct steer_zone *zone, struct steer_diag *dia
     const struct steer_rrset *ns = steer_zone_node_rrset(zone->apex, STEER_TYPE_NS);
     if (!soa)
         return fail(diag, origin, "has no SOA record");
-    if (soa->count > 1)
-        return fail(diag, origin, "has more than one SOA record");
     if (!ns)
         return fail(diag, origin, "has no NS record");
     struct steer_rr_view rr;

@@ -89,7 +89,7 @@ enum steer_err steer_control_import(struct steer_control *control,
                                     const struct steer_control_zone *zone, const char *by,
                                     json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // Many at once: one transaction; rejected ones are listed and the others load. *summary: {"loaded":n,
-// "rejected":[{"origin","error":"file:line: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
+// "rejected":[{"origin","error":"file:line:column: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
 // were rejected, or all.
 enum steer_err steer_control_import_many(struct steer_control *control,
                                          const struct steer_control_zone *zones, size_t count,

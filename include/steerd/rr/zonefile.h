@@ -18,6 +18,7 @@ struct steer_rr {
     uint16_t rdata_len;
     const char *file; // the file it stands in
     uint32_t line;    // the line it begins on
+    uint32_t column;  // and where in it, from 1
 };
 
 struct steer_zonefile_options {
@@ -27,7 +28,8 @@ struct steer_zonefile_options {
 
 // Reads len bytes of a master file; no byte after them is needed or touched. file_name is what errors
 // show. A name without a final dot is below origin; a record without a TTL before any $TTL gets
-// default_ttl. opts may be NULL. Line ends may be LF or CR LF.
+// default_ttl. opts may be NULL. Line ends may be LF or CR LF; a UTF-8 byte order mark at the
+// start of a file is passed over.
 // `record` is called for each record in order; when it returns non-zero, reading stops there.
 // Errors: STEER_EINVAL with file, line, column and reason in diag: bad syntax, $GENERATE, a class other
 // than IN, a meta type, a TTL over 2^31-1, an $INCLUDE that is refused; STEER_ELIMIT: includes nested over

@@ -122,10 +122,15 @@ enum steer_err steer_zone_put_packed(struct steer_zone_edit *edit, const uint8_t
                                      uint16_t type, uint32_t ttl_s, const uint8_t *packed,
                                      size_t packed_len, struct steer_diag *diag) STEER_MUST_USE;
 // Adds one RR to an RRset, making it if need be; a TTL that differs from the RRset's: the lowest wins
-// and *ttl_differs (may be NULL) is set (RFC 2181 5.2). For zone files, whose records come one by one.
+// (RFC 2181 5.2). What is remarkable is set in *added (may be NULL). For zone files, whose records come one by one.
+struct steer_zone_added {
+    bool ttl_differs;
+    bool duplicate; // it was there already
+};
 enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner, uint16_t type,
                               uint32_t ttl_s, const uint8_t *rdata, size_t rdata_len,
-                              bool *ttl_differs, struct steer_diag *diag) STEER_MUST_USE;
+                              struct steer_zone_added *added,
+                              struct steer_diag *diag) STEER_MUST_USE;
 // type: STEER_TYPE_ADDRESS or CNAME.
 enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_t *owner,
                                       uint16_t type, uint32_t ttl_s, uint32_t program,
@@ -140,6 +145,8 @@ const struct steer_zone_node *steer_zone_edit_find(struct steer_zone_edit *edit,
 // without error.
 enum steer_err steer_zone_check(struct steer_zone_edit *edit,
                                 struct steer_diag *diag) STEER_MUST_USE;
+// Whether a node of the edit is at fault by itself (finish would refuse it), and the owner that is named then.
+bool steer_zone_faulty(struct steer_zone_edit *edit, struct steer_name *owner);
 // The zone as it will be, after a check that passed; valid until the edit's next change.
 const struct steer_zone *steer_zone_edit_view(const struct steer_zone_edit *edit);
 

@@ -92,6 +92,7 @@ static void good_files_give_their_records_and_lines(void **state)
          "1: a.example. 300 IN TXT \"one\\010two\" \"three\"\n5: b.example. 300 IN A 192.0.2.1\n"},
         {"a MX ( 10\n b\n )\nc A 192.0.2.1\n",
          "1: a.example. 300 IN MX 10 b.example.\n4: c.example. 300 IN A 192.0.2.1\n"},
+        {"\xef\xbb\xbf$TTL 1h30m\r\na A 192.0.2.1", "2: a.example. 5400 IN A 192.0.2.1\n"},
         {"a A 192.0.2.1\r\nb TXT \"x\"\r\n",
          "1: a.example. 300 IN A 192.0.2.1\n2: b.example. 300 IN TXT \"x\"\n"},
         {"a TYPE65280 \\# 3 0aFf00\nb TYPE1 \\# 4 c0000201\n",

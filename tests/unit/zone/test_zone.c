@@ -231,11 +231,11 @@ static void the_lowest_ttl_wins(void **state)
     static const bool differs[] = {false, false, true, true};
     for (unsigned i = 0; i < 4; i++) {
         const uint8_t a[4] = {10, 0, 0, (uint8_t)i};
-        bool ttl_differs = false;
+        struct steer_zone_added added;
         assert_int_equal(
-            steer_zone_add(edit, www.octets, STEER_TYPE_A, ttls[i], a, 4, &ttl_differs, NULL),
-            STEER_OK);
-        assert_int_equal(ttl_differs, differs[i]);
+            steer_zone_add(edit, www.octets, STEER_TYPE_A, ttls[i], a, 4, &added, NULL), STEER_OK);
+        assert_int_equal(added.ttl_differs, differs[i]);
+        assert_false(added.duplicate);
     }
     struct steer_zone *zone = finish_build(edit);
     const struct steer_zone_node *node = find(zone, "www.example.com.");
