@@ -71,9 +71,11 @@ static int import_one(const struct cli *cli, const char *origin, const char *fil
         if (cli->json)
             cli_json_print(reply.json);
         else
-            printf("%s loaded: serial %s, %s records in %s RRsets\n",
-                   cli_member(reply.json, "origin"), cli_member(reply.json, "serial"),
-                   cli_member(reply.json, "records"), cli_member(reply.json, "rrsets"));
+            printf("%s %s: serial %s, %s records in %s RRsets\n", cli_member(reply.json, "origin"),
+                   json_is_false(json_object_get(reply.json, "changed")) ? "is unchanged"
+                                                                         : "loaded",
+                   cli_member(reply.json, "serial"), cli_member(reply.json, "records"),
+                   cli_member(reply.json, "rrsets"));
         cli_reply_fini(&reply);
     }
     free(path);

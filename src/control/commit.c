@@ -52,20 +52,14 @@ static uint32_t get_u32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-// RFC 1982 3.2.
-static bool serial_above(uint32_t a, uint32_t b)
-{
-    return a != b && (uint32_t)(a - b) < UINT32_C(0x80000000);
-}
-
 // The serial that a changed zone is to have. A document leaves the choice to us, with 0. A file keeps
 // its own way of counting: a new zone its serial, a replaced one that or the next.
 static uint32_t next_serial(const struct open_zone *z, uint32_t given, uint32_t now)
 {
     const uint32_t old = z->before ? z->before->serial : 0;
-    if (z->before ? given && serial_above(given, old) : given || z->imported)
+    if (z->before ? given && steer_serial_is_above(given, old) : given || z->imported)
         return given;
-    return !z->imported && serial_above(now, old) ? now : old + 1;
+    return !z->imported && steer_serial_is_above(now, old) ? now : old + 1;
 }
 
 static enum steer_err raise_serial(struct steer_link *link, struct open_zone *z, uint32_t now,

@@ -203,6 +203,12 @@ static enum steer_err check(struct incoming *in, const struct steer_zone *before
     return STEER_OK;
 }
 
+bool incoming_is_same(const struct incoming *in, const struct steer_zone *before)
+{
+    return before && !steer_serial_is_above(in->file_serial, before->serial) &&
+           steer_zone_same(steer_zone_edit_view(in->build), before);
+}
+
 void incoming_read(struct incoming *in, const struct steer_zone *before)
 {
     const struct steer_control_zone *z = in->source;
@@ -211,7 +217,9 @@ void incoming_read(struct incoming *in, const struct steer_zone *before)
                                              NULL, take_record, in, &in->diag);
     if (err == STEER_OK)
         err = check(in, before);
-    if (err != STEER_OK)
+    if (err == STEER_OK)
+        in->same = incoming_is_same(in, before);
+    else
         incoming_refuse(in);
 }
 

@@ -23,13 +23,18 @@ struct incoming {
     struct remark *remarks;
     size_t remark_count, remark_cap, dropped_remarks;
     uint32_t file_serial, soa_line, soa_column;
+    bool same; // as `before`, which was in world version same_version
+    uint64_t same_version;
     bool linked;
+    bool unchanged; // there was nothing to link
     uint32_t serial;
     uint64_t records, rrsets;
 };
 
 // Afterwards either build or diag is set. `before`: the zone's present version, or NULL.
 void incoming_read(struct incoming *in, const struct steer_zone *before);
+// Whether importing it would change nothing: the same records, and a serial that is not above the present one.
+bool incoming_is_same(const struct incoming *in, const struct steer_zone *before);
 // Gives the build up; diag says why.
 void incoming_refuse(struct incoming *in);
 void incoming_warn(struct incoming *in, uint32_t line, uint32_t column, const uint8_t *owner,

@@ -24,6 +24,7 @@ static void read_zone(struct steer_control *c, struct incoming *in)
     steer_name_lower(&in->origin);
     struct steer_world *world = steer_publisher_hold(steer_control_publisher(c));
     incoming_read(in, steer_world_zone(world, steer_name_hash(&in->origin), in->origin.octets));
+    in->same_version = world->version;
     steer_publisher_release(steer_control_publisher(c), world);
 }
 
@@ -33,7 +34,8 @@ static json_t *warnings_json(struct incoming *zones, size_t count)
     json_t *list = json_array();
     size_t more = 0;
     for (size_t i = 0; i < count; i++)
-        if (zones[i].linked) // of a zone that is refused, its error is what counts
+        if (zones[i].linked ||
+            zones[i].unchanged) // of a zone that is refused, its error is what counts
             more += incoming_warnings(&zones[i], WARNINGS_MAX - json_array_size(list), list);
     if (more)
         json_array_append_new(list,
@@ -44,12 +46,36 @@ static json_t *warnings_json(struct incoming *zones, size_t count)
 
 struct import_job {
     struct incoming *zones;
-    size_t count, loaded;
+    size_t count, loaded, unchanged;
     uint64_t records;
     const char *by;
     char subject[STEER_NAME_TEXT_MAX]; // for the audit
     size_t at;                         // left_out comes in the order of zones
 };
+
+// Compared when it was read, on the caller's thread, and here only when something has changed since.
+static bool is_unchanged(struct steer_control *c, const struct incoming *in)
+{
+    const struct steer_world *world = steer_linker_world(c->linker);
+    if (world->version == in->same_version)
+        return in->same;
+    return incoming_is_same(
+        in, steer_world_zone(world, steer_name_hash(&in->origin), in->origin.octets));
+}
+
+static void note_unchanged(struct steer_control *c, struct import_job *job, struct incoming *in)
+{
+    const struct steer_zone *zone = steer_world_zone(
+        steer_linker_world(c->linker), steer_name_hash(&in->origin), in->origin.octets);
+    steer_zone_abort(in->build);
+    in->build = NULL;
+    in->unchanged = true;
+    in->serial = zone->serial;
+    in->records = zone->record_count;
+    in->rrsets = zone->rrset_count - zone->steered_count;
+    job->unchanged++;
+    job->records += in->records;
+}
 
 // Puts each zone; one that its own faults refuse is left out.
 static void link_zones(struct steer_control *c, struct import_job *job, struct steer_link *link)
@@ -58,15 +84,31 @@ static void link_zones(struct steer_control *c, struct import_job *job, struct s
         struct incoming *in = &job->zones[i];
         struct steer_zone_edit *build = in->build;
         control_take_results(c, false);
-        in->build = NULL;
         if (!build)
             continue;
+        if (is_unchanged(c, in)) {
+            note_unchanged(c, job, in);
+            continue;
+        }
+        in->build = NULL;
         in->linked = steer_link_replace_zone(link, &in->origin, build, &in->diag) == STEER_OK;
         if (in->linked)
             job->loaded++;
         else
             incoming_refuse(in);
     }
+}
+
+// The zone goes on counting from the serial that is in use (RFC 1982), whatever the file says.
+static void warn_of_serial(struct incoming *in)
+{
+    char what[160];
+    if (in->serial == in->file_serial)
+        return;
+    snprintf(what, sizeof what,
+             "the file's serial %u is not above the one in use; the zone has %u now",
+             in->file_serial, in->serial);
+    incoming_warn(in, in->soa_line, in->soa_column, in->origin.octets, what);
 }
 
 static void note_figures(struct import_job *job, const struct steer_link *link)
@@ -80,6 +122,7 @@ static void note_figures(struct import_job *job, const struct steer_link *link)
         in->records = after->record_count;
         in->rrsets = after->rrset_count - after->steered_count;
         job->records += in->records;
+        warn_of_serial(in);
     }
 }
 
@@ -120,9 +163,12 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
     uint64_t begin = steer_clock_mono_ns();
     struct steer_link *link = steer_link_begin(c->linker);
     link_zones(c, job, link);
-    if (!job->loaded) {
-        control_refuse(c, link);
-        return STEER_OK; // each has its own diag
+    if (!job->loaded) { // each has its own diag, or is as it was
+        if (job->unchanged)
+            steer_link_abort(link);
+        else
+            control_refuse(c, link);
+        return STEER_OK;
     }
     enum steer_err err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
@@ -152,13 +198,13 @@ enum steer_err steer_control_import(struct steer_control *c, const struct steer_
     read_zone(c, &in);
     if (in.build)
         err = control_call(c, run_import, &job, &in.diag);
-    if (err == STEER_OK && !in.linked)
+    if (err == STEER_OK && !in.linked && !in.unchanged)
         err = STEER_EINVAL;
     if (err == STEER_OK)
-        *summary =
-            json_pack("{s:s,s:I,s:I,s:I,s:o}", "origin", steer_name_format(in.origin.octets, name),
-                      "serial", (json_int_t)in.serial, "records", (json_int_t)in.records, "rrsets",
-                      (json_int_t)in.rrsets, "warnings", warnings_json(&in, 1));
+        *summary = json_pack("{s:s,s:b,s:I,s:I,s:I,s:o}", "origin",
+                             steer_name_format(in.origin.octets, name), "changed", in.linked,
+                             "serial", (json_int_t)in.serial, "records", (json_int_t)in.records,
+                             "rrsets", (json_int_t)in.rrsets, "warnings", warnings_json(&in, 1));
     else if (diag)
         *diag = in.diag;
     incoming_fini(&in);
@@ -171,16 +217,18 @@ static json_t *many_json(const struct import_job *job, uint64_t ns)
     for (size_t i = 0; i < job->count; i++) {
         const struct incoming *in = &job->zones[i];
         char text[1400];
-        if (in->linked)
+        if (in->linked || in->unchanged)
             continue;
         steer_diag_format(&in->diag, text, sizeof text);
         json_array_append_new(rejected,
                               json_pack("{s:o,s:o}", "origin", control_text(in->source->origin),
                                         "error", control_text(text)));
     }
-    return json_pack("{s:I,s:o,s:I,s:o,s:f}", "loaded", (json_int_t)job->loaded, "rejected",
-                     rejected, "records", (json_int_t)job->records, "warnings",
-                     warnings_json(job->zones, job->count), "ms", (double)ns / 1e6);
+    return json_pack("{s:I,s:I,s:o,s:I,s:o,s:f}", "loaded",
+                     (json_int_t)(job->loaded + job->unchanged), "unchanged",
+                     (json_int_t)job->unchanged, "rejected", rejected, "records",
+                     (json_int_t)job->records, "warnings", warnings_json(job->zones, job->count),
+                     "ms", (double)ns / 1e6);
 }
 
 // The second of two zones of one name is refused: which one should it be?

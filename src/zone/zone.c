@@ -54,6 +54,70 @@ void steer_zone_difference(struct steer_zone *zone, const struct steer_zone *bas
     steer_fresh_add(blocks, zone);
 }
 
+static bool holds(const struct steer_zone_node *node, const struct steer_rrset *set,
+                  const struct steer_rr_view *rr)
+{
+    struct steer_rr_view other;
+    for (size_t at = 0; steer_rrset_next(node, set, &at, &other);)
+        if (other.rdata_len == rr->rdata_len && memcmp(other.rdata, rr->rdata, rr->rdata_len) == 0)
+            return true;
+    return false;
+}
+
+// The SOA but for its serial, the first of the five numbers at its end.
+static bool same_soa(const struct steer_rr_view *a, const struct steer_rr_view *b)
+{
+    return a->rdata_len == b->rdata_len && a->rdata_len >= 22 &&
+           memcmp(a->rdata, b->rdata, a->rdata_len - 20u) == 0 &&
+           memcmp(a->rdata + a->rdata_len - 16, b->rdata + b->rdata_len - 16, 16) == 0;
+}
+
+static bool same_set(const struct steer_zone_node *a, const struct steer_rrset *of_a,
+                     const struct steer_zone_node *b)
+{
+    const struct steer_rrset *of_b = steer_zone_node_rrset(b, of_a->type);
+    struct steer_rr_view rr, other;
+    size_t at = 0, at_other = 0;
+    if (!of_b || of_a->count != of_b->count || of_a->ttl_s != of_b->ttl_s || of_a->len != of_b->len)
+        return false;
+    if (memcmp(steer_rrset_rrs(a, of_a), steer_rrset_rrs(b, of_b), of_a->len) == 0)
+        return true;
+    if (of_a->type == STEER_TYPE_SOA)
+        return steer_rrset_next(a, of_a, &at, &rr) &&
+               steer_rrset_next(b, of_b, &at_other, &other) && same_soa(&rr, &other);
+    while (steer_rrset_next(a, of_a, &at, &rr)) // in another order, perhaps
+        if (!holds(b, of_b, &rr))
+            return false;
+    return true;
+}
+
+struct comparison {
+    const struct steer_zone *with;
+    bool same;
+};
+
+static bool compare_node(void *ctx, const struct steer_zone_node *node)
+{
+    struct comparison *c = ctx;
+    const struct steer_zone_node *other =
+        steer_zone_find(c->with, node->hash, steer_zone_node_owner(node));
+    for (unsigned i = 0; i < node->rrset_count && c->same; i++)
+        if (!steer_rrset_is_steered(&node->rrsets[i]))
+            c->same = other && same_set(node, &node->rrsets[i], other);
+    return c->same;
+}
+
+bool steer_zone_same(const struct steer_zone *a, const struct steer_zone *b)
+{
+    // With as many RRsets on both sides, each of one side found on the other is enough.
+    struct comparison c = {b, a->record_count == b->record_count &&
+                                  a->rrset_count - a->steered_count ==
+                                      b->rrset_count - b->steered_count};
+    if (c.same)
+        steer_zone_each(a, compare_node, &c);
+    return c.same;
+}
+
 bool steer_rrset_next(const struct steer_zone_node *node, const struct steer_rrset *set, size_t *at,
                       struct steer_rr_view *rr)
 {

@@ -83,13 +83,13 @@ struct steer_control_zone {
     const char *data;
     size_t len;
 };
-// Replaces (or creates) one zone's static records whole; its steered records stay. *summary:
-// {"origin","serial","records","rrsets","warnings":[...]}.
+// Replaces (or creates) one zone's static records whole; its steered records stay. Where all is as it was, and the serial
+// not above the present one, nothing changes. *summary: {"origin","changed":bool,"serial","records","rrsets","warnings":[...]}.
 enum steer_err steer_control_import(struct steer_control *control,
                                     const struct steer_control_zone *zone, const char *by,
                                     json_t **summary, struct steer_diag *diag) STEER_MUST_USE;
 // Many at once: one transaction; rejected ones are listed and the others load. *summary: {"loaded":n,
-// "rejected":[{"origin","error":"file:line:column: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
+// "unchanged":how many of them,"rejected":[{"origin","error":"file:line:column: message"}],"records":n,"warnings":[...],"ms":x}. STEER_OK also when some
 // were rejected, or all.
 enum steer_err steer_control_import_many(struct steer_control *control,
                                          const struct steer_control_zone *zones, size_t count,

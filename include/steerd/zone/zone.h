@@ -165,6 +165,14 @@ void steer_zone_retire(struct steer_zone *zone, struct steer_retired *retired);
 void steer_zone_difference(struct steer_zone *zone, const struct steer_zone *base,
                            struct steer_fresh *blocks);
 
+// RFC 1982 3.2.
+static inline bool steer_serial_is_above(uint32_t a, uint32_t b)
+{
+    return a != b && (uint32_t)(a - b) < UINT32_C(0x80000000);
+}
+// Whether the static records of both are the same but for the SOA's serial.
+bool steer_zone_same(const struct steer_zone *a, const struct steer_zone *b);
+
 // Every node with data, in no particular order.
 void steer_zone_each(const struct steer_zone *zone,
                      bool (*visit)(void *ctx, const struct steer_zone_node *node), void *ctx);

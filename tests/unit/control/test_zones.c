@@ -2,6 +2,8 @@
 // Zones on their way in and out of control, with a real store.
 #include "control_support.h"
 
+#include "steerd/rr/zonefile.h"
+
 #define DE   "192.0.2.77"
 #define HEAD "$TTL 300\n@ SOA ns hostmaster 7 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.53\n"
 
@@ -196,6 +198,210 @@ static void of_very_many_warnings_the_rest_is_counted(void **state)
     steer_buf_fini(&text);
 }
 
+// ---- serials ---------------------------------------------------------------------------------------
+
+static void import_serial(struct fixture *f, unsigned serial, const char *rest, bool changed,
+                          json_int_t expected)
+{
+    struct steer_buf text = {0};
+    steer_buf_printf(&text, "@ 300 SOA ns h %u 7200 900 1209600 300\n%s", serial, rest);
+    uint64_t version = version_of(f);
+    assert_int_equal(import(f, "example.com", text.data), STEER_OK);
+    assert_int_equal(json_is_true(json_object_get(f->summary, "changed")), changed);
+    assert_int_equal(version_of(f) != version, changed);
+    assert_int_equal(summary_number(f, "serial"), expected);
+    // Whoever is given another serial than the file's is told so.
+    const json_t *first = json_array_get(json_object_get(f->summary, "warnings"), 0);
+    assert_int_equal(json_is_object(first), changed && expected != serial);
+    if (first) {
+        assert_non_null(strstr(json_string_value(json_object_get(first, "message")), "serial"));
+        assert_int_equal(json_integer_value(json_object_get(first, "line")), 1);
+    }
+    steer_buf_fini(&text);
+}
+
+static void a_serial_rises_with_each_change_and_only_then(void **state)
+{
+    struct fixture *f = *state;
+    static const char ab[] = "@ 300 NS a.test.\n@ 300 NS b.test.\n",
+                      ba[] = "@ 300 NS b.test.\n@ 300 NS a.test.\n", b[] = "@ 300 NS b.test.\n",
+                      ttl[] = "@ 60 NS b.test.\n", name[] = "x 60 TXT x\n@ 60 NS b.test.\n";
+    import_serial(f, 7, ab, true, 7);
+    import_serial(f, 7, ab, false, 7);
+    import_serial(f, 7, ba, false, 7);
+    import_serial(f, 3, ba, false, 7);
+    import_serial(f, 7, b, true, 8);
+    import_serial(f, 7, b, false, 8);
+    import_serial(f, 7, ttl, true, 9);
+    import_serial(f, 2, name, true, 10);
+    import_serial(f, 11, name, true, 11);
+    import_serial(f, 4294967295, name, false, 11); // below 11, by RFC 1982
+    import_serial(f, 2147483658, name, true, 2147483658);
+    import_serial(f, 4294967295, name, true, 4294967295);
+    import_serial(f, 4294967295, b, true, 0); // the one after
+    import_serial(f, 1, b, true, 1);
+    const char *const list[][2] = {{"example.com", "@ 300 SOA ns h 1 7200 900 1209600 300\n"
+                                                   "@ 300 NS b.test.\n"},
+                                   {"new.test", HEAD}};
+    assert_int_equal(import_list(f, list, 2), STEER_OK);
+    assert_int_equal(summary_number(f, "loaded"), 2);
+    assert_int_equal(summary_number(f, "unchanged"), 1);
+    assert_int_equal(import_list(f, list, 2), STEER_OK);
+    assert_int_equal(summary_number(f, "loaded"), 2);
+    assert_int_equal(summary_number(f, "unchanged"), 2);
+}
+
+// ---- out and in again ------------------------------------------------------------------------------
+
+// Below example.com, of any octets.
+static void add_owner(struct steer_rng *rng, struct steer_buf *text)
+{
+    static const uint8_t origin[] = "\7example\3com";
+    uint8_t wire[STEER_NAME_MAX];
+    char name[STEER_NAME_TEXT_MAX];
+    size_t len = 0;
+    unsigned labels = (unsigned)(steer_rng_next(rng) % 4);
+    while (labels--) {
+        size_t n = 1 + steer_rng_next(rng) % (labels == 2 ? STEER_LABEL_MAX : 4);
+        if (len + 1 + n + sizeof origin > sizeof wire)
+            break;
+        wire[len++] = (uint8_t)n;
+        while (n--)
+            wire[len++] = (uint8_t)steer_rng_next(rng);
+    }
+    memcpy(wire + len, origin, sizeof origin);
+    steer_buf_printf(text, "%s %u ", steer_name_format(wire, name),
+                     (unsigned)(steer_rng_next(rng) % 100000));
+}
+
+static void add_generic(struct steer_rng *rng, struct steer_buf *text)
+{
+    size_t len = steer_rng_next(rng) % 40 ? steer_rng_next(rng) % 300 : 60000;
+    steer_buf_printf(text, "TYPE%u \\# %zu ", 65280 + (unsigned)(steer_rng_next(rng) % 5), len);
+    while (len--)
+        steer_buf_printf(text, "%02x", (unsigned)(steer_rng_next(rng) & 255));
+}
+
+static void add_text(struct steer_rng *rng, struct steer_buf *text)
+{
+    steer_buf_puts(text, steer_rng_next(rng) % 2 ? "TXT" : "SPF");
+    for (unsigned strings = 1 + (unsigned)(steer_rng_next(rng) % 3); strings; strings--) {
+        steer_buf_puts(text, " \"");
+        for (size_t n = steer_rng_next(rng) % 256; n; n--)
+            steer_buf_printf(text, "\\%03u", (unsigned)(steer_rng_next(rng) & 255));
+        steer_buf_puts(text, "\"");
+    }
+}
+
+static void add_known(struct steer_rng *rng, struct steer_buf *text)
+{
+    static const char *const data[] = {
+        "A 192.0.2.%u",
+        "AAAA 2001:db8::%x",
+        "PTR p%u.Example.NET.",
+        "HINFO \"a \\\"cpu\\\" %u\" \"\"",
+        "MX %u mx.example.net.",
+        "SRV 1 %u 65535 .",
+        "NAPTR %u 10 \"S\" \"SIP+D2U\" \"!^.*$!sip:x\\@y!\" .",
+        "DS %u 5 1 2bb183af5f22588179a53b0a98631fad1a292118",
+        "SSHFP 2 %u 123456789abcdef67890123456789abcdef67890",
+        "TLSA 3 1 %u 0c72ac70b745ac19998811b131d662c9ac69dbdbe7cb23e5b514b56664c5d3d6",
+        "SMIMEA 3 1 %u 00",
+        "OPENPGPKEY AQI%u",
+        "CAA %u issue \"letsencrypt.org; x=\\\"y\\\"\"",
+        "URI 10 %u \"https://example.com/?q=1;2\"",
+        "LOC 52 22 %u.125 N 4 53 32.000 E -2.00m 0.00m 10000m 10m",
+        "SVCB 0 x%u.example.net.",
+        "SVCB %u . mandatory=alpn alpn=\"h2,h3\" port=443 key65000=\"a\\010b\"",
+        "HTTPS %u . ipv4hint=192.0.2.1,192.0.2.2 ipv6hint=2001:db8::1 ech=AQID no-default-alpn "
+        "alpn=h2",
+        "CDS %u 5 1 2bb183af5f22588179a53b0a98631fad1a292118",
+        "CDNSKEY 257 3 %u AQID",
+        "CSYNC %u 3 A NS AAAA TYPE65280",
+        "ZONEMD %u 1 1 "
+        "0c72ac70b745ac19998811b131d662c9ac69dbdbe7cb23e5b514b56664c5d3d60c72ac70b745a"
+        "c19998811b131d662c9",
+    };
+    char line[512];
+    const char *form = data[steer_rng_next(rng) % STEER_ARRAY_LEN(data)];
+    const char *percent = strchr(form, '%');
+    snprintf(line, sizeof line, "%.*s%u%s", (int)(percent - form), form,
+             1 + (unsigned)(steer_rng_next(rng) % 9), percent + 2);
+    steer_buf_puts(text, line);
+}
+
+static void generate_zone(struct steer_rng *rng, unsigned round, struct steer_buf *text)
+{
+    steer_buf_clear(text);
+    steer_buf_printf(text,
+                     "@ 300 SOA ns h\\.m %u 7200 900 1209600 300\n@ 300 NS ns.example.net.\n"
+                     "al%u CNAME \\000.Target.test.\ndn%u DNAME d.test.\n",
+                     round + 1, round, round);
+    for (int i = 0; i < 200; i++) {
+        add_owner(rng, text);
+        switch (steer_rng_next(rng) % 4) {
+        case 0:
+            add_generic(rng, text);
+            break;
+        case 1:
+            add_text(rng, text);
+            break;
+        default:
+            add_known(rng, text);
+        }
+        steer_buf_puts(text, "\n");
+    }
+}
+
+static int check_order(void *ctx, const struct steer_rr *rr)
+{
+    struct steer_name *last = ctx;
+    if (last->len)
+        assert_true(steer_name_compare(last->octets, rr->owner) <= 0);
+    assert_true(steer_name_from_wire(rr->owner, rr->owner_len, last));
+    return 0;
+}
+
+static void any_zone_that_is_exported_imports_again_as_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_rng rng;
+    struct steer_buf text = {0}, exported = {0};
+    struct steer_name origin;
+    struct steer_diag diag = {0};
+    struct steer_publisher *publisher = steer_control_publisher(f->control);
+    steer_rng_init(&rng, 20261121);
+    assert_int_equal(steer_name_parse("example.com", NULL, &origin, NULL), STEER_OK);
+    const uint64_t hash = steer_name_hash(&origin);
+    for (unsigned round = 0; round < 25; round++) {
+        struct steer_name last = {0};
+        generate_zone(&rng, round, &text);
+        if (import(f, "example.com", text.data) != STEER_OK)
+            fail_msg("%u:%u: %s", f->diag.line, f->diag.column, f->diag.message);
+        struct steer_world *world = steer_publisher_hold(publisher);
+        const struct steer_zone *first = steer_world_zone(world, hash, origin.octets);
+        steer_buf_clear(&exported);
+        assert_int_equal(steer_control_export(f->control, "example.com", &exported, NULL),
+                         STEER_OK);
+        assert_int_equal(steer_zonefile_read(exported.data, exported.len, "out", &origin, 0, NULL,
+                                             check_order, &last, &diag),
+                         STEER_OK);
+        assert_int_equal(steer_control_delete_zone(f->control, "example.com", "test", NULL),
+                         STEER_OK);
+        if (import(f, "example.com", exported.data) != STEER_OK)
+            fail_msg("%u:%u: %s", f->diag.line, f->diag.column, f->diag.message);
+        struct steer_world *again = steer_publisher_hold(publisher);
+        const struct steer_zone *second = steer_world_zone(again, hash, origin.octets);
+        assert_true(first->record_count > 100);
+        assert_true(steer_zone_same(first, second));
+        assert_int_equal(first->serial, second->serial);
+        steer_publisher_release(publisher, world);
+        steer_publisher_release(publisher, again);
+    }
+    steer_buf_fini(&text);
+    steer_buf_fini(&exported);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -205,6 +411,8 @@ int main(void)
         TEST(when_the_store_refuses_every_zone_nothing_changes),
         TEST(an_error_has_the_place_of_the_record_that_makes_it),
         TEST(warnings_come_in_the_order_of_their_places),
+        TEST(a_serial_rises_with_each_change_and_only_then),
+        TEST(any_zone_that_is_exported_imports_again_as_the_same),
         TEST(of_very_many_warnings_the_rest_is_counted),
         TEST(when_the_store_gives_up_the_transaction_no_zone_loads),
     };
