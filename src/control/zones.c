@@ -12,7 +12,7 @@
 #include "steerd/base/mem.h"
 #include "steerd/rr/zonewriter.h"
 
-enum { WARNINGS_MAX = 1000 }; // of all zones of a list
+enum { WARNINGS_MAX = 100 }; // of all zones of a list: beyond it nobody reads on
 
 // Reads one zone; afterwards either build or diag is set.
 static void read_zone(struct steer_control *c, struct incoming *in)
