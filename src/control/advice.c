@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Advice about steered records that are right but may surprise.
+// Advice about records of documents that are right but may surprise.
 #include <stdio.h>
 
 #include "linker_internal.h"
 #include "steerd/base/mem.h"
 #include "steerd/rr/type.h"
+#include "steerd/zone/review.h"
+
+enum { REVIEW_MAX = 100 };
 
 static enum steer_availability all_available(void *ctx, const struct steer_object *endpoint,
                                              bool checks_as_up, json_t *why)
@@ -46,6 +49,13 @@ static void place_of(const struct steer_link *link, const struct steer_classes *
         steer_place_format(&steer_geo_location(link->geo, i)->place, out, size);
 }
 
+static struct steer_diag *add_advice(struct steer_link *link)
+{
+    link->advice =
+        steer_grow(link->advice, &link->advice_cap, link->advice_count + 1, sizeof *link->advice);
+    return &link->advice[link->advice_count++];
+}
+
 // docs/decisions/0001: a type that some clients get and others do not.
 static void advise_type(struct steer_link *link, const struct steer_object *steered,
                         const struct steer_classes *classes, uint16_t type)
@@ -62,10 +72,7 @@ static void advise_type(struct steer_link *link, const struct steer_object *stee
     char place[16];
     char text[32];
     place_of(link, classes, first, place, sizeof place);
-    link->advice =
-        steer_grow(link->advice, &link->advice_cap, link->advice_count + 1, sizeof *link->advice);
-    (void)steer_diag_at(&link->advice[link->advice_count++], steered->file, steered->at.line,
-                        steered->at.column,
+    (void)steer_diag_at(add_advice(link), steered->file, steered->at.line, steered->at.column,
                         "%s: some clients get %s records and others (%s) get none, which resolvers "
                         "remember for all their clients; give each place one",
                         steered->name, steer_type_format(type, text), place);
@@ -79,6 +86,49 @@ void link_advise(struct steer_link *link, const struct steer_object *steered,
         return;
     advise_type(link, steered, classes, STEER_TYPE_A);
     advise_type(link, steered, classes, STEER_TYPE_AAAA);
+}
+
+// ---- static records --------------------------------------------------------------------------------
+
+struct reviewed {
+    struct steer_link *link;
+    const struct steer_document *document;
+    const struct steer_document_rrset *rrset;
+    size_t found;
+};
+
+static void take_finding(void *ctx, const struct steer_finding *finding)
+{
+    struct reviewed *r = ctx;
+    char name[STEER_NAME_TEXT_MAX];
+    if (r->found++ >= REVIEW_MAX)
+        return;
+    (void)steer_diag_at(add_advice(r->link), r->document->name, r->rrset->at.line,
+                        r->rrset->at.column, "%s: %s", steer_name_format(finding->owner, name),
+                        finding->what);
+}
+
+static void review_zone(struct reviewed *r, const struct steer_document_zone *z)
+{
+    const struct steer_zone *after = steer_link_zone_after(r->link, &z->origin);
+    if (!after || after == linker_zone(r->link->linker, &z->origin))
+        return;
+    for (uint32_t i = 0; i < z->rrset_count; i++) {
+        r->rrset = &z->rrsets[i];
+        steer_zone_review_rrset(after, r->rrset->owner.octets, r->rrset->data.type, take_finding,
+                                r);
+    }
+}
+
+void steer_link_review(struct steer_link *link, struct steer_document *const *documents,
+                       size_t count)
+{
+    struct reviewed r = {.link = link};
+    for (size_t i = 0; i < count; i++) {
+        r.document = documents[i];
+        for (uint32_t z = 0; z < documents[i]->zone_count; z++)
+            review_zone(&r, &documents[i]->zones[z]);
+    }
 }
 
 const struct steer_diag *steer_link_advice(const struct steer_link *link, size_t *count)

@@ -118,6 +118,7 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
+    steer_link_review(link, job->documents, job->apply->count);
     keep_advice(job, link);
     job->build_ns = c->last_build_ns;
     job->changed =

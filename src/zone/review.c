@@ -315,6 +315,21 @@ static void review_set(struct review *r, const struct steer_rrset *set)
     }
 }
 
+void steer_zone_review_rrset(const struct steer_zone *zone, const uint8_t *owner, uint16_t type,
+                             void (*find)(void *ctx, const struct steer_finding *finding),
+                             void *ctx)
+{
+    struct review r = {.zone = zone, .find = find, .ctx = ctx};
+    struct steer_name name;
+    if (!steer_name_from_wire(owner, STEER_NAME_MAX, &name))
+        return;
+    steer_name_lower(&name);
+    r.node = steer_zone_find(zone, steer_name_hash(&name), name.octets);
+    const struct steer_rrset *set = r.node ? steer_zone_node_rrset(r.node, type) : NULL;
+    if (set && !steer_rrset_is_steered(set))
+        review_set(&r, set);
+}
+
 static bool review_node(void *ctx, const struct steer_zone_node *node)
 {
     struct review *r = ctx;

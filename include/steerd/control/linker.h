@@ -149,6 +149,10 @@ enum steer_err steer_link_documents(struct steer_link *link,
                                     struct steer_link_summary *summary,
                                     struct steer_diag *diag) STEER_MUST_USE;
 
+// After prepare: adds to the advice what a review finds in the documents' static records, where their zones change.
+void steer_link_review(struct steer_link *link, struct steer_document *const *documents,
+                       size_t count);
+
 // ---- explain -------------------------------------------------------------------------------------
 
 struct steer_explain_question {

@@ -20,5 +20,9 @@ struct steer_finding {
 // zone). `before` (may be NULL) is the zone's present version, whose steered records will be in the next.
 void steer_zone_review(const struct steer_zone *zone, const struct steer_zone *before,
                        void (*find)(void *ctx, const struct steer_finding *finding), void *ctx);
+// The same of one static RRset, and no look at what else the owner has.
+void steer_zone_review_rrset(const struct steer_zone *zone, const uint8_t *owner, uint16_t type,
+                             void (*find)(void *ctx, const struct steer_finding *finding),
+                             void *ctx);
 
 #endif

@@ -63,6 +63,28 @@ static void what_is_applied_is_answered_when_the_call_returns(void **state)
     expect(f, "api.example.com.", STEER_TYPE_A, US, "192.0.2.9");
 }
 
+static void a_document_is_advised_of_its_static_records(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] = "zone: example.com\n"
+                               "ns: [ns.example.net]\n"
+                               "records:\n"
+                               "  al: {CNAME: www}\n"
+                               "  www: {A: [192.0.2.1]}\n"
+                               "  mail: {MX: ['10 al', '20 www']}\n";
+    must_apply(f, text);
+    const json_t *warnings = json_object_get(f->summary, "warnings");
+    assert_int_equal(json_array_size(warnings), 1);
+    const json_t *first = json_array_get(warnings, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "message")),
+                        "mail.example.com.: al.example.com. is an alias (CNAME); the host itself "
+                        "is wanted here (RFC 2181 10.3)");
+    assert_string_equal(json_string_value(json_object_get(first, "file")), "test.yaml");
+    assert_int_equal(json_integer_value(json_object_get(first, "line")), 6);
+    must_apply(f, text); // nothing changes, and nobody is told again
+    assert_int_equal(json_array_size(json_object_get(f->summary, "warnings")), 0);
+}
+
 static void applied_again_it_is_unchanged_also_after_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -947,6 +969,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_is_applied_is_answered_when_the_call_returns),
+        TEST(a_document_is_advised_of_its_static_records),
         TEST(applied_again_it_is_unchanged_also_after_a_restart),
         TEST(a_dry_run_changes_nothing),
         TEST(a_refused_document_changes_nothing),
