@@ -514,11 +514,8 @@ static enum steer_err check_apex(struct steer_zone *zone, struct steer_diag *dia
 {
     const uint8_t *origin = zone->origin.octets;
     const struct steer_rrset *soa = steer_zone_node_rrset(zone->apex, STEER_TYPE_SOA);
-    const struct steer_rrset *ns = steer_zone_node_rrset(zone->apex, STEER_TYPE_NS);
     if (!soa)
         return fail(diag, origin, "has no SOA record");
-    if (!ns)
-        return fail(diag, origin, "has no NS record");
     struct steer_rr_view rr;
     size_t at = 0;
     if (!steer_rrset_next(zone->apex, soa, &at, &rr) || rr.rdata_len < 22)

@@ -195,6 +195,8 @@ static void review_soa(const struct review *r, const struct steer_rrset *set)
     const uint32_t refresh_s = read_u32(numbers + 4);
     const uint32_t retry_s = read_u32(numbers + 8);
     const uint32_t expire_s = read_u32(numbers + 12);
+    if (!has(r->node, STEER_TYPE_NS))
+        say(r, NULL, "has no NS record: a zone that is delegated needs at least one");
     if (read_u32(numbers) == 0)
         say(r, &rr, "the serial is 0, which some secondaries take for \"none\" (RFC 2136 7.11)");
     if (retry_s >= refresh_s)

@@ -150,8 +150,8 @@ bool steer_zone_faulty(struct steer_zone_edit *edit, struct steer_name *owner);
 // The zone as it will be, after a check that passed; valid until the edit's next change.
 const struct steer_zone *steer_zone_edit_view(const struct steer_zone_edit *edit);
 
-// Checks what must hold of a whole zone and gives the version: exactly one SOA at the apex, NS at the apex, no
-// CNAME with other data (also steered: address beside A/AAAA, CNAME beside anything), no DNAME twice. Errors:
+// Checks what must hold of a whole zone and gives the version: exactly one SOA at the apex, no CNAME with
+// other data (also steered: address beside A/AAAA, CNAME beside anything). NS at the apex may be missing. Errors:
 // STEER_EINVAL naming the owner; the edit is then aborted by the caller. retired receives what the
 // new version replaced (also the old steer_zone struct itself).
 enum steer_err steer_zone_finish(struct steer_zone_edit *edit, struct steer_zone **zone,

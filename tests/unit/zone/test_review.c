@@ -99,6 +99,7 @@ static const struct {
     {HEAD "t TXT \"v=spf1 -all\"\nt TXT \"V=SPF1 ~all\"\n",
      "t.example.com. 16: has several SPF records"},
     {HEAD "t TXT \"v=spf10 -all\"\nt TXT \"v=spf1 ~all\"\n", NULL},
+    {"$TTL 300\n" SOA, "example.com. 6: has no NS record"},
     {"$TTL 300\n@ SOA ns h 0 7200 900 1209600 300\n@ NS b.example.net.\n",
      "example.com. 6: the serial is 0"},
     {"$TTL 300\n@ SOA ns h 1 900 900 1209600 300\n@ NS b.example.net.\n",
