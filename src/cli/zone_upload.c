@@ -214,8 +214,11 @@ static int report(const struct cli *cli, struct upload *u, json_t *summary)
         if (out.len)
             fwrite(out.data, 1, out.len, stderr);
         steer_buf_fini(&out);
-        printf("zones loaded: %lld, rejected: %zu; records: %s; took %s\n", (long long)loaded, bad,
-               cli_member(summary, "records"),
+        json_int_t unchanged = json_integer_value(json_object_get(summary, "unchanged"));
+        printf("zones loaded: %lld", (long long)loaded);
+        if (unchanged)
+            printf(" (%lld unchanged)", (long long)unchanged);
+        printf(", rejected: %zu; records: %s; took %s\n", bad, cli_member(summary, "records"),
                cli_span(json_number_value(json_object_get(summary, "ms")) / 1000));
     }
     if (bad == 0)

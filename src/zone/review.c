@@ -8,7 +8,13 @@
 
 #include "steerd/wire/name.h"
 
-enum { NEGATIVE_TTL_MAX_S = 3600, SPF_LOOKUPS_MAX = 10, WHAT_MAX = STEER_NAME_TEXT_MAX + 160 };
+enum { NEGATIVE_TTL_MAX_S = 3600, WHAT_MAX = STEER_NAME_TEXT_MAX + 160 };
+enum {
+    SPF_LOOKUPS_MAX = 10, // RFC 7208 4.6.4
+    SPF_COUNT_MAX = 100,  // counting ends here, also of records that lead in circles
+    SPF_DEPTH_MAX = 10,
+    SPF_TEXT_MAX = 4096,
+};
 
 struct review {
     const struct steer_zone *zone, *before;
@@ -228,35 +234,57 @@ static bool read_spf(const struct steer_rr_view *rr, char *text, size_t size)
     return strncasecmp(text, "v=spf1", 6) == 0 && (text[6] == ' ' || text[6] == '\0');
 }
 
-// Terms that cost a look-up (RFC 7208 4.6.4). What other domains' records cost comes on top.
-static unsigned count_lookups(char *text)
+static void count_lookups(const struct review *r, const struct steer_rr_view *rr, unsigned depth,
+                          unsigned *count);
+
+// The look-ups of the SPF record of a domain in this zone; what other zones' records cost is not known here.
+static void follow(const struct review *r, const char *domain, unsigned depth, unsigned *count)
 {
-    static const char *const words[] = {"include:", "a", "mx", "ptr", "exists:", "redirect="};
-    unsigned count = 0;
+    struct steer_name name;
+    struct steer_rr_view rr;
+    if (depth == SPF_DEPTH_MAX || steer_name_parse(domain, NULL, &name, NULL) != STEER_OK)
+        return;
+    const struct steer_zone_node *node = look_up(r->zone, name.octets).node;
+    const struct steer_rrset *set = node ? steer_zone_node_rrset(node, STEER_TYPE_TXT) : NULL;
+    for (size_t next = 0; set && steer_rrset_next(node, set, &next, &rr);)
+        count_lookups(r, &rr, depth + 1, count);
+}
+
+// Adds the terms that cost a look-up (RFC 7208 4.6.4), if it is an SPF record.
+static void count_lookups(const struct review *r, const struct steer_rr_view *rr, unsigned depth,
+                          unsigned *count)
+{
+    static const char *const words[] = {"include:", "redirect=", "exists:", "a", "mx", "ptr"};
+    enum { FOLLOWED = 2, OPEN = 3 }; // so many of them lead on, and so many end with their value
+    char text[SPF_TEXT_MAX];
     char *rest = NULL;
+    if (!read_spf(rr, text, sizeof text))
+        return;
     for (char *term = strtok_r(text, " ", &rest); term; term = strtok_r(NULL, " ", &rest)) {
         term += strchr("+-~?", *term) != NULL;
-        for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
-            const size_t len = strlen(words[i]);
-            const bool open = words[i][len - 1] == ':' || words[i][len - 1] == '=';
-            if (strncasecmp(term, words[i], len) == 0 &&
-                (open || term[len] == '\0' || strchr(":/", term[len])))
-                count++;
+        for (unsigned i = 0; i < sizeof words / sizeof *words && *count < SPF_COUNT_MAX; i++) {
+            const char *value = term + strlen(words[i]);
+            if (strncasecmp(term, words[i], strlen(words[i])) != 0 ||
+                (i >= OPEN && *value && !strchr(":/", *value)))
+                continue;
+            ++*count;
+            if (i < FOLLOWED)
+                follow(r, value, depth, count);
         }
     }
-    return count;
 }
 
 static void review_txt(const struct review *r, const struct steer_rrset *set)
 {
     struct steer_rr_view rr;
-    char text[4096];
+    char text[SPF_TEXT_MAX];
     char what[160];
     unsigned records = 0;
     for (size_t next = 0; steer_rrset_next(r->node, set, &next, &rr);) {
         if (!read_spf(&rr, text, sizeof text))
             continue;
-        const unsigned lookups = count_lookups(text);
+        unsigned lookups = 0;
+        count_lookups(r, &rr, 0, &lookups);
         if (++records == 2)
             say(r, &rr, "has several SPF records, which is an error to receivers (RFC 7208 4.5)");
         if (lookups <= SPF_LOOKUPS_MAX)

@@ -16,7 +16,7 @@ struct steer_finding {
 // Calls `find` for each finding, in no particular order: NS, MX and SRV whose target is an alias, does not exist in the
 // zone or has no address, looks like an address, or is no host name; owners of addresses and MX that are no host
 // names; delegations at wildcards; no NS at the apex; data below a DNAME; a serial of 0 and timers that contradict each other; a negative
-// TTL over an hour; a single MX; SPF over ten look-ups or twice; names with A and no AAAA (once for the
+// TTL over an hour; a single MX; SPF over ten look-ups (its own and those of records in the zone that it includes) or twice; names with A and no AAAA (once for the
 // zone). `before` (may be NULL) is the zone's present version, whose steered records will be in the next.
 void steer_zone_review(const struct steer_zone *zone, const struct steer_zone *before,
                        void (*find)(void *ctx, const struct steer_finding *finding), void *ctx);

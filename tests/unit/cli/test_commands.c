@@ -251,8 +251,10 @@ static void a_list_of_zones_loads_in_part(void **state)
     snprintf(line, sizeof line, "zone import --list %s",
              write_file("list", "a.example a.zone\nb.example b.zone\nc.example missing.zone\n"));
     expect(200, "application/json",
-           "{\"loaded\":1,\"rejected\":[{\"origin\":\"b.example\",\"error\":\"b.zone:1: odd\"}],"
-           "\"records\":1,\"ms\":3}");
+           "{\"loaded\":3,\"unchanged\":2,\"rejected\":[{\"origin\":\"b.example\",\"error\":\"b."
+           "zone:1: "
+           "odd\"}],\"records\":1,\"warnings\":[{\"file\":\"a.zone\",\"line\":1,\"column\":1,"
+           "\"message\":\"a.example.: has A and no AAAA\"}],\"ms\":3}");
     assert_int_equal(run_served(line), CLI_PARTLY);
     assert_has(&t.request, "POST /api/v1/zones HTTP/1.1");
     assert_has(&t.request, "Content-Type: application/vnd.steerd.zones");
@@ -261,7 +263,8 @@ static void a_list_of_zones_loads_in_part(void **state)
     assert_null(strstr(t.request.data, "c.example"));
     assert_has(&t.err, "rejected: b.example: b.zone:1: odd\n");
     assert_has(&t.err, "rejected: c.example: cannot open ");
-    assert_has(&t.out, "zones loaded: 1, rejected: 2; records: 1");
+    assert_has(&t.err, "warning: a.zone:1:1: a.example.: has A and no AAAA");
+    assert_has(&t.out, "zones loaded: 3 (2 unchanged), rejected: 2; records: 1");
 }
 
 static void a_zone_goes_in_and_out(void **state)

@@ -96,6 +96,11 @@ static const struct {
     {HEAD "t TXT \"v=spf1 a/24 +mx:x ptr exists:x include:a include:b include:c include:d \" "
           "\"include:e include:f redirect=g\"\n",
      "t.example.com. 16: this SPF record costs 11 look-ups"},
+    {HEAD "t TXT \"v=spf1 include:i.example.com mx a include:other.test -all\"\n"
+          "i TXT \"v=spf1 a mx ptr a:b a:c redirect=j.example.com\"\nj TXT \"v=spf1 a -all\"\n",
+     "t.example.com. 16: this SPF record costs 11 look-ups"},
+    {HEAD "t TXT \"v=spf1 include:t.example.com\"\n",
+     "t.example.com. 16: this SPF record costs 11 look-ups"}, // a circle has no end
     {HEAD "t TXT \"v=spf1 -all\"\nt TXT \"V=SPF1 ~all\"\n",
      "t.example.com. 16: has several SPF records"},
     {HEAD "t TXT \"v=spf10 -all\"\nt TXT \"v=spf1 ~all\"\n", NULL},
