@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // links: base wire rr geo health policy zone world answer control
 // Any bytes as a query, over a world with every kind of node, delegations, wildcards, DNAMEs and loops. What
-// comes is checked with libknot. The first byte picks transport, limit, settings, client and the random bits.
+// comes is checked with libknot. The first byte picks transport, limit, settings, client and the random bits; the
+// second what is down, drained or forced up.
 #include <assert.h>
 #include <libknot/libknot.h>
 #include <stdlib.h>
@@ -22,18 +23,23 @@ void __lsan_enable(void) __attribute__((weak));
 // ---- the world -----------------------------------------------------------------------------------
 
 static const char document_text[] =
-    "checks: {web: {type: tcp, port: 80}}\n"
+    "checks: {web: {type: tcp, port: 80, rise: 1, fall: 1}}\n"
+    "sites: {fra: {at: EU-DE}, iad: {at: NA-US}}\n"
     "endpoints:\n"
-    "  a: {ipv4: 192.0.2.1, ipv6: '2001:db8::1', hostname: a.s., check: web}\n"
-    "  b: {ipv4: 192.0.2.2, ipv6: '2001:db8::2', hostname: b.s., ttl_cap: 5s}\n"
-    "  c: {ipv4: 192.0.2.3, hostname: w.z.}\n"
+    "  a: {site: fra, ipv4: 192.0.2.1, ipv6: '2001:db8::1', hostname: a.s., check: web}\n"
+    "  b: {site: iad, ipv4: 192.0.2.2, ipv6: '2001:db8::2', hostname: b.s., ttl_cap: 5s, check: "
+    "web}\n"
+    "  c: {ipv4: 192.0.2.3, hostname: w.z., check: web}\n"
     "  d: {ipv6: '2001:db8::4'}\n"
     "pools:\n"
     "  one: {endpoints: {a: 1, b: 2, c: 3}}\n"
     "  two: {endpoints: {a: 1, b: 2, c: 3, d: 4}, pick: 2}\n"
     "  all: {endpoints: {a: 1, b: 1, c: 1, d: 1}, pick: all}\n"
+    "  most: {endpoints: {a: 1, b: 1, c: 1}, min_available: 2}\n"
     "policies:\n"
     "  spread: {weighted: [{weight: 1, to: {pool: one}}, {weight: 2, to: {endpoint: d}}]}\n"
+    "  near: {geo: {rules: [{match: EU, to: {endpoint: a}}, {match: NA, to: {endpoint: b}}], "
+    "default: {use: spread}}}\n"
     "zones:\n"
     "- zone: s\n"
     "  records:\n"
@@ -50,7 +56,18 @@ static const char document_text[] =
     "    '*': {kind: cname, steer: {geo: {rules: [{match: [EU], to: {endpoint: b}}], default: "
     "{endpoint: c}}}}\n"
     "    '*.w': {steer: {use: spread}, TXT: [t]}\n"
-    "    l: {CNAME: g}\n";
+    "    l: {CNAME: g}\n"
+    "    u: {steer: {use: near}}\n"
+    "    m: {allow_negative: true, steer: {failover: [{pool: most}], when_unavailable: "
+    "serve_none}}\n"
+    "    z: {allow_negative: true, steer: {failover: [{endpoint: a}, {endpoint: b}], "
+    "when_unavailable: serve_none}}\n"
+    "    o: {steer: {failover: [{endpoint: a}, {weighted: [{weight: 9, to: {endpoint: b}}, "
+    "{weight: 1, to: {endpoint: c}}]}], when_unavailable: {answer: {A: [192.0.2.77]}}}}\n"
+    "    v: {SRV: ['0 0 1 g'], steer: {use: near}}\n"
+    "    k.e: {kind: cname, steer: {failover: [{endpoint: a}, {endpoint: c}]}}\n"
+    "    sub: {NS: [ns.sub, 's.']}\n"
+    "    ns.sub: {A: [192.0.2.99]}\n";
 
 static const char zone_text[] =
     "@ 900 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\n@ MX 5 mx\nns A 192.0.2.53\nns AAAA "
@@ -76,7 +93,26 @@ static const char zone_text[] =
 static const char child_text[] = "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A "
                                  "192.0.2.62\n@ A 192.0.2.71\nu CNAME u.z.\n";
 
+// The types that the other zones do not have, at the names of their numbers, and names at the limits.
+static const char types_text[] =
+    "@ 60 IN SOA ns h 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.62\n12 PTR ns\n13 HINFO c o\n"
+    "14 MINFO ns ns\n17 RP ns ns\n18 AFSDB 1 ns\n21 RT 1 ns\n29 LOC 1 N 1 E 1m\n"
+    "36 KX 1 ns\n37 CERT 1 1 1 AQID\n42 APL 1:192.0.2.0/24\n43 DS 1 8 2 00ff\n44 SSHFP 1 1 00ff\n"
+    "45 IPSECKEY 1 1 1 192.0.2.1 AQID\n47 NSEC ns A NS\n48 DNSKEY 256 3 8 AQID\n49 DHCID AQID\n"
+    "50 NSEC3 1 0 1 - 0123456789abcdefghijklmnopqrstuv A\n51 NSEC3PARAM 1 0 1 -\n"
+    "52 TLSA 3 1 1 00ff\n53 SMIMEA 3 1 1 00ff\n59 CDS 1 8 2 00ff\n60 CDNSKEY 256 3 8 AQID\n"
+    "61 OPENPGPKEY AQID\n62 CSYNC 1 3 A NS\n63 ZONEMD 1 1 240 00112233445566778899aabb\n"
+    "99 SPF \"v=spf1 -all\"\n104 NID 1 0000:0001:0002:0003\n105 L32 1 192.0.2.1\n106 L64 1 "
+    "0000:0001:0002:0003\n"
+    "107 LP 1 ns\n108 EUI48 00-11-22-33-44-55\n109 EUI64 00-11-22-33-44-55-66-77\n"
+    "256 URI 1 1 \"x:\"\n257 CAA 0 issue \"c\"\n\\000\\255 A 192.0.2.1\n"
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg."
+    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeefffffffff MX 1 ns\n*.* A 192.0.2.1\n";
+
 static struct steer_linker *linker;
+static struct steer_vitals *vitals;
 
 static void must(enum steer_err err, const struct steer_diag *diag)
 {
@@ -148,15 +184,61 @@ static void build(void)
     snprintf(path, sizeof path, "%.*s/../../geodata/country.mmdb", (int)(slash - __FILE__),
              __FILE__);
     must(steer_geo_open(paths, 1, NULL, &geo, &diag), &diag);
-    must(steer_linker_create(geo, steer_vitals_create(), &linker, &diag), &diag);
+    vitals = steer_vitals_create();
+    must(steer_linker_create(geo, vitals, &linker, &diag), &diag);
     steer_geo_unref(geo);
     struct steer_link *link = steer_link_begin(linker);
     put_zone(link, "z.", zone_text);
     put_zone(link, "child.z.", child_text);
+    put_zone(link, "t.", types_text);
     put_large(link);
     put_document(link);
     must(steer_link_prepare(link, 1, &diag), &diag);
     steer_link_commit(link);
+    steer_vitals_follow(vitals, steer_linker_catalog(linker), NULL, NULL, NULL);
+}
+
+// ---- health --------------------------------------------------------------------------------------
+
+static void observe(const char *endpoint, bool pass)
+{
+    struct steer_vital *vital = steer_vitals_find(vitals, endpoint, "web");
+    if (steer_verdict_observe(&vital->state, &vital->hysteresis, pass, "", 1))
+        steer_linker_refresh(linker, STEER_ENDPOINT, endpoint);
+}
+
+static void force(enum steer_kind kind, const char *target, unsigned state)
+{
+    static const enum steer_forced states[] = {STEER_FORCED_NOT, STEER_FORCED_UP, STEER_FORCED_DOWN,
+                                               STEER_FORCED_DRAINED};
+    char kind_text[16];
+    char name[16];
+    char none[] = "";
+    snprintf(kind_text, sizeof kind_text, "%s", steer_kind_text(kind));
+    snprintf(name, sizeof name, "%s", target);
+    const struct steer_override o = {kind_text, name, none, none, states[state], 1, 0};
+    if (state)
+        steer_vitals_override(vitals, &o);
+    else
+        (void)steer_vitals_clear_override(vitals, kind_text, name);
+    steer_linker_refresh(linker, kind, target);
+}
+
+static void set_health(uint8_t wanted)
+{
+    static uint8_t is;
+    static const char *const checked[] = {"a", "b", "c"};
+    const uint8_t other = wanted ^ is;
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(checked); i++)
+        if (other >> i & 1)
+            observe(checked[i], !(wanted >> i & 1));
+    if (other & 0x18)
+        force(STEER_ENDPOINT, "d", wanted >> 3 & 3);
+    if (other & 0x60)
+        force(STEER_SITE, "fra", wanted >> 5 & 3);
+    if (other & 0x80)
+        force(STEER_POOL, "one", wanted >> 7 ? 3 : 0);
+    is = wanted;
 }
 
 // ---- what must hold ------------------------------------------------------------------------------
@@ -263,10 +345,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (__lsan_enable)
             __lsan_enable();
     }
-    if (!size || size > 65536)
+    if (size < 2 || size > 65537)
         return 0;
-    const uint8_t pick = *data++;
-    size--;
+    const uint8_t pick = data[0];
+    set_health(data[1]);
+    data += 2;
+    size -= 2;
     const struct steer_ask ask = {
         .message = data,
         .len = size,
