@@ -250,6 +250,37 @@ static void check_no_record_twice(const knot_pkt_t *pkt)
             CHECK(!knot_rrset_equal(&pkt->rr[i], &pkt->rr[k], true));
 }
 
+// Each CNAME stands before its target, and nothing is answered that was not asked for or led to.
+static void check_chain(const knot_pkt_t *pkt)
+{
+    const knot_pktsection_t *section = knot_pkt_section(pkt, KNOT_ANSWER);
+    const knot_dname_t *at = knot_pkt_qname(pkt);
+    const uint16_t qtype = knot_pkt_qtype(pkt);
+    for (uint16_t i = 0; i < section->count; i++) {
+        const knot_rrset_t *rr = knot_pkt_rr(section, i);
+        if (rr->type == KNOT_RRTYPE_DNAME && qtype != KNOT_RRTYPE_DNAME &&
+            !knot_dname_is_case_equal(rr->owner, at)) {
+            CHECK(knot_dname_in_bailiwick(at, rr->owner) > 0);
+            continue;
+        }
+        CHECK(knot_dname_is_case_equal(rr->owner, at));
+        CHECK(qtype == KNOT_RRTYPE_ANY || rr->type == qtype || rr->type == KNOT_RRTYPE_CNAME);
+        if (rr->type == KNOT_RRTYPE_CNAME && qtype != KNOT_RRTYPE_CNAME)
+            at = rr->rrs.rdata->data;
+    }
+}
+
+// What is not there is said with the SOA, and only then (RFC 2308 2).
+static void check_authority(const knot_pkt_t *pkt, const struct steer_facts *facts)
+{
+    const knot_pktsection_t *section = knot_pkt_section(pkt, KNOT_AUTHORITY);
+    const bool negative = facts->kind == STEER_FACT_NXDOMAIN || facts->kind == STEER_FACT_NODATA;
+    for (uint16_t i = 0; i < section->count; i++)
+        CHECK(knot_pkt_rr(section, i)->type == (negative ? KNOT_RRTYPE_SOA : KNOT_RRTYPE_NS));
+    CHECK(!negative || section->count == 1);
+    CHECK(facts->kind != STEER_FACT_REFERRAL || section->count > 0);
+}
+
 // The options of the response: only ours, each once; ECS as it was sent.
 static void check_opt(const knot_pkt_t *pkt, const struct steer_query *q,
                       const struct steer_facts *facts)
@@ -308,6 +339,10 @@ static void check_response(const struct steer_query *q, const uint8_t *out, size
     check_opt(pkt, q, facts);
     check_cookie(pkt, q, facts);
     check_no_record_twice(pkt);
+    if (q->has_question && !facts->truncated) {
+        check_chain(pkt);
+        check_authority(pkt, facts);
+    }
     CHECK(steer_query_parse(out, len, &again) == STEER_PARSE_DROP); // no reply to a reply
     knot_pkt_free(pkt);
     free(copy);

@@ -4,7 +4,7 @@ import collections
 import subprocess
 import unittest
 
-from dnsmessage import Message, TYPES, message, name_text, opt, option, question, wire_name
+from dnsmessage import message, name_text, question, wire_name
 from dnstest import DnsTest
 
 HEAD = "$TTL 300\n@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 {minimum}\n@ 3600 NS ns1\nns1 3600 A 192.0.2.53\n"
@@ -19,6 +19,8 @@ www A 192.0.2.2
 www A 192.0.2.3
 twice TXT same
 twice TXT same
+uneven 300 A 192.0.2.30
+uneven 600 A 192.0.2.31
 a.b.ent TXT leaf
 *.wild A 192.0.2.9
 *.wild TXT wild
@@ -333,6 +335,10 @@ class Lookup(DnsTest):
 
     def test_a_record_given_twice_is_answered_once(self):
         self.expect("twice.dns.test", "TXT", 'answer twice.dns.test 300 TXT "same"')
+
+    def test_the_ttls_of_an_rrset_are_equal(self):
+        reply = self.ask_message("uneven.dns.test")
+        self.assertEqual((2, 1), (len(reply.answer), len({record.ttl for record in reply.answer})), str(reply))
 
 
 class Types(DnsTest):

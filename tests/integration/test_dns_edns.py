@@ -5,9 +5,10 @@ import socket
 import struct
 import unittest
 
-from dnsmessage import COOKIE, ECS, EDE, FLAGS, NSID, PADDING, QR, Message, message, opt, option, question, subnet, wire_name
-from dnstest import DnsTest, Expectation, OWN_LIMIT, always
-from support import FRA, STEADY, Steerd, SteerdTest, free_port
+from dnsmessage import (COOKIE, ECS, EDE, FLAGS, NSID, PADDING, QR, Message, message, opt, option, question, subnet,
+                        wire_name)
+from dnstest import DnsTest, OWN_LIMIT, always
+from support import FRA, STEADY, SteerdTest, free_port
 
 HEAD = "$TTL 300\n@ 3600 SOA ns1 hostmaster 1 7200 900 1209600 120\n@ 3600 NS ns1\nns1 A 192.0.2.53\n"
 

@@ -58,7 +58,8 @@ class Scenarios(DnsTest):
                 if words[0] in ("zonefile", "document"):
                     origin = words[1] if words[0] == "zonefile" else re.search(r"^zone: (\S+)", block, re.M)[1]
                     origins.add(origin)
-                    self.load(*(("zone", "import", origin) if words[0] == "zonefile" else ("apply", "--yes")), text=block)
+                    how = ("zone", "import", origin) if words[0] == "zonefile" else ("apply", "--yes")
+                    self.load(*how, text=block)
                 elif words[0] == "delete-zone":
                     origins.discard(words[1])
                     self.steerd.ctl("zone", "delete", words[1], "--yes")
