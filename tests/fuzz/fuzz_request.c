@@ -49,13 +49,16 @@ static char *encode(const char *text)
     return out;
 }
 
-// What was decoded has no NUL inside, and is what its encoded form decodes to.
+// What was decoded has no NUL inside, and is what its encoded form decodes to. A segment of a path has no NUL
+// behind it either.
 static void decode(const char *text)
 {
     const size_t len = strlen(text);
+    char *exact = malloc(len ? len : 1);
     char *decoded = malloc(len + 1);
-    CHECK(decoded);
-    if (admin_decode(text, len, decoded)) {
+    CHECK(exact && decoded);
+    memcpy(exact, text, len);
+    if (admin_decode(exact, len, decoded)) {
         CHECK(strlen(decoded) <= len);
         char *encoded = encode(decoded);
         char *again = malloc(strlen(encoded) + 1);
@@ -65,6 +68,7 @@ static void decode(const char *text)
         free(encoded);
     }
     free(decoded);
+    free(exact);
 }
 
 static void match(const char *header)
