@@ -258,8 +258,7 @@ static void check_chain(const knot_pkt_t *pkt)
     const uint16_t qtype = knot_pkt_qtype(pkt);
     for (uint16_t i = 0; i < section->count; i++) {
         const knot_rrset_t *rr = knot_pkt_rr(section, i);
-        if (rr->type == KNOT_RRTYPE_DNAME && qtype != KNOT_RRTYPE_DNAME &&
-            !knot_dname_is_case_equal(rr->owner, at)) {
+        if (rr->type == KNOT_RRTYPE_DNAME && !knot_dname_is_case_equal(rr->owner, at)) {
             CHECK(knot_dname_in_bailiwick(at, rr->owner) > 0);
             continue;
         }
