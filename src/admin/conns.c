@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Deadlines of connections. libmicrohttpd's timeout counts silence only, so a client that sends an octet
-// now and then would keep its place for ever; here the whole head of a request has 30 s.
+// now and then would keep its place for ever; here the whole head of a request has 30 s. Nor does it notice an end
+// that comes together with the last octets (its epoll is edge-triggered), and would keep a client's place who is gone.
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,7 +12,8 @@
 
 struct admin_conn {
     int fd;
-    uint64_t due_ns; // 0: none
+    uint64_t due_ns;   // 0: none
+    uint64_t ended_ns; // since when the client is known to send nothing more; 0: it may
     struct admin_conn *next, **prev;
 };
 
@@ -81,7 +83,20 @@ void admin_conns_allow(struct admin_conns *conns, struct MHD_Connection *connect
         return;
     pthread_mutex_lock(&conns->lock);
     conn->due_ns = seconds ? steer_clock_mono_ns() + seconds * STEER_NS_PER_S : 0;
+    conn->ended_ns = 0;
     pthread_mutex_unlock(&conns->lock);
+}
+
+// Everything was read, and then the end. The connection is given up a second later: the last octets may just have been
+// read, and a reply to them be due.
+static bool is_gone(struct admin_conn *conn, uint64_t now_ns)
+{
+    char octet;
+    if (recv(conn->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        conn->ended_ns = 0;
+    else if (!conn->ended_ns)
+        conn->ended_ns = now_ns;
+    return conn->ended_ns && now_ns - conn->ended_ns >= STEER_NS_PER_S;
 }
 
 void admin_conns_reap(struct admin_conns *conns)
@@ -89,7 +104,7 @@ void admin_conns_reap(struct admin_conns *conns)
     uint64_t now = steer_clock_mono_ns();
     pthread_mutex_lock(&conns->lock);
     for (struct admin_conn *conn = conns->first; conn; conn = conn->next) {
-        if (conn->due_ns && conn->due_ns <= now) {
+        if (conn->due_ns && (is_gone(conn, now) || conn->due_ns <= now)) {
             shutdown(conn->fd, SHUT_RDWR); // libmicrohttpd's thread sees the end and closes
             conn->due_ns = 0;
         }

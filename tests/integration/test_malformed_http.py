@@ -122,6 +122,20 @@ class MalformedHttp(Remains, DnsTest):
             self.assertIn(int(status[1]) // 100, (1, 2, 4, 5), told)
             self.assertNotIn(int(status[1]), range(500, 503), told)
 
+    def test_who_leaves_in_the_middle_of_a_request_does_not_keep_its_place(self):
+        """The end together with the last octets, which is where it can be missed."""
+        head = f"PUT /api/v1/zones/fuzz.test HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.steerd.token()}\r\n"
+        for more in ("Transfer-Encoding: chunked\r\n\r\n5\r\nab", "Content-Length: 90000\r\n\r\nab", ""):
+            before = self.descriptors()
+            gone = [socket.create_connection(("127.0.0.1", self.steerd.admin_port), 10) for _ in range(25)]
+            for sock in gone:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # one segment for both
+                sock.sendall((head + more).encode())
+                sock.shutdown(socket.SHUT_WR)
+            self.wait(lambda: self.descriptors() <= before, "their descriptors are closed", 15)
+            for sock in gone:
+                sock.close()
+
     def test_two_thousand_broken_requests_are_refused_or_cut(self):
         requests = iter(Requests(self.seed, self.steerd.token()))
 
