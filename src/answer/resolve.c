@@ -51,7 +51,7 @@ const struct steer_zone *zone_for(const struct steer_world *world, const struct 
 }
 
 // The wildcard below the closest encloser (RFC 4592 3.3.1).
-static const struct steer_zone_node *wildcard_of(const struct subject *s,
+static const struct steer_zone_node *wildcard_of(const struct steer_zone *zone,
                                                  const struct steer_zone_node *closest)
 {
     static const uint8_t star[] = {1, '*'};
@@ -60,7 +60,7 @@ static const struct steer_zone_node *wildcard_of(const struct subject *s,
         return NULL;
     if (!steer_name_join(star, sizeof star, steer_zone_node_owner(closest), &name))
         return NULL;
-    return steer_zone_find(s->zone, steer_name_hash_label(closest->hash, star), name.octets);
+    return steer_zone_find(zone, steer_name_hash_label(closest->hash, star), name.octets);
 }
 
 // From the apex down, so that a delegation or DNAME above the name is seen first.
@@ -108,7 +108,7 @@ static enum lookup look_up(const struct subject *s, uint16_t qtype,
     enum lookup found = s->zone->special_count ? walk_down(s, qtype, node) : walk_up(s, node);
     if (found != LOOKUP_NXDOMAIN)
         return found;
-    const struct steer_zone_node *wildcard = wildcard_of(s, *node);
+    const struct steer_zone_node *wildcard = wildcard_of(s->zone, *node);
     if (!wildcard)
         return LOOKUP_NXDOMAIN;
     *node = wildcard;
@@ -159,18 +159,30 @@ static bool add_addresses(struct response *r, struct owner owner,
     return fits;
 }
 
-// The node of a name in the zone, glue too, but not what a DNAME hides (RFC 6672 2.4).
+// The node whose addresses a name in the zone has: its own, glue too, or that of a wildcard above no cut; none
+// for what a DNAME hides (RFC 6672 2.4).
 static const struct steer_zone_node *visible_node(const struct steer_zone *zone,
                                                   const struct steer_name *name,
                                                   const struct steer_name_hashes *hashes)
 {
-    for (unsigned i = zone->origin.labels; zone->special_count && i < name->labels; i++) {
-        const struct steer_zone_node *above =
-            steer_zone_find(zone, hashes->hash[i], name->octets + hashes->at[i]);
-        if (!above || above->flags & STEER_NODE_DNAME)
+    const struct steer_zone_node *node = zone->apex;
+    bool cut = false;
+    const struct steer_zone_node *own =
+        zone->special_count ? NULL
+                            : steer_zone_find(zone, hashes->hash[name->labels], name->octets);
+    if (own)
+        return own;
+    for (unsigned i = zone->origin.labels; i < name->labels; i++) {
+        cut |= (node->flags & STEER_NODE_CUT) != 0;
+        if (node->flags & STEER_NODE_DNAME)
             return NULL;
+        const struct steer_zone_node *next =
+            steer_zone_find(zone, hashes->hash[i + 1], name->octets + hashes->at[i + 1]);
+        if (!next)
+            return cut ? NULL : wildcard_of(zone, node);
+        node = next;
     }
-    return steer_zone_find(zone, hashes->hash[name->labels], name->octets);
+    return node;
 }
 
 // The names of one RRset that additional data was looked up for: several MX or SRV may name one host.
