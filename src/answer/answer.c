@@ -158,22 +158,19 @@ static void begin(struct response *r)
         memcpy(p + STEER_HEADER_BYTES, q->question, question);
 }
 
-// Counts, flags, OPT; with TC nothing but the question and the OPT is left (RFC 2181 9).
+// Counts, flags, OPT. With TC the whole RRsets that did fit stay: the chain to the one that did not (RFC 2181 9).
 static size_t finish(struct response *r, const struct steer_answer_settings *settings, size_t limit)
 {
     const struct steer_query *q = r->query;
     struct steer_writer *w = &r->w;
     if (r->truncated) {
-        struct steer_mark mark = {STEER_HEADER_BYTES + (q->has_question ? q->question_len : 0u), 0};
-        steer_writer_rewind(w, mark);
-        r->answers = r->authority = r->additional = 0;
         r->flags |= STEER_FLAG_TC;
         r->facts->truncated = true;
     }
     w->cap = limit;
     if (q->edns.present)
         write_opt(r, settings);
-    uint16_t copied = q->flags & (STEER_FLAG_RD | STEER_FLAG_CD);
+    uint16_t copied = q->flags & STEER_FLAG_RD; // and CD is cleared (RFC 4035 3.1.6)
     uint16_t flags =
         (uint16_t)(STEER_FLAG_QR | (q->opcode << 11) | r->flags | copied | (r->rcode & 15));
     uint8_t *header = w->data;
@@ -236,6 +233,14 @@ static bool is_refused_type(uint16_t qtype)
     return qtype == STEER_TYPE_OPT || (qtype >= 128 && qtype < STEER_TYPE_ANY);
 }
 
+// Transfers are of zones: there is none of that name (RFC 5936 2.2.1).
+static bool is_stray_transfer(const struct steer_prepared *p)
+{
+    const struct steer_query *q = &p->query;
+    return (q->qtype == STEER_TYPE_IXFR || q->qtype == STEER_TYPE_AXFR) &&
+           p->zone_labels != q->qname.labels;
+}
+
 static void answer_question(struct response *r, const struct steer_answer_settings *settings,
                             const struct steer_prepared *p)
 {
@@ -244,7 +249,9 @@ static void answer_question(struct response *r, const struct steer_answer_settin
     r->rcode = STEER_RCODE_REFUSED;
     r->ede = EDE_NOT_AUTHORITATIVE;
     const bool chaos = q->qclass == STEER_CLASS_CH && give_chaos(r, settings);
-    if (p->zone && is_refused_type(q->qtype))
+    if (p->zone && is_stray_transfer(p))
+        r->rcode = STEER_RCODE_NOTAUTH;
+    else if (p->zone && is_refused_type(q->qtype))
         r->ede = EDE_PROHIBITED;
     else if (p->zone || chaos) {
         r->rcode = STEER_RCODE_NOERROR;

@@ -144,6 +144,7 @@ static void read_record(struct steer_reader *r, bool additional, struct steer_ed
     // RFC 6891 6.1.1: one OPT, in the additional section, owned by the root.
     if (!additional || !root || edns->present) {
         r->bad = true;
+        edns->present = false; // which of two would the reply's answer?
         return;
     }
     edns->present = true;

@@ -137,7 +137,7 @@ static void headers_of_all_sorts_are_answered(void **state)
     } rows[] = {
         {"RD is copied, RA is not given", Q("www.example.com.", A, .flags = 0x0100),
          "NOERROR aa rd\n" WWW},
-        {"CD is copied", Q("www.example.com.", A, .flags = 0x0010), "NOERROR aa cd\n" WWW},
+        {"CD is cleared", Q("www.example.com.", A, .flags = 0x0010), "NOERROR aa\n" WWW},
         {"AA, TC, RA, Z, AD and an rcode in a query mean nothing",
          Q("www.example.com.", A, .flags = 0x06ef), "NOERROR aa\n" WWW},
         {"NOTIFY", Q("example.com.", STEER_TYPE_SOA, .flags = 4 << 11), "NOTIMPL opcode4\n"},
@@ -155,7 +155,8 @@ static void headers_of_all_sorts_are_answered(void **state)
          "REFUSED\nopt 1232 15:0014\n"},
         {"class NONE", Q("www.example.com.", A, .class = 254), "REFUSED\n"},
         {"IXFR", Q("example.com.", STEER_TYPE_IXFR), "REFUSED\n"},
-        {"AXFR of a name within", Q("www.example.com.", STEER_TYPE_AXFR), "REFUSED\n"},
+        {"AXFR of a name within", Q("www.example.com.", STEER_TYPE_AXFR), "NOTAUTH\n"},
+        {"IXFR of a name within", Q("www.example.com.", STEER_TYPE_IXFR), "NOTAUTH\n"},
         {"MAILB", Q("www.example.com.", 253), "REFUSED\n"},
         {"TSIG", Q("www.example.com.", STEER_TYPE_TSIG), "REFUSED\n"},
         {"OPT", Q("www.example.com.", STEER_TYPE_OPT), "REFUSED\n"},
@@ -235,7 +236,7 @@ static void what_is_no_question_is_refused_or_dropped(void **state)
         {"two OPT",
          "abcd 0000 0001 0000 0000 0002 00 0002 0001 00 0029 0200 00000000 0000 00 0029 0200 "
          "00000000 0000",
-         "FORMERR\nopt 1232\n"},
+         "FORMERR\n"},
         {"records in an answer section are passed over",
          "abcd 0000 0001 0001 0000 0000 00 0002 0001 00 0001 0001 00000000 0004 c0000201",
          "REFUSED\n"},
@@ -388,8 +389,10 @@ static void every_size_is_kept(void **state)
             if (tc) {
                 assert_true(rows[i].may_truncate);
                 assert_false(whole_before); // what fitted fits into more
-                assert_int_equal(count_of(&reply, 0) + count_of(&reply, 1), 0);
-                assert_int_equal(count_of(&reply, 2), 1);
+                // What is there are whole RRsets; additional data goes first.
+                assert_true(count_of(&reply, 0) <= count_of(&full, 0));
+                assert_true(count_of(&reply, 1) <= count_of(&full, 1));
+                assert_true(count_of(&reply, 2) <= count_of(&full, 2));
             } else {
                 assert_int_equal(count_of(&reply, 0), count_of(&full, 0));
                 assert_int_equal(count_of(&reply, 1), count_of(&full, 1));
