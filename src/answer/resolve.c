@@ -388,13 +388,20 @@ static bool give_cname(struct response *r, const struct subject *s,
            steer_name_from_wire(rr.rdata, rr.rdata_len, target);
 }
 
-// A chain may come through one DNAME several times; it is given once.
-static bool emit_dname(struct response *r, struct chain *chain, const struct steer_zone_node *node,
-                       const struct steer_rrset *set)
+static bool was_given(const struct chain *chain, const struct steer_zone_node *node)
 {
     for (unsigned i = 0; i < chain->dname_count; i++)
         if (chain->dnames[i] == node)
             return true;
+    return false;
+}
+
+// A chain may come through one DNAME several times; it is given once.
+static bool emit_dname(struct response *r, struct chain *chain, const struct steer_zone_node *node,
+                       const struct steer_rrset *set)
+{
+    if (was_given(chain, node))
+        return true;
     chain->dnames[chain->dname_count++] = node;
     struct owner owner = {false, steer_zone_node_owner(node)};
     return emit_static(r, SECTION_ANSWER, owner, node, set, UINT32_MAX);
@@ -454,6 +461,9 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
     case LOOKUP_NODE:
         break;
     }
+    // A chain that ends at a DNAME it came through, when that is what was asked for.
+    if (qtype == STEER_TYPE_DNAME && node->owner_len == s->name->len && was_given(chain, node))
+        return false;
     const struct steer_rrset *cname = cname_for(node, qtype);
     if (cname && !steer_rrset_is_steered(cname))
         return give_cname(r, s, node, cname, target);
