@@ -233,12 +233,12 @@ static bool is_refused_type(uint16_t qtype)
     return qtype == STEER_TYPE_OPT || (qtype >= 128 && qtype < STEER_TYPE_ANY);
 }
 
-// Transfers are of zones: there is none of that name (RFC 5936 2.2.1).
+// Transfers are of zones: here is none of that name (RFC 5936 2.2.1).
 static bool is_stray_transfer(const struct steer_prepared *p)
 {
     const struct steer_query *q = &p->query;
     return (q->qtype == STEER_TYPE_IXFR || q->qtype == STEER_TYPE_AXFR) &&
-           p->zone_labels != q->qname.labels;
+           q->qclass == STEER_CLASS_IN && !(p->zone && p->zone_labels == q->qname.labels);
 }
 
 static void answer_question(struct response *r, const struct steer_answer_settings *settings,
@@ -249,7 +249,7 @@ static void answer_question(struct response *r, const struct steer_answer_settin
     r->rcode = STEER_RCODE_REFUSED;
     r->ede = EDE_NOT_AUTHORITATIVE;
     const bool chaos = q->qclass == STEER_CLASS_CH && give_chaos(r, settings);
-    if (p->zone && is_stray_transfer(p))
+    if (is_stray_transfer(p))
         r->rcode = STEER_RCODE_NOTAUTH;
     else if (p->zone && is_refused_type(q->qtype))
         r->ede = EDE_PROHIBITED;

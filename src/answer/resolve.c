@@ -462,7 +462,8 @@ static bool step(struct response *r, struct chain *chain, const struct subject *
         break;
     }
     // A chain that ends at a DNAME it came through, when that is what was asked for.
-    if (qtype == STEER_TYPE_DNAME && node->owner_len == s->name->len && was_given(chain, node))
+    if (qtype == STEER_TYPE_DNAME && was_given(chain, node) &&
+        steer_name_equal(steer_zone_node_owner(node), s->name->octets))
         return false;
     const struct steer_rrset *cname = cname_for(node, qtype);
     if (cname && !steer_rrset_is_steered(cname))
