@@ -430,8 +430,7 @@ static bool give_dname(struct response *r, struct chain *chain, const struct sub
         truncate(r);
         return false;
     }
-    // The CNAME is the answer to who asks for one.
-    return r->query->qtype != STEER_TYPE_CNAME && r->query->qtype != STEER_TYPE_ANY;
+    return r->query->qtype != STEER_TYPE_CNAME; // the answer to who asks for one
 }
 
 // The CNAME of a node that is to be followed for the type, or NULL. RRSIG and NSEC may stand beside one.

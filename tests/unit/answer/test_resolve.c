@@ -267,7 +267,8 @@ static const struct row special_rows[] = {
     {"asked for CNAME below it", "host.d.%", STEER_TYPE_CNAME,
      "NOERROR aa\nan d.% 3600 DNAME target.%\nan host.d.% 3600 CNAME host.target.%\n"},
     {"asked for ANY below it", "host.d.%", ANY,
-     "NOERROR aa\nan d.% 3600 DNAME target.%\nan host.d.% 3600 CNAME host.target.%\n"},
+     "NOERROR aa\nan d.% 3600 DNAME target.%\nan host.d.% 3600 CNAME host.target.%\n"
+     "an host.target.% 3600 A 192.0.2.68\n"},
     {"a name that a DNAME hides", "hidden.d.%", A,
      "NXDOMAIN aa\nan d.% 3600 DNAME target.%\nan hidden.d.% 3600 CNAME hidden.target.%\n" SOA},
     {"which is no additional data either", "mxhidden.%", MX,
