@@ -238,8 +238,10 @@ bool emit_negative(struct response *r, const struct steer_negative *negative, si
 {
     const size_t start = r->w.len;
     uint8_t *rr = steer_write_room(&r->w, negative->len);
-    if (!rr)
+    if (!rr) {
+        r->w.full = false; // nothing of it was written
         return false;
+    }
     memcpy(rr, negative->octets, negative->len);
     for (unsigned i = 0; i < negative->pointer_count; i++) {
         const struct steer_negative_pointer *p = &negative->pointers[i];

@@ -115,6 +115,7 @@ static void review_zone(struct reviewed *r, const struct steer_document_zone *z)
         return;
     for (uint32_t i = 0; i < z->rrset_count; i++) {
         r->rrset = &z->rrsets[i];
+        linker_pause(r->link->linker);
         steer_zone_review_rrset(after, r->rrset->owner.octets, r->rrset->data.type, take_finding,
                                 r);
     }

@@ -12,7 +12,7 @@
 #include "steerd/rr/zonefile.h"
 #include "steerd/zone/review.h"
 
-enum { DEFAULT_TTL_S = 3600, WARNINGS_MAX = 100 };
+enum { DEFAULT_TTL_S = 3600 };
 
 // ---- warnings --------------------------------------------------------------------------------------
 
@@ -21,7 +21,7 @@ static struct remark *add_remark(struct incoming *in, const uint8_t *owner, cons
 {
     char name[STEER_NAME_TEXT_MAX];
     struct steer_buf message = {0};
-    if (in->remark_count == WARNINGS_MAX) {
+    if (in->remark_count >= in->remark_max) {
         in->dropped_remarks++;
         return NULL;
     }
@@ -51,8 +51,9 @@ static uint64_t rdata_hash(const uint8_t *rdata, size_t len)
 static void take_finding(void *ctx, const struct steer_finding *f)
 {
     struct remark *r = add_remark(ctx, f->owner, f->what);
-    if (!r || !steer_name_from_wire(f->owner, STEER_NAME_MAX, &r->owner))
+    if (!r)
         return;
+    r->owner = steer_memdup(f->owner, steer_name_length(f->owner));
     r->sought = true;
     r->type = f->type;
     r->rdata_hash = rdata_hash(f->rdata, f->rdata_len);
@@ -90,15 +91,25 @@ struct seek {
     size_t left;                 // remarks without a place
     const struct steer_name *at; // the owner at fault, or NULL
     struct steer_zone_edit *one; // a zone of its records up to here
+    uint8_t types[1 << 13];      // a bit for each type that it has
 };
+
+// Whether a record may be what makes its owner faulty: the first of its type there, or one of which there may be one
+// only. To look at the owner after each record would cost the square of them.
+static bool may_be_fault(struct seek *seek, uint16_t type)
+{
+    const uint8_t bit = (uint8_t)(1u << type % 8);
+    const bool is_new = !(seek->types[type / 8] & bit);
+    seek->types[type / 8] |= bit;
+    return is_new || type == STEER_TYPE_SOA || type == STEER_TYPE_CNAME || type == STEER_TYPE_DNAME;
+}
 
 static void place_remarks(struct seek *seek, const struct steer_rr *rr)
 {
     const struct incoming *in = seek->in;
     for (size_t i = 0; i < in->remark_count && seek->left; i++) {
         struct remark *r = &in->remarks[i];
-        if (!r->sought || r->type != rr->type || r->owner.len != rr->owner_len ||
-            memcmp(r->owner.octets, rr->owner, rr->owner_len) != 0 ||
+        if (!r->sought || r->type != rr->type || !steer_name_equal(r->owner, rr->owner) ||
             (r->rdata_hash && r->rdata_hash != rdata_hash(rr->rdata, rr->rdata_len)))
             continue;
         r->line = rr->line;
@@ -117,7 +128,7 @@ static bool is_fault(struct seek *seek, const struct steer_rr *rr)
         return false;
     return steer_zone_add(seek->one, rr->owner, rr->type, rr->ttl, rr->rdata, rr->rdata_len, NULL,
                           NULL) != STEER_OK ||
-           steer_zone_faulty(seek->one, &owner);
+           (may_be_fault(seek, rr->type) && steer_zone_faulty(seek->one, &owner));
 }
 
 static int seek_record(void *ctx, const struct steer_rr *rr)
@@ -146,6 +157,11 @@ static void find_places(struct incoming *in, const struct steer_name *fault)
                                              NULL, seek_record, &seek, NULL);
     (void)err;
     steer_zone_abort(seek.one);
+    for (size_t i = 0; i < in->remark_count; i++) {
+        free(in->remarks[i].owner);
+        in->remarks[i].owner = NULL;
+        in->remarks[i].sought = false;
+    }
 }
 
 // ---- reading ---------------------------------------------------------------------------------------
@@ -226,7 +242,9 @@ void incoming_read(struct incoming *in, const struct steer_zone *before)
 void incoming_fini(struct incoming *in)
 {
     steer_zone_abort(in->build);
-    for (size_t i = 0; i < in->remark_count; i++)
+    for (size_t i = 0; i < in->remark_count; i++) {
         free(in->remarks[i].message);
+        free(in->remarks[i].owner);
+    }
     free(in->remarks);
 }

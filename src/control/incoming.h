@@ -10,7 +10,7 @@ struct remark {
     uint32_t line, column; // 0: not known (yet)
     bool sought;           // a record of owner and type, and of that data unless rdata_hash is 0
     uint16_t type;
-    struct steer_name owner;
+    uint8_t *owner; // wire; while it is sought
     uint64_t rdata_hash;
     char *message;
 };
@@ -22,6 +22,7 @@ struct incoming {
     struct steer_diag diag;
     struct remark *remarks;
     size_t remark_count, remark_cap, dropped_remarks;
+    size_t remark_max; // how many are kept; the rest are counted
     uint32_t file_serial, soa_line, soa_column;
     bool same; // as `before`, which was in world version same_version
     uint64_t same_version;

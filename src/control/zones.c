@@ -108,6 +108,7 @@ static void warn_of_serial(struct incoming *in)
     snprintf(what, sizeof what,
              "the file's serial %u is not above the one in use; the zone has %u now",
              in->file_serial, in->serial);
+    in->remark_max = in->remark_count + 1; // this one must not go under
     incoming_warn(in, in->soa_line, in->soa_column, in->origin.octets, what);
 }
 
@@ -191,7 +192,7 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
 enum steer_err steer_control_import(struct steer_control *c, const struct steer_control_zone *zone,
                                     const char *by, json_t **summary, struct steer_diag *diag)
 {
-    struct incoming in = {.source = zone};
+    struct incoming in = {.source = zone, .remark_max = WARNINGS_MAX};
     struct import_job job = {.zones = &in, .count = 1, .by = by};
     char name[STEER_NAME_TEXT_MAX];
     enum steer_err err = STEER_EINVAL;
@@ -258,9 +259,14 @@ enum steer_err steer_control_import_many(struct steer_control *c,
     struct import_job job = {
         .zones = steer_calloc(count, sizeof *job.zones), .count = count, .by = by};
     uint64_t begin = steer_clock_mono_ns();
+    size_t remarks = 0; // of zones that will be heard; the others' are counted
     for (size_t i = 0; i < count; i++) {
-        job.zones[i].source = &zones[i];
-        read_zone(c, &job.zones[i]);
+        struct incoming *in = &job.zones[i];
+        in->source = &zones[i];
+        in->remark_max = WARNINGS_MAX - remarks;
+        read_zone(c, in);
+        if (in->build)
+            remarks += in->remark_count;
     }
     refuse_twice(&job);
     enum steer_err err = count ? control_call(c, run_import, &job, diag) : STEER_OK;

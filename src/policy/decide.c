@@ -112,7 +112,10 @@ void steer_distribution_fini(struct steer_distribution *distribution)
 
 // ---- deciders ------------------------------------------------------------------------------------
 
-enum { LASTING_BYTES_MAX = 1 << 20 }; // what is kept beyond a cache is better worked out again
+enum {
+    LASTING_BYTES_MAX = 1 << 20, // what is kept beyond a cache is better worked out again
+    STAMP_MAX = 1 << 30,         // a stamp that comes round would be taken for another list's
+};
 
 struct steer_decider {
     struct steer_eval eval;
@@ -142,6 +145,7 @@ void steer_decider_forget(struct steer_decider *d)
     steer_ptrmap_clear(&d->eval.leaf_memo);
     steer_ptrmap_clear(&d->eval.choices);
     steer_arena_reset(&d->lasting);
+    d->eval.stamp = 0; // no choice is left that has one
 }
 
 const struct steer_distribution *steer_decider_run(struct steer_decider *d,
@@ -150,7 +154,7 @@ const struct steer_distribution *steer_decider_run(struct steer_decider *d,
 {
     steer_ptrmap_clear(&d->eval.memo);
     steer_arena_reset(&d->scratch);
-    if (d->lasting.total_bytes > LASTING_BYTES_MAX)
+    if (d->lasting.total_bytes > LASTING_BYTES_MAX || d->eval.stamp > STAMP_MAX)
         steer_decider_forget(d);
     d->eval.view = view;
     d->eval.root = root;

@@ -11,6 +11,7 @@ enum {
     LARGE_BYTES = 512,
     LARGE_COST = 10,
     KIND_LARGE = STEER_FACT_KINDS,
+    KIND_COOKIE = STEER_FACT_DROPPED, // which no reply has
 };
 _Static_assert(KIND_LARGE < 8, "steer_rrl_key takes no more kinds");
 
@@ -111,6 +112,18 @@ static size_t give_cookie(const struct steer_server *server, const struct steer_
     return shorten(reply, q, server->answers.udp_size, facts->rcode, cookie);
 }
 
+// A forged question may have a cookie in it too. What would be dropped gets BADCOOKIE as often as the rate
+// allows in sixteen buckets, and no more: in one by the question's id, which a client of that network that
+// asks again changes.
+static bool may_have_cookie(const struct steer_server *server, enum steer_limit limit, uint64_t now,
+                            const struct steer_ask *ask, const struct steer_prepared *p)
+{
+    if (limit != STEER_LIMIT_DROPPED)
+        return true;
+    const uint64_t key = steer_rrl_key(server->rrl, &ask->client, KIND_COOKIE, p->query.id);
+    return steer_rrl_charge(server->rrl, key, &ask->client, 1, now) == STEER_RRL_PASS;
+}
+
 enum steer_limit limit_reply(const struct steer_server *server, uint64_t key, uint64_t now,
                              const struct steer_ask *ask, const struct steer_prepared *p,
                              struct steer_facts *facts, uint8_t *reply, size_t *len)
@@ -121,7 +134,7 @@ enum steer_limit limit_reply(const struct steer_server *server, uint64_t key, ui
     const enum steer_limit limit = judge(server, key, now, &ask->client, *len);
     if (STEER_LIKELY(limit == STEER_LIMIT_NONE))
         return limit;
-    if (facts->cookie != STEER_COOKIE_NONE) {
+    if (facts->cookie != STEER_COOKIE_NONE && may_have_cookie(server, limit, now, ask, p)) {
         *len = give_cookie(server, ask, &p->query, facts, reply);
         return STEER_LIMIT_BADCOOKIE;
     }

@@ -283,8 +283,10 @@ enum steer_err steer_store_release(struct steer_store *store, struct steer_diag 
 
 void steer_store_rollback_savepoint(struct steer_store *store)
 {
-    if (!sqlite3_get_autocommit(store->db))
-        sqlite3_exec(store->db, "ROLLBACK TO nested; RELEASE nested", NULL, NULL, NULL);
+    if (!sqlite3_get_autocommit(store->db) &&
+        sqlite3_exec(store->db, "ROLLBACK TO nested; RELEASE nested", NULL, NULL, NULL) !=
+            SQLITE_OK)
+        steer_store_rollback(store); // rather nothing than a part
 }
 
 uint64_t steer_store_commit_ns(const struct steer_store *store)

@@ -14,6 +14,8 @@ enum {
     SPF_COUNT_MAX = 100,  // counting ends here, also of records that lead in circles
     SPF_DEPTH_MAX = 10,
     SPF_TEXT_MAX = 4096,
+    SPF_READS_MAX =
+        100000, // TXT records read for a whole zone, some many times; then there is no more advice
 };
 
 struct review {
@@ -24,6 +26,7 @@ struct review {
     uint16_t type;                      // and the RRset
     const struct steer_zone_node *v4_only;
     size_t v4_only_count;
+    uint32_t *spf_reads;
 };
 
 static void say(const struct review *r, const struct steer_rr_view *rr, const char *what)
@@ -224,9 +227,13 @@ static void review_soa(const struct review *r, const struct steer_rrset *set)
 // ---- SPF -------------------------------------------------------------------------------------------
 
 // One TXT record's strings in a row; false when it is no SPF record (RFC 7208 4.5).
-static bool read_spf(const struct steer_rr_view *rr, char *text, size_t size)
+static bool read_spf(const struct review *r, const struct steer_rr_view *rr, char *text,
+                     size_t size)
 {
     size_t n = 0;
+    if (*r->spf_reads == SPF_READS_MAX)
+        return false;
+    ++*r->spf_reads;
     for (size_t at = 0; at < rr->rdata_len; at += rr->rdata[at] + 1u)
         for (size_t i = 1; i <= rr->rdata[at] && at + i < rr->rdata_len && n + 1 < size; i++)
             text[n++] = (char)rr->rdata[at + i];
@@ -234,32 +241,32 @@ static bool read_spf(const struct steer_rr_view *rr, char *text, size_t size)
     return strncasecmp(text, "v=spf1", 6) == 0 && (text[6] == ' ' || text[6] == '\0');
 }
 
-static void count_lookups(const struct review *r, const struct steer_rr_view *rr, unsigned depth,
-                          unsigned *count);
+static void count_lookups(const struct review *r, char *text, unsigned depth, unsigned *count);
 
 // The look-ups of the SPF record of a domain in this zone; what other zones' records cost is not known here.
 static void follow(const struct review *r, const char *domain, unsigned depth, unsigned *count)
 {
     struct steer_name name;
     struct steer_rr_view rr;
+    char text[SPF_TEXT_MAX];
     if (depth == SPF_DEPTH_MAX || steer_name_parse(domain, NULL, &name, NULL) != STEER_OK)
         return;
     const struct steer_zone_node *node = look_up(r->zone, name.octets).node;
     const struct steer_rrset *set = node ? steer_zone_node_rrset(node, STEER_TYPE_TXT) : NULL;
-    for (size_t next = 0; set && steer_rrset_next(node, set, &next, &rr);)
-        count_lookups(r, &rr, depth + 1, count);
+    for (size_t next = 0; set && steer_rrset_next(node, set, &next, &rr);) {
+        if (!read_spf(r, &rr, text, sizeof text))
+            continue;
+        count_lookups(r, text, depth + 1, count);
+        return; // receivers give up at a second one
+    }
 }
 
-// Adds the terms that cost a look-up (RFC 7208 4.6.4), if it is an SPF record.
-static void count_lookups(const struct review *r, const struct steer_rr_view *rr, unsigned depth,
-                          unsigned *count)
+// Adds the terms of an SPF record that cost a look-up (RFC 7208 4.6.4); cuts the text up.
+static void count_lookups(const struct review *r, char *text, unsigned depth, unsigned *count)
 {
     static const char *const words[] = {"include:", "redirect=", "exists:", "a", "mx", "ptr"};
     enum { FOLLOWED = 2, OPEN = 3 }; // so many of them lead on, and so many end with their value
-    char text[SPF_TEXT_MAX];
     char *rest = NULL;
-    if (!read_spf(rr, text, sizeof text))
-        return;
     for (char *term = strtok_r(text, " ", &rest); term; term = strtok_r(NULL, " ", &rest)) {
         term += strchr("+-~?", *term) != NULL;
         for (unsigned i = 0; i < sizeof words / sizeof *words && *count < SPF_COUNT_MAX; i++) {
@@ -281,12 +288,14 @@ static void review_txt(const struct review *r, const struct steer_rrset *set)
     char what[160];
     unsigned records = 0;
     for (size_t next = 0; steer_rrset_next(r->node, set, &next, &rr);) {
-        if (!read_spf(&rr, text, sizeof text))
+        if (!read_spf(r, &rr, text, sizeof text))
             continue;
-        unsigned lookups = 0;
-        count_lookups(r, &rr, 0, &lookups);
-        if (++records == 2)
+        if (++records == 2) {
             say(r, &rr, "has several SPF records, which is an error to receivers (RFC 7208 4.5)");
+            return;
+        }
+        unsigned lookups = 0;
+        count_lookups(r, text, 0, &lookups);
         if (lookups <= SPF_LOOKUPS_MAX)
             continue;
         snprintf(what, sizeof what,
@@ -349,7 +358,8 @@ void steer_zone_review_rrset(const struct steer_zone *zone, const uint8_t *owner
                              void (*find)(void *ctx, const struct steer_finding *finding),
                              void *ctx)
 {
-    struct review r = {.zone = zone, .find = find, .ctx = ctx};
+    uint32_t spf_reads = 0;
+    struct review r = {.zone = zone, .find = find, .ctx = ctx, .spf_reads = &spf_reads};
     struct steer_name name;
     if (!steer_name_from_wire(owner, STEER_NAME_MAX, &name))
         return;
@@ -379,7 +389,9 @@ static bool review_node(void *ctx, const struct steer_zone_node *node)
 void steer_zone_review(const struct steer_zone *zone, const struct steer_zone *before,
                        void (*find)(void *ctx, const struct steer_finding *finding), void *ctx)
 {
-    struct review r = {.zone = zone, .before = before, .find = find, .ctx = ctx};
+    uint32_t spf_reads = 0;
+    struct review r = {
+        .zone = zone, .before = before, .find = find, .ctx = ctx, .spf_reads = &spf_reads};
     char what[160];
     steer_zone_each(zone, review_node, &r);
     if (!r.v4_only)

@@ -2,6 +2,9 @@
 // Reading a zone version, and letting one go.
 #include "steerd/zone/zone.h"
 
+#include <stdlib.h>
+
+#include "steerd/base/mem.h"
 #include "zone_internal.h"
 
 const struct steer_zone_node *steer_zone_find(const struct steer_zone *zone, uint64_t hash,
@@ -54,14 +57,37 @@ void steer_zone_difference(struct steer_zone *zone, const struct steer_zone *bas
     steer_fresh_add(blocks, zone);
 }
 
-static bool holds(const struct steer_zone_node *node, const struct steer_rrset *set,
-                  const struct steer_rr_view *rr)
+static int by_data(const void *a, const void *b)
 {
-    struct steer_rr_view other;
-    for (size_t at = 0; steer_rrset_next(node, set, &at, &other);)
-        if (other.rdata_len == rr->rdata_len && memcmp(other.rdata, rr->rdata, rr->rdata_len) == 0)
-            return true;
-    return false;
+    const struct steer_rr_view *x = a, *y = b;
+    if (x->rdata_len != y->rdata_len)
+        return x->rdata_len < y->rdata_len ? -1 : 1;
+    return memcmp(x->rdata, y->rdata, x->rdata_len);
+}
+
+// The RRs by their data; the array is the caller's.
+static struct steer_rr_view *sorted(const struct steer_zone_node *node,
+                                    const struct steer_rrset *set)
+{
+    struct steer_rr_view *rrs = steer_calloc(set->count, sizeof *rrs);
+    size_t n = 0;
+    for (size_t at = 0; n < set->count && steer_rrset_next(node, set, &at, &rrs[n]);)
+        n++;
+    qsort(rrs, n, sizeof *rrs, by_data);
+    return rrs;
+}
+
+// The same RRs in another order, perhaps.
+static bool same_data(const struct steer_zone_node *a, const struct steer_rrset *of_a,
+                      const struct steer_zone_node *b, const struct steer_rrset *of_b)
+{
+    struct steer_rr_view *x = sorted(a, of_a), *y = sorted(b, of_b);
+    bool same = true;
+    for (unsigned i = 0; same && i < of_a->count; i++)
+        same = by_data(&x[i], &y[i]) == 0;
+    free(x);
+    free(y);
+    return same;
 }
 
 // The SOA but for its serial, the first of the five numbers at its end.
@@ -85,10 +111,7 @@ static bool same_set(const struct steer_zone_node *a, const struct steer_rrset *
     if (of_a->type == STEER_TYPE_SOA)
         return steer_rrset_next(a, of_a, &at, &rr) &&
                steer_rrset_next(b, of_b, &at_other, &other) && same_soa(&rr, &other);
-    while (steer_rrset_next(a, of_a, &at, &rr)) // in another order, perhaps
-        if (!holds(b, of_b, &rr))
-            return false;
-    return true;
+    return same_data(a, of_a, b, of_b);
 }
 
 struct comparison {

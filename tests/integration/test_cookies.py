@@ -226,8 +226,8 @@ class Limited(SteerdTest):
             sock.settimeout(5)
             sock.connect(("127.0.0.1", self.steerd.dns_port))
             told = 0
-            for _ in range(20):
-                question = query("api.geo.test", options=edns_option(COOKIE, MINE))
+            for number in range(16):
+                question = query("api.geo.test", ident=number, options=edns_option(COOKIE, MINE))
                 sock.send(question)
                 reply = Reply(sock.recv(65535))
                 cookie = reply.option(COOKIE)

@@ -155,9 +155,9 @@ struct cookie_flood {
     uint8_t cookie[STEER_COOKIE_BYTES]; // the last one that came
 };
 
-// Asks FLOOD times at once; a reply with BADCOOKIE must be minimal.
-static struct cookie_flood flood_with(const struct fixture *f, const char *name, uint16_t type,
-                                      const uint8_t *cookie, size_t cookie_len)
+// Asks FLOOD times at once, with ids so far apart; a reply with BADCOOKIE must be minimal.
+static struct cookie_flood flood_by(const struct fixture *f, uint16_t step, const char *name,
+                                    uint16_t type, const uint8_t *cookie, size_t cookie_len)
 {
     struct cookie_flood seen = {0};
     uint8_t message[MESSAGE_BYTES];
@@ -165,7 +165,7 @@ static struct cookie_flood flood_with(const struct fixture *f, const char *name,
     int fd = dial(f, SOCK_DGRAM);
     size_t len = 0;
     for (uint16_t i = 0; i < FLOOD; i++) {
-        len = cookie_question(message, i, name, type, cookie, cookie_len);
+        len = cookie_question(message, (uint16_t)(i * step), name, type, cookie, cookie_len);
         write_all(fd, message, len);
     }
     for (uint64_t end = now_ms() + WAIT_MS;
@@ -190,6 +190,12 @@ static struct cookie_flood flood_with(const struct fixture *f, const char *name,
     }
     close(fd);
     return seen;
+}
+
+static struct cookie_flood flood_with(const struct fixture *f, const char *name, uint16_t type,
+                                      const uint8_t *cookie, size_t cookie_len)
+{
+    return flood_by(f, 1, name, type, cookie, cookie_len);
 }
 
 static void start_with(struct fixture *f, uint32_t rate, const struct steer_cookie_secrets *secrets)
@@ -235,6 +241,21 @@ static void the_limited_are_given_a_cookie_and_are_through(void **state)
                          FLOOD);
         assert_int_equal(stats.rrl_dropped + stats.rrl_slipped, 0);
     }
+}
+
+// Whoever forges addresses can put a cookie into each question: what would be dropped is so after all.
+static void a_flood_of_cookies_does_not_turn_the_limit_off(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_server_options options = options_of(f);
+    options.rrl = (struct steer_rrl_settings){.rate = RATE, .slip = 0};
+    options.cookies = &first_secret;
+    start(f, &options);
+    const struct cookie_flood seen =
+        flood_by(f, 16, "www.example.test.", STEER_TYPE_A, (const uint8_t *)"clients!", 8);
+    assert_in_range(seen.whole, RATE, FLOOD / 2);
+    assert_in_range(seen.badcookie, RATE, FLOOD / 2);
+    assert_int_equal(stats_of(f).rrl_dropped, FLOOD - seen.whole - seen.badcookie);
 }
 
 static void a_wrong_cookie_helps_nobody(void **state)
@@ -396,6 +417,7 @@ int main(void)
         CASE(a_slip_of_one_truncates_all_and_of_none_drops_all),
         CASE(the_allowed_and_a_rate_of_none_are_not_limited),
         CASE(the_limited_are_given_a_cookie_and_are_through),
+        CASE(a_flood_of_cookies_does_not_turn_the_limit_off),
         CASE(a_wrong_cookie_helps_nobody),
         CASE(without_secrets_cookies_are_unknown),
         CASE(secrets_are_changed_without_a_break),
