@@ -68,10 +68,12 @@ int cli_get_json(const struct cli *cli, const char *path, json_t **json);
 void cli_encode(struct steer_buf *out, const char *text);
 
 // ---- problem.c
+struct cli_zone_text;
 struct cli_source {
     const char *name;  // as in messages of the server
     const char *shown; // as the user called it
     const char *text;
+    const struct cli_zone_text *sent; // what was sent instead of text, when includes are in it
 };
 // "error: file:line:column: message", and the source line with a caret where the source is known.
 void cli_problem_format(struct steer_buf *out, const char *severity, json_t *problem,
@@ -143,6 +145,67 @@ void cli_print_warnings(const struct cli *cli, json_t *summary, const struct cli
 
 // ---- cmd_explain.c: explain's answer as text
 void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *answer);
+
+// ---- zone_include.c: $INCLUDE
+struct cli_zone_file {
+    char *shown; // as the user would call it
+    char *real;  // one for each file, whatever its names
+    struct steer_buf text;
+};
+void cli_zone_file_fini(struct cli_zone_file *file);
+// Lines of a text, up to the next span, and the lines of a file that they are.
+struct cli_zone_span {
+    uint32_t line; // the first, in the text
+    uint32_t file; // index
+    uint32_t source_line;
+    uint32_t shift; // how many characters were put in before the first line
+    bool is_fixed;  // all belong to source_line
+};
+// A master file as it is sent. Zero-initialise.
+struct cli_zone_text {
+    struct steer_buf text;
+    // When includes are in it, else empty:
+    struct cli_zone_file *files; // the zone's own first
+    size_t file_count, file_cap;
+    struct cli_zone_span *spans;
+    size_t span_count, span_cap;
+};
+void cli_zone_text_fini(struct cli_zone_text *text);
+struct cli_zone_reader {
+    // Reads what $INCLUDE names in a file. Errors: any, with the reason in diag and no place.
+    enum steer_err (*read)(void *ctx, const char *including, const char *name,
+                           struct cli_zone_file *file, struct steer_diag *diag);
+    void *ctx;
+    size_t max_bytes; // of the text
+    bool keep_texts;  // of the files, also when expansion fails
+};
+// Makes one text of a master file and those it includes; a file without $INCLUDE is the text as it is. top is taken
+// over. Errors: STEER_EINVAL (the directive, a loop, a parenthesis that an included file leaves open, a line without an
+// owner), STEER_ELIMIT (too deep, too many, too large), those of the reader; diag has file and line. The caller ends out
+// in each case.
+enum steer_err cli_zone_expand(struct cli_zone_file *top, const char *origin,
+                               const struct cli_zone_reader *reader, struct cli_zone_text *out,
+                               struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- zone_folder.c
+// Reads a master file ("-": standard input) and expands it; includes are read in its folder only. Errors and out as
+// cli_zone_expand; a top file that cannot be read leaves the diag without a place.
+enum steer_err cli_zone_load(const char *path, const char *origin, size_t max_bytes,
+                             bool keep_texts, struct cli_zone_text *out,
+                             struct steer_diag *diag) STEER_MUST_USE;
+
+// ---- zone_place.c
+struct cli_zone_place {
+    const char *file;
+    uint32_t line, column;
+};
+// Where a place in the text comes from; false when the text has no includes in it. column may be 0: not known.
+bool cli_zone_text_place(const struct cli_zone_text *text, uint32_t line, uint32_t column,
+                         struct cli_zone_place *place);
+// Puts the places of included files into an answer of the server: of a problem, and of its "warnings" and "rejected".
+void cli_zone_translate(json_t *answer, const struct cli_source *sources, size_t count);
+// Text for JSON, with '?' for what is not ASCII when it is not UTF-8.
+json_t *cli_json_text(const char *text);
 
 // ---- zone_upload.c
 struct cli_zone_item {

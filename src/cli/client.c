@@ -220,6 +220,7 @@ int cli_http(const struct cli *cli, const struct cli_request *request, struct cl
         goto out;
     }
     CURLcode code = perform(curl, cli, request, &token, error, reply);
+    cli_zone_translate(reply->json, sources, source_count);
     // An early refusal while we were sending is an answer too.
     if (code != CURLE_OK && !(code == CURLE_SEND_ERROR && reply->status >= 400))
         status = unreachable(cli, request, code, error);

@@ -48,7 +48,7 @@ static int load(struct cli *cli, struct apply *apply, const char *path)
         return cli_error(cli, "%s is not text: it has NUL octets", path);
     }
     apply->sources[apply->count++] =
-        (struct cli_source){name, is_stdin ? "stdin" : path, steer_buf_take(&text)};
+        (struct cli_source){name, is_stdin ? "stdin" : path, steer_buf_take(&text), NULL};
     return CLI_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli_internal.h"
+#include "steerd/base/mem.h"
 
 #define ZONE_MAX ((size_t)512 << 20)
 
@@ -50,36 +51,81 @@ static int import_list(const struct cli *cli, const char *list_path)
     return status;
 }
 
-static int import_one(const struct cli *cli, const char *origin, const char *file)
+// What messages may name: the file, and those it includes.
+static struct cli_source *list_sources(const struct cli_zone_text *zone, const char *shown,
+                                       size_t *count)
 {
-    struct steer_buf text = {0};
-    if (!read_file(cli, file, &text))
-        return CLI_FAILED;
-    const char *shown = strcmp(file, "-") == 0 ? "stdin" : file;
-    char *path = zone_path(origin, shown);
-    struct cli_source source = {shown, shown, text.data};
+    *count = zone->file_count ? zone->file_count : 1;
+    struct cli_source *sources = steer_calloc(*count, sizeof *sources);
+    sources[0] = (struct cli_source){shown, shown, zone->text.data, NULL};
+    for (size_t i = 0; i < zone->file_count; i++)
+        sources[i] = (struct cli_source){zone->files[i].shown, zone->files[i].shown,
+                                         zone->files[i].text.data, i ? NULL : zone};
+    return sources;
+}
+
+static int cannot_load(const struct cli *cli, const struct steer_diag *diag,
+                       const struct cli_source *sources, size_t count)
+{
+    if (!diag->line)
+        return cli_error(cli, "%s", diag->message);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:o, s:o, s:i, s:i}", "type", "about:blank", "title", "Bad include",
+                  "detail", cli_json_text(diag->message), "file", cli_json_text(diag->file), "line",
+                  (int)diag->line, "column", (int)diag->column);
+    if (cli->json)
+        cli_json_print(problem);
+    else
+        cli_problem_print(cli, "error", problem, sources, count);
+    json_decref(problem);
+    return CLI_FAILED;
+}
+
+static void print_summary(const struct cli *cli, json_t *summary, const struct cli_source *sources,
+                          size_t count)
+{
+    cli_print_warnings(cli, summary, sources, count);
+    if (cli->json)
+        cli_json_print(summary);
+    else
+        printf("%s %s: serial %s, %s records in %s RRsets\n", cli_member(summary, "origin"),
+               json_is_false(json_object_get(summary, "changed")) ? "is unchanged" : "loaded",
+               cli_member(summary, "serial"), cli_member(summary, "records"),
+               cli_member(summary, "rrsets"));
+}
+
+static int send_zone(const struct cli *cli, const char *path, const struct steer_buf *text,
+                     const struct cli_source *sources, size_t count)
+{
     struct cli_request request = {.method = "PUT",
                                   .path = path,
                                   .type = "text/dns",
-                                  .data = text.data,
-                                  .len = text.len,
+                                  .data = text->data,
+                                  .len = text->len,
                                   .patient = true};
     struct cli_reply reply;
-    int status = cli_http(cli, &request, &reply, &source, 1);
-    if (status == CLI_OK) {
-        cli_print_warnings(cli, reply.json, &source, 1);
-        if (cli->json)
-            cli_json_print(reply.json);
-        else
-            printf("%s %s: serial %s, %s records in %s RRsets\n", cli_member(reply.json, "origin"),
-                   json_is_false(json_object_get(reply.json, "changed")) ? "is unchanged"
-                                                                         : "loaded",
-                   cli_member(reply.json, "serial"), cli_member(reply.json, "records"),
-                   cli_member(reply.json, "rrsets"));
-        cli_reply_fini(&reply);
-    }
+    int status = cli_http(cli, &request, &reply, sources, count);
+    if (status != CLI_OK)
+        return status;
+    print_summary(cli, reply.json, sources, count);
+    cli_reply_fini(&reply);
+    return CLI_OK;
+}
+
+static int import_one(const struct cli *cli, const char *origin, const char *file)
+{
+    struct cli_zone_text zone = {0};
+    struct steer_diag diag;
+    const char *shown = strcmp(file, "-") == 0 ? "stdin" : file;
+    enum steer_err err = cli_zone_load(file, origin, ZONE_MAX, true, &zone, &diag);
+    size_t count;
+    struct cli_source *sources = list_sources(&zone, shown, &count);
+    char *path = zone_path(origin, shown);
+    int status = err == STEER_OK ? send_zone(cli, path, &zone.text, sources, count)
+                                 : cannot_load(cli, &diag, sources, count);
     free(path);
-    steer_buf_fini(&text);
+    free(sources);
+    cli_zone_text_fini(&zone);
     return status;
 }
 

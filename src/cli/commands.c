@@ -32,7 +32,7 @@ static const struct command commands[] = {
     {"zone import", "ORIGIN FILE | --list FILE", "load zones from master files",
      "Replaces (or creates) the static records of a zone; its steered records stay. FILE '-' is "
      "standard\n"
-     "input.\n\n"
+     "input. Files named with $INCLUDE are read in FILE's folder, or below it, and sent along.\n\n"
      "  --list FILE  load many zones: each line of FILE is 'ORIGIN PATH', '#' starts a comment, "
      "and relative\n"
      "               paths are relative to FILE. Zones with errors are listed, the others load, "

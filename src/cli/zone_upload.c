@@ -80,10 +80,11 @@ void cli_zone_list_fini(struct cli_zone_list *list)
 
 struct upload {
     const struct cli_zone_list *list;
-    bool *skip;            // by item: cannot be read
-    size_t next;           // item
-    struct steer_buf part; // head and data of the present item
-    size_t at;             // in part
+    bool *skip;                 // by item: cannot be read
+    struct cli_zone_text *sent; // by item: of those with includes, the places
+    size_t next;                // item
+    struct steer_buf part;      // head and data of the present item
+    size_t at;                  // in part
     size_t sent_bytes;
     json_t *rejected; // unreadable ones
     bool progress;
@@ -94,9 +95,8 @@ struct upload {
 static void reject(struct upload *u, size_t item, const char *why)
 {
     json_t *entry = json_object();
-    json_t *origin = json_string(u->list->items[item].origin), *error = json_string(why);
-    json_object_set_new(entry, "origin", origin ? origin : json_string("?"));
-    json_object_set_new(entry, "error", error ? error : json_string("its path is not UTF-8"));
+    json_object_set_new(entry, "origin", cli_json_text(u->list->items[item].origin));
+    json_object_set_new(entry, "error", cli_json_text(why));
     json_array_append_new(u->rejected, entry);
     u->skip[item] = true;
 }
@@ -145,18 +145,19 @@ static bool next_part(struct upload *u)
     while (u->next < u->list->count) {
         size_t i = u->next++;
         const struct cli_zone_item *item = &u->list->items[i];
-        struct steer_buf data = {0};
+        struct cli_zone_text *zone = &u->sent[i];
         struct steer_diag diag;
+        char why[sizeof diag.file + sizeof diag.message + 32];
         if (u->skip[i])
             continue;
-        if (steer_buf_read_file(&data, item->path, UPLOAD_MAX, &diag) != STEER_OK) {
-            reject(u, i, diag.message); // gone since the survey
-            steer_buf_fini(&data);
+        if (cli_zone_load(item->path, item->origin, UPLOAD_MAX, false, zone, &diag) != STEER_OK) {
+            reject(u, i, steer_diag_format(&diag, why, sizeof why));
+            cli_zone_text_fini(zone);
             continue;
         }
-        steer_buf_printf(&u->part, "zone %s %zu %s\n", item->origin, data.len, item->path);
-        steer_buf_add(&u->part, data.data, data.len);
-        steer_buf_fini(&data);
+        steer_buf_printf(&u->part, "zone %s %zu %s\n", item->origin, zone->text.len, item->path);
+        steer_buf_add(&u->part, zone->text.data, zone->text.len);
+        steer_buf_fini(&zone->text);
         return true;
     }
     return false;
@@ -177,7 +178,7 @@ static size_t read_upload(char *out, size_t size, size_t count, void *ctx)
         n += take;
     }
     u->sent_bytes += n;
-    if (u->sent_bytes > UPLOAD_MAX) { // files have grown since the survey
+    if (u->sent_bytes > UPLOAD_MAX) { // with includes, or files have grown since the survey
         u->too_large = true;
         return CURL_READFUNC_ABORT;
     }
@@ -186,8 +187,22 @@ static size_t read_upload(char *out, size_t size, size_t count, void *ctx)
     return n;
 }
 
+static void translate(const struct upload *u, json_t *summary)
+{
+    struct cli_source *sources = steer_calloc(u->list->count, sizeof *sources);
+    size_t count = 0;
+    for (size_t i = 0; i < u->list->count; i++)
+        if (u->sent[i].span_count)
+            sources[count++] = (struct cli_source){.name = u->list->items[i].path,
+                                                   .shown = u->list->items[i].path,
+                                                   .sent = &u->sent[i]};
+    cli_zone_translate(summary, sources, count);
+    free(sources);
+}
+
 static int report(const struct cli *cli, struct upload *u, json_t *summary)
 {
+    translate(u, summary);
     json_t *rejected = json_object_get(summary, "rejected");
     if (!json_is_array(rejected)) {
         rejected = json_array();
@@ -226,6 +241,12 @@ static int report(const struct cli *cli, struct upload *u, json_t *summary)
     return loaded ? CLI_PARTLY : CLI_FAILED;
 }
 
+static int say_too_large(const struct cli *cli)
+{
+    return cli_error(cli, "the zones have more than %zu MiB together; load them in several lists",
+                     UPLOAD_MAX >> 20);
+}
+
 static int send_upload(const struct cli *cli, struct upload *u, json_t **summary)
 {
     struct cli_request request = {.method = "POST",
@@ -239,9 +260,7 @@ static int send_upload(const struct cli *cli, struct upload *u, json_t **summary
     if (u->progress)
         fputs("\r\033[K", stderr);
     if (u->too_large)
-        return cli_error(cli,
-                         "the zones have more than %zu MiB together; load them in several lists",
-                         UPLOAD_MAX >> 20);
+        return say_too_large(cli);
     if (status != CLI_OK)
         return status;
     *summary = json_incref(reply.json);
@@ -254,14 +273,13 @@ int cli_zone_upload(const struct cli *cli, const struct cli_zone_list *list)
     struct upload u = {
         .list = list, .rejected = json_array(), .progress = isatty(STDERR_FILENO) && !cli->json};
     u.skip = steer_calloc(list->count, sizeof *u.skip);
+    u.sent = steer_calloc(list->count, sizeof *u.sent);
     size_t readable = 0;
     int status = CLI_OK;
     json_t *summary = NULL;
     if (survey(&u, &readable) > UPLOAD_MAX)
-        status =
-            cli_error(cli, "the zones have more than %zu MiB together; load them in several lists",
-                      UPLOAD_MAX >> 20);
-    else if (readable)
+        status = say_too_large(cli);
+    else if (readable && next_part(&u)) // the first one, and that there is one
         status = send_upload(cli, &u, &summary);
     else
         summary = json_pack("{s:i, s:i, s:i}", "loaded", 0, "records", 0, "ms", 0);
@@ -272,6 +290,9 @@ int cli_zone_upload(const struct cli *cli, const struct cli_zone_list *list)
     json_decref(summary);
     json_decref(u.rejected);
     steer_buf_fini(&u.part);
+    for (size_t i = 0; i < list->count; i++)
+        cli_zone_text_fini(&u.sent[i]);
+    free(u.sent);
     free(u.skip);
     return status;
 }

@@ -34,7 +34,7 @@ static void a_problem_shows_its_line_with_a_caret(void **state)
             *c = *c == '\'' ? '"' : *c;
         json_t *problem = json_loads(json, 0, NULL);
         assert_non_null(problem);
-        struct cli_source source = {"f", "dir/f", rows[i].text};
+        struct cli_source source = {"f", "dir/f", rows[i].text, NULL};
         struct steer_buf out = {0};
         cli_problem_format(&out, "error", problem, &source, 1, false);
         assert_string_equal(out.data, rows[i].expected);
@@ -52,7 +52,7 @@ static void a_long_line_is_shown_around_its_place(void **state)
     text[499] = 'X';
     json_t *problem =
         json_pack("{s:s, s:s, s:i, s:i}", "detail", "m", "file", "f", "line", 1, "column", 500);
-    struct cli_source source = {"f", "f", text};
+    struct cli_source source = {"f", "f", text, NULL};
     struct steer_buf out = {0};
     cli_problem_format(&out, "error", problem, &source, 1, false);
     const char *line = strstr(out.data, "     1 | ") + 9;
