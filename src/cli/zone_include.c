@@ -106,7 +106,7 @@ static const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
-// The next word from *at on; false when there is none.
+// The next word from *at on; false when there is none. Empty when its quote is not closed on its line.
 static bool next_word(const char **at, const char *end, struct word *word)
 {
     const char *p = skip_blanks(*at, end);
@@ -115,11 +115,12 @@ static bool next_word(const char **at, const char *end, struct word *word)
     for (; p < end; p++) {
         if (*p == '\\' && p + 1 < end)
             p++;
-        else if (quoted ? *p == '"' : *p && strchr(" \t\r\n();\"", *p))
+        else if (quoted ? *p == '"' || *p == '\n' : *p && strchr(" \t\r\n();\"", *p))
             break;
     }
-    word->len = (size_t)(p - word->text);
-    *at = quoted && p < end ? p + 1 : p;
+    bool closed = quoted && p < end && *p == '"';
+    word->len = quoted && !closed ? 0 : (size_t)(p - word->text);
+    *at = p + closed;
     return quoted || word->len;
 }
 
@@ -170,7 +171,11 @@ static void put_absolute(struct steer_buf *out, const char *name, size_t len, co
         steer_buf_puts(out, origin);
         return;
     }
-    steer_buf_add(out, name, len);
+    for (size_t i = 0; i < len; i++)
+        if (name[i] == '\n')
+            steer_buf_puts(out, "010"); // after a backslash; it must not make one line two
+        else
+            steer_buf_add(out, name + i, 1);
     if (is_absolute(name, len))
         return;
     steer_buf_puts(out, ".");
@@ -365,7 +370,7 @@ static void note_directive(struct expander *x, struct source *src, const struct 
     struct word value;
     const char *at = logical->text + strlen(is_origin ? "$ORIGIN" : "$TTL");
     if ((!is_origin && !is_directive(logical, "$TTL")) ||
-        !next_word(&at, logical->text + logical->len, &value))
+        !next_word(&at, logical->text + logical->len, &value) || !value.len)
         return; // whoever reads the text says what is wrong
     if (is_origin) {
         src->state.origin = absolute(x, &value, src->state.origin);
@@ -382,8 +387,8 @@ static void note_owner(struct expander *x, struct source *src, const struct logi
 {
     const char *at = logical->text;
     struct word owner;
-    if (!next_word(&at, logical->text + logical->len, &owner))
-        return;
+    if (!next_word(&at, logical->text + logical->len, &owner) || owner.text != logical->text)
+        return; // a quote, which is no name
     src->state.owner = owner.text;
     src->state.owner_len = owner.len;
     src->state.owner_origin = src->state.origin;

@@ -126,6 +126,8 @@ static void included_files_stand_in_the_place_of_the_directive(void **state)
          "b.\tA 192.0.2.1\nh A 192.0.2.7\nc A 192.0.2.2\n A 192.0.2.3\n"},
         {"a\\;b A 192.0.2.1\n$INCLUDE hosts\n A 192.0.2.2\n",
          "a\\;b A 192.0.2.1\nh A 192.0.2.7\na\\;b.z.example.  A 192.0.2.2\n"},
+        {"b\\\n A 192.0.2.1\n$INCLUDE hosts\n A 192.0.2.2\n",
+         "b\\\n A 192.0.2.1\nh A 192.0.2.7\nb\\010.z.example.  A 192.0.2.2\n"},
         {"b A 192.0.2.1\n$INCLUDE empty\n A 192.0.2.2\n", "b A 192.0.2.1\n A 192.0.2.2\n"},
         // The included file may begin with the owner before the directive, as in named and NSD.
         {"b A 192.0.2.1\n$INCLUDE blank o.test.\n A 192.0.2.2\n",
@@ -222,6 +224,8 @@ static void bad_includes_are_refused_at_their_place(void **state)
         {"\n$INCLUDE gone\n", "top", 2, "no file gone"},
         {"$INCLUDE\n", "top", 1, "$INCLUDE FILE [ORIGIN]"},
         {"$INCLUDE \"\"\n", "top", 1, "$INCLUDE FILE [ORIGIN]"},
+        {"$INCLUDE \"hosts\n\"", "top", 1, "$INCLUDE FILE [ORIGIN]"},
+        {"$INCLUDE hosts \"o.\n", "top", 1, "$INCLUDE FILE [ORIGIN]"},
         {"$INCLUDE hosts o. more\n", "top", 1, "$INCLUDE FILE [ORIGIN]"},
         {"$INCLUDE ho\\000sts\n", "top", 1, "$INCLUDE FILE [ORIGIN]"},
         {"a A 192.0.2.1\n$INCLUDE ( hosts\n", "top", 2, "never closed"},
