@@ -210,8 +210,9 @@ static void put_resolution(const struct tree *t, const json_t *resolution)
         {
             struct branch here = {NULL, j + 1 == json_array_size(candidates)};
             put_branch(t, &here, true);
-            cli_put(t->out, json_is_object(candidate) ? cli_member(candidate, "place")
-                                                      : cli_text(candidate));
+            const char *key = json_object_get(candidate, "network") ? "network" : "place";
+            cli_put(t->out,
+                    json_is_object(candidate) ? cli_member(candidate, key) : cli_text(candidate));
             if (*cli_member(candidate, "to")) {
                 steer_buf_puts(t->out, t->cli->utf8 ? " → " : " -> ");
                 cli_put(t->out, cli_member(candidate, "to"));

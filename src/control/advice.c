@@ -45,6 +45,12 @@ static void place_of(const struct steer_link *link, const struct steer_classes *
     while (i < classes->location_count && classes->class_of[i] != class_index)
         i++;
     snprintf(out, size, "elsewhere");
+    for (uint32_t k = 0; i == classes->location_count && k < classes->pair_count; k++) {
+        if (classes->pairs[k].class_index != class_index)
+            continue;
+        steer_prefix_format(&classes->networks[classes->pairs[k].network].prefix, out, size);
+        return;
+    }
     if (i < classes->location_count && i > 0)
         steer_place_format(&steer_geo_location(link->geo, i)->place, out, size);
 }
@@ -69,7 +75,7 @@ static void advise_type(struct steer_link *link, const struct steer_object *stee
     }
     if (!missing || missing == classes->class_count)
         return;
-    char place[16];
+    char place[64];
     char text[32];
     place_of(link, classes, first, place, sizeof place);
     (void)steer_diag_at(add_advice(link), steered->file, steered->at.line, steered->at.column,

@@ -139,17 +139,19 @@ static json_t *outcome_json(const struct steer_outcome *o, uint16_t type, uint32
     return out;
 }
 
-// The location by which a client's class was compiled (IPv4 inside IPv6 counts as IPv4).
-static const struct steer_location *location_of(const struct steer_linker *l,
-                                                const struct steer_explain_question *q)
+// The client as its class was compiled (IPv4 inside IPv6 counts as IPv4). network takes its address.
+static struct steer_client client_of(const struct steer_linker *l,
+                                     const struct steer_explain_question *q,
+                                     struct steer_prefix *network)
 {
-    struct steer_addr v4;
     unsigned offset;
-    if (!steer_addr_embedded_v4(&q->client, &v4, &offset))
-        return steer_geo_lookup(l->geo, &q->client);
-    if (q->source <= offset)
-        return steer_geo_location(l->geo, 0);
-    return steer_geo_lookup(l->geo, &v4);
+    *network = (struct steer_prefix){q->client, (uint8_t)steer_family_bits(q->client.family)};
+    if (steer_addr_embedded_v4(&q->client, &network->addr, &offset)) {
+        if (q->source <= offset)
+            return (struct steer_client){.location = steer_geo_location(l->geo, 0)};
+        network->len = 32;
+    }
+    return (struct steer_client){steer_geo_lookup(l->geo, &network->addr), network};
 }
 
 static void explain_steered(struct steer_linker *l, const struct steer_explain_question *q,
@@ -157,7 +159,8 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
 {
     char place[16];
     uint16_t type = f->object->steered.kind == STEER_STEERED_CNAME ? STEER_TYPE_CNAME : q->type;
-    const struct steer_location *location = location_of(l, q);
+    struct steer_prefix network;
+    const struct steer_client client = client_of(l, q, &network);
     const struct steer_program *program =
         steer_world_program(steer_linker_world(l), f->steered->at);
     struct steer_class class = steer_classmap_lookup(program->map, &q->client, q->source);
@@ -165,7 +168,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     json_t *decision = json_object();
     json_t *answers = json_array();
     struct steer_residual *root =
-        steer_residual_resolve(l->residuals, l->catalog, f->object, location, resolution);
+        steer_residual_resolve(l->residuals, l->catalog, f->object, &client, resolution);
     struct steer_distribution d;
     steer_decide(root, &l->view.view, type, &d, decision);
     for (uint32_t i = 0; i < d.count; i++)
@@ -174,7 +177,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     set_text(out, "document", f->object->document);
     set_text(out, "kind", f->object->steered.kind == STEER_STEERED_CNAME ? "cname" : "address");
     json_object_set_new(out, "ttl", json_integer((json_int_t)program->ttl_s));
-    set_text(out, "place", steer_place_format(&location->place, place, sizeof place));
+    set_text(out, "place", steer_place_format(&client.location->place, place, sizeof place));
     json_object_set_new(out, "class", json_integer(class.class_index));
     json_object_set_new(out, "classes", json_integer(program->class_count));
     json_object_set_new(out, "resolution", resolution);

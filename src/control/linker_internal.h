@@ -9,10 +9,8 @@
 struct shared_map {
     struct steer_classmap *map;
     const struct steer_geo
-        *geo; // whose locations class_of speaks of; kept by the linker or the link
-    uint64_t hash;
-    uint16_t *class_of;
-    uint32_t count;
+        *geo; // whose locations the classes speak of; kept by the linker or the link
+    struct steer_classes classes; // what it was made of, without the roots
     uint32_t uses;
 };
 

@@ -11,30 +11,24 @@
 static struct shared_map *map_find(struct steer_linker *l, const struct steer_geo *geo,
                                    const struct steer_classes *classes)
 {
-    for (size_t i = 0; i < l->map_count; i++) {
-        struct shared_map *m = &l->maps[i];
-        if (m->geo == geo && m->hash == classes->map_hash && m->count == classes->location_count &&
-            memcmp(m->class_of, classes->class_of, m->count * sizeof *m->class_of) == 0)
-            return m;
-    }
+    for (size_t i = 0; i < l->map_count; i++)
+        if (l->maps[i].geo == geo && steer_classes_equal(&l->maps[i].classes, classes))
+            return &l->maps[i];
     return NULL;
 }
 
+// Takes over what the table is made of.
 static const struct steer_classmap *map_acquire(struct steer_linker *l, const struct steer_geo *geo,
-                                                const struct steer_classes *classes)
+                                                struct steer_classes *classes)
 {
     struct shared_map *m = map_find(l, geo, classes);
     if (!m) {
         l->maps = steer_grow(l->maps, &l->map_cap, l->map_count + 1, sizeof *l->maps);
         m = &l->maps[l->map_count++];
         *m = (struct shared_map){
-            .map = steer_classmap_build(steer_geo_partition(geo), classes->class_of,
-                                        classes->location_count, classes->class_of[0]),
+            .map = steer_classes_map(classes, geo),
             .geo = geo,
-            .hash = classes->map_hash,
-            .class_of = steer_memdup(classes->class_of,
-                                     classes->location_count * sizeof *classes->class_of),
-            .count = classes->location_count,
+            .classes = steer_classes_take_map(classes),
         };
     }
     m->uses++;
@@ -48,7 +42,7 @@ static void map_release(struct steer_linker *l, const struct steer_classmap *map
         if (m->map != map || --m->uses)
             continue;
         steer_classmap_destroy(m->map);
-        free(m->class_of);
+        steer_classes_fini(l->residuals, &m->classes);
         *m = l->maps[--l->map_count];
         return;
     }
@@ -110,9 +104,9 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
     struct steer_program *p = program_create(steered, classes.class_count);
     err = acquire_cells(link, &classes, p);
     if (err == STEER_OK) {
+        link_advise(link, steered, &classes);
         p->map = map_acquire(l, link->geo, &classes);
         *out = p;
-        link_advise(link, steered, &classes);
     } else {
         free(p);
         steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);

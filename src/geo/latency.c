@@ -96,7 +96,8 @@ static void copy_rows(struct steer_latency *t, const struct steer_latency_row *r
         steer_calloc(count, sizeof(struct steer_latency_row *));
     for (size_t i = 0; i < count; i++)
         sorted[i] = &rows[i];
-    qsort(sorted, count, sizeof(struct steer_latency_row *), by_key);
+    if (count)
+        qsort(sorted, count, sizeof(struct steer_latency_row *), by_key);
     t->rows = steer_calloc(count, sizeof *t->rows);
     for (size_t i = 0; i < count; i++) {
         struct steer_latency_row *last = t->count ? &t->rows[t->count - 1] : NULL;

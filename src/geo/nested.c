@@ -29,7 +29,8 @@ static bool holds(const struct steer_prefix *outer, const struct steer_prefix *i
 size_t steer_nested_sort(struct steer_nested *items, size_t count)
 {
     size_t kept = 0;
-    qsort(items, count, sizeof *items, by_prefix);
+    if (count)
+        qsort(items, count, sizeof *items, by_prefix);
     for (size_t i = 0; i < count; i++) {
         if (kept && compare(&items[kept - 1].prefix, &items[i].prefix) == 0)
             continue;

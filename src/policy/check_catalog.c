@@ -23,9 +23,9 @@ struct spot {
 struct facts {
     uint8_t gives;
     uint8_t depth;
-    bool geo;
+    bool by_client;         // something in it depends on the client
     struct spot serve_none; // the first node with serve_none
-    struct spot negative; // the first by which some clients get nothing: a geo without default, or
+    struct spot negative; // the first by which some clients get nothing: rules without default, or
                           // serve_none in a tree that depends on the client
     struct spot several;  // the first pool that gives several endpoints at once
 };
@@ -155,7 +155,7 @@ static void note(struct spot *spot, struct spot found)
 static void merge(struct facts *into, const struct facts *from, uint8_t levels_above)
 {
     into->gives |= from->gives;
-    into->geo |= from->geo;
+    into->by_client |= from->by_client;
     if (from->depth + levels_above > into->depth)
         into->depth = (uint8_t)(from->depth + levels_above);
     note(&into->serve_none, from->serve_none);
@@ -272,20 +272,20 @@ static enum steer_err walk_leaf(struct checker *c, const struct steer_object *ob
 }
 
 // A negative answer carries scope 0, so that what one class of clients gets is cached for all of
-// them (RFC 7871 7.4): below, at and above a geo alike.
+// them (RFC 7871 7.4): below, at and above a geo or network alike.
 static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
 {
     if (node->when == STEER_WHEN_SERVE_NONE) {
         note(&facts->serve_none, here);
-        if (facts->geo)
+        if (facts->by_client)
             note(&facts->negative, here);
     }
-    if (node->kind != STEER_NODE_GEO)
+    if (node->kind != STEER_NODE_GEO && node->kind != STEER_NODE_NETWORK)
         return;
     bool has_default = false;
     for (uint32_t i = 0; i < node->child_count; i++)
         has_default |= node->children[i].is_default;
-    facts->geo = true;
+    facts->by_client = true;
     if (!has_default)
         note(&facts->negative, here);
     if (facts->serve_none.node)
@@ -332,10 +332,10 @@ static enum steer_err refuse_negative(const struct checker *c, const struct stee
             "`allow_negative: true` in the record",
             path);
     return fail(c, spot.in, spot.node->at,
-                "geo without default%.500s: clients elsewhere would get a negative answer, which "
+                "%s without default%.500s: clients elsewhere would get a negative answer, which "
                 "resolvers cache for all their clients; add `default: {answer: ...}`, or say "
                 "`allow_negative: true` in the record",
-                path);
+                steer_node_kind_text(spot.node->kind), path);
 }
 
 static enum steer_err check_steered(struct checker *c, const struct steer_object *object)

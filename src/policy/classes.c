@@ -1,122 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All classes of a steered record: of the places that the same rules hold one is resolved, equal
+// All classes of a steered record: of the clients whom its tree cannot tell apart one is resolved, equal
 // residuals are one class.
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "decide_internal.h"
+#include "interests.h"
 #include "steerd/base/hash.h"
 
-static_assert(sizeof(uintptr_t) == 8, "which rules hold a client is a set of 63 bits");
-
 enum { CLASSES_MAX = 65535 };
-
-// Place -> class. A city database has 100,000s of locations and a few thousand places.
-struct place_key {
-    char text[16];
-    uint16_t class_index;
-    bool used;
-};
-
-struct places {
-    struct place_key *slots;
-    size_t cap, used;
-};
-
-static size_t probe(const struct places *map, const char text[16])
-{
-    size_t i = steer_hash_bytes(text, 16, 0) & (map->cap - 1);
-    while (map->slots[i].used && memcmp(map->slots[i].text, text, 16) != 0)
-        i = (i + 1) & (map->cap - 1);
-    return i;
-}
-
-static void grow(struct places *map)
-{
-    struct places old = *map;
-    map->cap = old.cap ? old.cap * 2 : 512;
-    map->slots = steer_calloc(map->cap, sizeof *map->slots);
-    for (size_t i = 0; i < old.cap; i++)
-        if (old.slots[i].used)
-            map->slots[probe(map, old.slots[i].text)] = old.slots[i];
-    free(old.slots);
-}
-
-static struct place_key *place_at(struct places *map, const struct steer_place *place)
-{
-    if (map->used * 4 >= map->cap * 3)
-        grow(map);
-    char text[16] = {0};
-    memcpy(text, place->continent, strnlen(place->continent, sizeof place->continent));
-    memcpy(text + 4, place->country, strnlen(place->country, sizeof place->country));
-    memcpy(text + 8, place->subdivision, strnlen(place->subdivision, sizeof place->subdivision));
-    struct place_key *key = &map->slots[probe(map, text)];
-    memcpy(key->text, text, sizeof text);
-    return key;
-}
-
-// The places that the rules of a tree name. Clients whom the same of them hold are resolved alike.
-enum { RULES_MAX = 63 };
-struct rules {
-    const struct steer_catalog *catalog;
-    struct steer_ptrmap seen; // policies
-    const struct steer_place *places[RULES_MAX];
-    unsigned count;
-    bool too_many;
-};
 
 struct compiler {
     struct steer_residuals *store;
     struct steer_resolver *resolver;
-    struct rules rules;
-    struct steer_ptrmap class_of_match; // which rules hold the client -> class + 1
-    struct steer_ptrmap class_of_root;  // residual -> class + 1
+    struct steer_interests interests;
+    struct steer_ptrmap class_of_root; // residual -> class + 1
     struct steer_residual **roots;
     size_t count, cap, max;
+    const struct steer_location *(*location)(const void *ctx, uint32_t index);
+    const void *ctx;
+    uint32_t *trait_of;           // location -> trait + 1; 0: not asked for yet
+    struct steer_ptrmap class_of; // trait and network -> class + 1
 };
 
-static void add_place(struct rules *rules, const struct steer_place *place)
-{
-    for (unsigned i = 0; i < rules->count; i++)
-        if (memcmp(rules->places[i], place, sizeof *place) == 0)
-            return;
-    rules->too_many = rules->count == RULES_MAX;
-    if (!rules->too_many)
-        rules->places[rules->count++] = place;
-}
-
-static void add_rules(struct rules *rules, const struct steer_node *node)
-{
-    static char seen;
-    const struct steer_object *policy =
-        node->kind == STEER_NODE_USE ? steer_catalog_get(rules->catalog, STEER_POLICY, node->name)
-                                     : NULL;
-    void **mark = policy ? steer_ptrmap_at(&rules->seen, (uintptr_t)policy) : NULL;
-    if (mark && !*mark) {
-        *mark = &seen;
-        add_rules(rules, &policy->tree);
-    }
-    for (uint32_t i = 0; i < node->child_count && !rules->too_many; i++) {
-        const struct steer_child *child = &node->children[i];
-        for (uint16_t k = 0; k < child->place_count && !rules->too_many; k++)
-            add_place(rules, &child->places[k]);
-        add_rules(rules, child->node);
-    }
-    if (node->substitute)
-        add_rules(rules, node->substitute);
-}
-
-static uintptr_t match_of(const struct rules *rules, const struct steer_place *client)
-{
-    uintptr_t match = 1; // so that it is never 0
-    for (unsigned i = 0; i < rules->count; i++)
-        match = match << 1 | steer_place_matches(rules->places[i], client);
-    return match;
-}
-
 // The class of a client; c->max when there are too many.
-static size_t class_by_root(struct compiler *c, const struct steer_location *client)
+static size_t class_by_root(struct compiler *c, const struct steer_client *client)
 {
     struct steer_residual *root = steer_resolver_run(c->resolver, client, NULL);
     void **known = steer_ptrmap_at(&c->class_of_root, (uintptr_t)root);
@@ -134,34 +41,164 @@ static size_t class_by_root(struct compiler *c, const struct steer_location *cli
     return c->count - 1;
 }
 
-static size_t class_of(struct compiler *c, const struct steer_location *client)
+// network: index among those of the interests, or STEER_NESTED_NONE.
+static size_t class_of(struct compiler *c, uint32_t location, uint32_t network)
 {
-    if (c->rules.too_many)
-        return class_by_root(c, client);
-    const uintptr_t match = match_of(&c->rules, &client->place);
-    void **known = steer_ptrmap_at(&c->class_of_match, match);
+    const struct steer_location *where = c->location(c->ctx, location);
+    if (!c->trait_of[location])
+        c->trait_of[location] = steer_interests_trait(&c->interests, where) + 1;
+    const uint64_t key = (uint64_t)(network + 1) << 32 | c->trait_of[location];
+    void **known = steer_ptrmap_at(&c->class_of, key);
     if (*known)
         return (uintptr_t)*known - 1;
-    const size_t found = class_by_root(c, client);
-    *known = (void *)(found + 1);
+    const struct steer_client client = {
+        where,
+        network == STEER_NESTED_NONE ? NULL : &c->interests.networks[network].prefix,
+    };
+    const size_t found = class_by_root(c, &client);
+    *steer_ptrmap_at(&c->class_of, key) = (void *)(uintptr_t)(found + 1);
     return found;
 }
 
-static void compiler_init(struct compiler *c, const struct steer_object *steered)
+static void compiler_init(struct compiler *c, const struct steer_catalog *catalog,
+                          const struct steer_object *steered, uint32_t locations)
 {
+    c->resolver = steer_resolver_create(c->store, catalog, steered);
+    c->trait_of = steer_calloc(locations, sizeof *c->trait_of);
     steer_ptrmap_init(&c->class_of_root);
-    steer_ptrmap_init(&c->class_of_match);
-    steer_ptrmap_init(&c->rules.seen);
-    add_rules(&c->rules, steered->steered.tree);
+    steer_ptrmap_init(&c->class_of);
+    steer_interests_init(&c->interests, catalog, steered->steered.tree);
 }
 
 static void compiler_fini(struct compiler *c)
 {
     steer_ptrmap_fini(&c->class_of_root);
-    steer_ptrmap_fini(&c->class_of_match);
-    steer_ptrmap_fini(&c->rules.seen);
+    steer_ptrmap_fini(&c->class_of);
+    steer_interests_fini(&c->interests);
     steer_resolver_destroy(c->resolver);
+    free(c->trait_of);
 }
+
+// ---- clients in networks -------------------------------------------------------------------------
+
+// A range of addresses of one family, and the ranges of the geo data.
+struct scan {
+    struct compiler *compiler;
+    const struct steer_partition *geo;
+    struct steer_ptrmap met; // network and location
+    struct steer_class_pair *pairs;
+    size_t count, cap;
+    bool fits;
+};
+
+static bool not_above(struct steer_u128 a, struct steer_u128 b)
+{
+    return a.hi < b.hi || (a.hi == b.hi && a.lo <= b.lo);
+}
+
+// The geo range that holds an address.
+static size_t range4(const struct steer_partition *p, uint32_t start)
+{
+    size_t low = 0, high = p->count4;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (p->start4[mid] <= start)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static size_t range6(const struct steer_partition *p, struct steer_u128 start)
+{
+    size_t low = 0, high = p->count6;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (not_above(p->start6[mid], start))
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void meet(struct scan *s, uint32_t location, uint32_t network)
+{
+    static char met;
+    void **mark = steer_ptrmap_at(&s->met, (uint64_t)(network + 1) << 32 | location);
+    if (*mark || !s->fits)
+        return;
+    *mark = &met;
+    const size_t found = class_of(s->compiler, location, network);
+    s->fits = found < s->compiler->max;
+    s->pairs = steer_grow(s->pairs, &s->cap, s->count + 1, sizeof *s->pairs);
+    s->pairs[s->count++] = (struct steer_class_pair){location, network, (uint16_t)found};
+}
+
+// Each range of the networks with each range of the geo data that it meets.
+static void scan_ranges(struct scan *s, const struct steer_partition *networks)
+{
+    const struct steer_partition *geo = s->geo;
+    for (size_t i = 0; i < networks->count4 && s->fits; i++) {
+        const uint32_t last = i + 1 < networks->count4 ? networks->start4[i + 1] - 1 : UINT32_MAX;
+        if (networks->value4[i] == STEER_NESTED_NONE)
+            continue;
+        for (size_t k = range4(geo, networks->start4[i]); k < geo->count4 && geo->start4[k] <= last;
+             k++)
+            meet(s, geo->value4[k], networks->value4[i]);
+    }
+    for (size_t i = 0; i < networks->count6 && s->fits; i++) {
+        const bool ends = i + 1 < networks->count6;
+        if (networks->value6[i] == STEER_NESTED_NONE)
+            continue;
+        for (size_t k = range6(geo, networks->start6[i]);
+             k < geo->count6 && (!ends || !not_above(networks->start6[i + 1], geo->start6[k])); k++)
+            meet(s, geo->value6[k], networks->value6[i]);
+    }
+}
+
+static void networks_partition(const struct steer_nested *networks, size_t count,
+                               struct steer_partition *out)
+{
+    struct steer_prefix_value *items = steer_calloc(count, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct steer_prefix_value){networks[i].prefix, (uint32_t)i};
+    steer_partition_from_prefixes(items, count, STEER_NESTED_NONE, out);
+    free(items);
+}
+
+static int by_network(const void *va, const void *vb)
+{
+    const struct steer_class_pair *a = va, *b = vb;
+    if (a->network != b->network)
+        return a->network < b->network ? -1 : 1;
+    return a->location < b->location ? -1 : a->location > b->location;
+}
+
+// False where there are too many classes.
+static bool find_pairs(struct compiler *c, const struct steer_partition *geo,
+                       struct steer_classes *out)
+{
+    const struct steer_interests *interests = &c->interests;
+    struct scan s = {.compiler = c, .geo = geo, .fits = true};
+    struct steer_partition networks;
+    steer_ptrmap_init(&s.met);
+    networks_partition(interests->networks, interests->network_count, &networks);
+    scan_ranges(&s, &networks);
+    steer_partition_fini(&networks);
+    steer_ptrmap_fini(&s.met);
+    if (s.count)
+        qsort(s.pairs, s.count, sizeof *s.pairs, by_network);
+    out->pairs = s.pairs;
+    out->pair_count = (uint32_t)s.count;
+    out->network_count = (uint32_t)interests->network_count;
+    out->networks =
+        steer_memdup(interests->networks, interests->network_count * sizeof *interests->networks);
+    return s.fits;
+}
+
+// ---- all clients ---------------------------------------------------------------------------------
 
 static void release_roots(struct steer_residuals *store, struct steer_residual **roots,
                           size_t count)
@@ -171,6 +208,53 @@ static void release_roots(struct steer_residuals *store, struct steer_residual *
     free(roots);
 }
 
+static uint64_t hash_of(const struct steer_classes *classes)
+{
+    uint64_t hash = classes->class_count;
+    hash = steer_hash_bytes(classes->class_of, classes->location_count * sizeof *classes->class_of,
+                            hash);
+    for (uint32_t i = 0; i < classes->network_count; i++) {
+        const struct steer_prefix *p = &classes->networks[i].prefix;
+        hash = steer_hash_bytes(p->addr.octets, sizeof p->addr.octets,
+                                hash ^ ((uint64_t)p->addr.family << 8 | p->len));
+    }
+    for (uint32_t i = 0; i < classes->pair_count; i++) {
+        const struct steer_class_pair *p = &classes->pairs[i];
+        hash = steer_mix64(hash ^ ((uint64_t)p->network << 32 | p->location)) + p->class_index;
+    }
+    return hash;
+}
+
+static enum steer_err compile(struct compiler *c, const struct steer_catalog *catalog,
+                              const struct steer_object *steered, const struct steer_partition *geo,
+                              uint32_t count, struct steer_classes *classes,
+                              struct steer_diag *diag)
+{
+    struct steer_classes out = {.location_count = count,
+                                .class_of = steer_calloc(count, sizeof *out.class_of)};
+    bool fits = true;
+    compiler_init(c, catalog, steered, count);
+    for (uint32_t i = 0; i < count && fits; i++) {
+        const size_t found = class_of(c, i, STEER_NESTED_NONE);
+        fits = found < c->max;
+        out.class_of[i] = (uint16_t)found;
+    }
+    if (fits && geo && c->interests.network_count)
+        fits = find_pairs(c, geo, &out);
+    compiler_fini(c);
+    out.roots = c->roots;
+    out.class_count = (uint32_t)c->count;
+    if (!fits) {
+        char path[STEER_PATH_MAX];
+        steer_classes_fini(c->store, &out);
+        return steer_diag_set(diag, STEER_ELIMIT, "%s: more than %u classes of clients",
+                              steer_object_path(steered, path), (unsigned)c->max);
+    }
+    out.map_hash = hash_of(&out);
+    *classes = out;
+    return STEER_OK;
+}
+
 enum steer_err
 steer_classes_over(struct steer_residuals *store, const struct steer_catalog *catalog,
                    const struct steer_object *steered,
@@ -178,43 +262,8 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
                    const void *ctx, uint32_t count, uint32_t classes_max,
                    struct steer_classes *classes, struct steer_diag *diag)
 {
-    struct compiler c = {.store = store,
-                         .max = classes_max,
-                         .rules = {.catalog = catalog},
-                         .resolver = steer_resolver_create(store, catalog, steered)};
-    compiler_init(&c, steered);
-    struct places places = {0};
-    uint16_t *map = steer_calloc(count, sizeof *map);
-    bool fits = true;
-    for (uint32_t i = 0; i < count && fits; i++) {
-        const struct steer_location *client = location(ctx, i);
-        struct place_key *key = place_at(&places, &client->place);
-        if (!key->used) {
-            size_t found = class_of(&c, client);
-            fits = found < c.max;
-            key->class_index = (uint16_t)found;
-            key->used = true;
-            places.used++;
-        }
-        map[i] = key->class_index;
-    }
-    free(places.slots);
-    compiler_fini(&c);
-    if (!fits) {
-        release_roots(store, c.roots, c.count);
-        free(map);
-        char path[STEER_PATH_MAX];
-        return steer_diag_set(diag, STEER_ELIMIT, "%s: more than %u classes of clients",
-                              steer_object_path(steered, path), classes_max);
-    }
-    *classes = (struct steer_classes){
-        .class_count = (uint32_t)c.count,
-        .roots = c.roots,
-        .location_count = count,
-        .class_of = map,
-        .map_hash = steer_hash_bytes(map, count * sizeof *map, c.count),
-    };
-    return STEER_OK;
+    struct compiler c = {.store = store, .max = classes_max, .location = location, .ctx = ctx};
+    return compile(&c, catalog, steered, NULL, count, classes, diag);
 }
 
 static const struct steer_location *geo_location(const void *ctx, uint32_t index)
@@ -228,13 +277,79 @@ enum steer_err steer_classes_compile(struct steer_residuals *store,
                                      const struct steer_geo *geo, struct steer_classes *classes,
                                      struct steer_diag *diag)
 {
-    return steer_classes_over(store, catalog, steered, geo_location, geo,
-                              steer_geo_location_count(geo), CLASSES_MAX, classes, diag);
+    struct compiler c = {.store = store, .max = CLASSES_MAX, .location = geo_location, .ctx = geo};
+    return compile(&c, catalog, steered, steer_geo_partition(geo), steer_geo_location_count(geo),
+                   classes, diag);
 }
 
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes)
 {
     release_roots(store, classes->roots, classes->class_count);
     free(classes->class_of);
+    free(classes->networks);
+    free(classes->pairs);
     *classes = (struct steer_classes){0};
+}
+
+// ---- class tables --------------------------------------------------------------------------------
+
+struct steer_classes steer_classes_take_map(struct steer_classes *classes)
+{
+    struct steer_classes taken = *classes;
+    taken.roots = NULL;
+    taken.class_count = 0;
+    *classes = (struct steer_classes){.class_count = classes->class_count, .roots = classes->roots};
+    return taken;
+}
+
+bool steer_classes_equal(const struct steer_classes *a, const struct steer_classes *b)
+{
+    if (a->map_hash != b->map_hash || a->location_count != b->location_count ||
+        a->network_count != b->network_count || a->pair_count != b->pair_count ||
+        memcmp(a->class_of, b->class_of, a->location_count * sizeof *a->class_of) != 0)
+        return false;
+    for (uint32_t i = 0; i < a->network_count; i++)
+        if (a->networks[i].prefix.len != b->networks[i].prefix.len ||
+            !steer_addr_equal(&a->networks[i].prefix.addr, &b->networks[i].prefix.addr))
+            return false;
+    for (uint32_t i = 0; i < a->pair_count; i++)
+        if (by_network(&a->pairs[i], &b->pairs[i]) != 0 ||
+            a->pairs[i].class_index != b->pairs[i].class_index)
+            return false;
+    return true;
+}
+
+static uint32_t pair_class(void *ctx, uint32_t location, uint32_t network)
+{
+    const struct steer_classes *classes = ctx;
+    if (network == STEER_NESTED_NONE)
+        return classes->class_of[location];
+    const struct steer_class_pair key = {.location = location, .network = network};
+    const struct steer_class_pair *pair =
+        bsearch(&key, classes->pairs, classes->pair_count, sizeof key, by_network);
+    return pair->class_index;
+}
+
+struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
+                                         const struct steer_geo *geo)
+{
+    const uint16_t unknown = classes->class_of[0];
+    if (!classes->network_count)
+        return steer_classmap_build(steer_geo_partition(geo), classes->class_of,
+                                    classes->location_count, unknown);
+    struct steer_partition networks, both;
+    union {
+        const struct steer_classes *in;
+        void *out;
+    } ctx = {.in = classes};
+    networks_partition(classes->networks, classes->network_count, &networks);
+    steer_partition_overlay(steer_geo_partition(geo), &networks, pair_class, ctx.out, &both);
+    uint16_t *same = steer_calloc(classes->class_count, sizeof *same);
+    for (uint32_t i = 0; i < classes->class_count; i++)
+        same[i] = (uint16_t)i;
+    struct steer_classmap *map = steer_classmap_build(&both, same, classes->class_count, unknown);
+    free(same);
+    steer_partition_fini(&networks);
+    steer_partition_fini(&both);
+    return map;
 }

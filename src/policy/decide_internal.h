@@ -54,7 +54,7 @@ struct steer_resolver *steer_resolver_create(struct steer_residuals *store,
                                              const struct steer_catalog *catalog,
                                              const struct steer_object *steered);
 struct steer_residual *steer_resolver_run(struct steer_resolver *resolver,
-                                          const struct steer_location *client, json_t *trace);
+                                          const struct steer_client *client, json_t *trace);
 void steer_resolver_destroy(struct steer_resolver *resolver);
 
 // steer_classes_compile over any list of locations, with at most classes_max (<= 65,535) classes.

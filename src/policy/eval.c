@@ -276,7 +276,7 @@ static void eval_pool(struct steer_eval *e, const struct steer_residual *n, bool
     draw_trace(e, n, &d, r, as_up);
 }
 
-// ---- failover, geo and fence ---------------------------------------------------------------------
+// ---- failover, geo, network and fence ---------------------------------------------------------------------
 
 // The first available child, of which trickle_ppm leak to the next available one. A child that is
 // empty for this type is chosen all the same; a leak to one that is empty stays with the first.
@@ -389,6 +389,7 @@ void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool 
         break;
     case STEER_R_FAILOVER:
     case STEER_R_GEO:
+    case STEER_R_NETWORK:
         eval_ordered(e, n, as_up, r);
         break;
     case STEER_R_FENCE:

@@ -29,6 +29,8 @@ const char *steer_node_kind_text(enum steer_node_kind kind)
         return "failover";
     case STEER_NODE_GEO:
         return "geo";
+    case STEER_NODE_NETWORK:
+        return "network";
     case STEER_NODE_USE:
         return "use";
     }

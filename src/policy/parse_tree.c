@@ -7,9 +7,9 @@
 #include "policy_internal.h"
 #include "steerd/wire/message.h"
 
-#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover or geo"
+#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover, geo or network"
 
-static const struct steer_node *parse_child(struct steer_parse *p, const struct steer_item *item)
+const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item)
 {
     struct steer_node *node = steer_arena_calloc(p->arena, sizeof *node);
     steer_parse_node(p, item, node);
@@ -78,7 +78,7 @@ static void parse_weighted(struct steer_parse *p, const struct steer_item *item,
         }
         child->weight = (uint16_t)steer_value_uint(p, &weight, 0, STEER_WEIGHT_MAX);
         total += child->weight;
-        child->node = parse_child(p, &to);
+        child->node = steer_parse_child(p, &to);
     }
     if (total == 0)
         steer_doc_warn(p, item->at, "all weights are 0: each child is as likely as the others");
@@ -98,122 +98,7 @@ static void parse_failover(struct steer_parse *p, const struct steer_item *item,
     while (!p->err && steer_entries_next(&entries, &entry)) {
         struct steer_child *child = &children[node->child_count++];
         child->at = entry.at;
-        child->node = parse_child(p, &entry);
-    }
-    node->children = children;
-}
-
-// ---- geo -----------------------------------------------------------------------------------------
-
-// The places that the rules of one geo have named so far.
-struct seen {
-    struct steer_map places; // written place -> index into at
-    struct steer_where *at;
-    size_t count, cap;
-};
-
-static void parse_place(struct steer_parse *p, const struct steer_item *item, struct seen *seen,
-                        struct steer_place *place)
-{
-    struct steer_diag why;
-    const char *text = steer_value_string(p, item);
-    if (!p->err && steer_place_parse(text, place, &why))
-        steer_doc_fail(p, item->at, "%s", why.message);
-    uint32_t first;
-    char key[16];
-    if (p->err)
-        return;
-    steer_place_format(place, key, sizeof key);
-    if (steer_map_get(&seen->places, key, &first)) {
-        steer_doc_fail(p, item->at,
-                       "place '%s' is in two rules of this geo; the first is at line %u, column %u",
-                       text, seen->at[first].line, seen->at[first].column);
-        return;
-    }
-    steer_map_put(&seen->places, key, (uint32_t)seen->count);
-    seen->at = steer_grow(seen->at, &seen->cap, seen->count + 1, sizeof *seen->at);
-    seen->at[seen->count++] = item->at;
-}
-
-static void parse_match(struct steer_parse *p, const struct steer_item *item, struct seen *seen,
-                        struct steer_child *child)
-{
-    struct steer_entries entries;
-    struct steer_item entry;
-    bool one = json_is_string(item->json);
-    if (!one && !steer_doc_list(p, item, "[EU, NA-US-CA]"))
-        return;
-    size_t count = one ? 1 : json_array_size(item->json);
-    if (count > UINT16_MAX)
-        steer_doc_fail(p, item->at, "more than %d places in one rule", UINT16_MAX);
-    struct steer_place *places = steer_arena_calloc(p->arena, count * sizeof *places);
-    if (one) {
-        parse_place(p, item, seen, &places[0]);
-    } else {
-        steer_entries_of(p, item, &entries);
-        for (size_t i = 0; !p->err && steer_entries_next(&entries, &entry); i++)
-            parse_place(p, &entry, seen, &places[i]);
-    }
-    child->place_count = (uint16_t)count;
-    child->places = places;
-}
-
-static void parse_rules(struct steer_parse *p, const struct steer_item *rules, struct seen *seen,
-                        struct steer_node *node, struct steer_child *children)
-{
-    static const char *const keys[] = {"match", "to", "fence"};
-    static const struct steer_shape shape = {.what = "a rule of 'geo'",
-                                             .example = "{match: [EU, AF], to: {pool: eu}}",
-                                             .keys = keys,
-                                             .key_count = 3};
-    struct steer_entries entries;
-    struct steer_item entry, match, to;
-    steer_entries_of(p, rules, &entries);
-    while (!p->err && steer_entries_next(&entries, &entry) && steer_doc_keys(p, &entry, &shape)) {
-        struct steer_child *child = &children[node->child_count++];
-        child->at = entry.at;
-        if (!steer_doc_find(p, &entry, "match", &match)) {
-            steer_doc_fail(p, entry.at, "a rule of 'geo' needs 'match', like [EU, NA-US-CA]");
-            return;
-        }
-        if (!steer_doc_find(p, &entry, "to", &to)) {
-            steer_doc_fail(p, entry.at, "a rule of 'geo' needs 'to', like {pool: eu}");
-            return;
-        }
-        parse_match(p, &match, seen, child);
-        child->fence = steer_doc_bool(p, &entry, "fence", false);
-        child->node = parse_child(p, &to);
-    }
-}
-
-static void parse_geo(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
-{
-    static const char *const keys[] = {"rules", "default"};
-    static const struct steer_shape shape = {
-        .what = "'geo'",
-        .example = "{rules: [{match: EU, to: {pool: eu}}], default: {pool: us}}",
-        .keys = keys,
-        .key_count = 2};
-    struct steer_item rules, otherwise;
-    struct seen seen = {0};
-    if (!steer_doc_keys(p, item, &shape))
-        return;
-    if (!steer_doc_find(p, item, "rules", &rules)) {
-        steer_doc_fail(p, item->key_at, "'geo' needs 'rules', like [{match: EU, to: {pool: eu}}]");
-        return;
-    }
-    if (!steer_doc_list(p, &rules, "[{match: EU, to: {pool: eu}}]"))
-        return;
-    struct steer_child *children =
-        steer_arena_calloc(p->arena, (json_array_size(rules.json) + 1) * sizeof *children);
-    parse_rules(p, &rules, &seen, node, children);
-    steer_map_fini(&seen.places);
-    free(seen.at);
-    if (steer_doc_find(p, item, "default", &otherwise)) {
-        struct steer_child *child = &children[node->child_count++];
-        child->is_default = true;
-        child->at = otherwise.at;
-        child->node = parse_child(p, &otherwise);
+        child->node = steer_parse_child(p, &entry);
     }
     node->children = children;
 }
@@ -226,7 +111,7 @@ static void parse_when(struct steer_parse *p, const struct steer_item *item,
     const char *word = json_string_value(item->json);
     if (json_is_object(item->json)) {
         node->when = STEER_WHEN_SUBSTITUTE;
-        node->substitute = parse_child(p, item);
+        node->substitute = steer_parse_child(p, item);
     } else if (word && strcmp(word, "serve_all") == 0) {
         node->when = STEER_WHEN_SERVE_ALL;
     } else if (word && strcmp(word, "serve_none") == 0) {
@@ -248,7 +133,7 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
             steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
         else if (node->child_count == 0)
             steer_doc_fail(p, option.key_at,
-                           "'min_available' goes only with weighted, failover and geo");
+                           "'min_available' goes only with nodes that have children");
         node->min_available = steer_value_minimum(p, &option);
     }
     if (steer_doc_find(p, item, "when_unavailable", &option)) {
@@ -288,7 +173,8 @@ static const struct {
     {"answer", STEER_NODE_ANSWER, parse_answer},
     {"weighted", STEER_NODE_WEIGHTED, parse_weighted},
     {"failover", STEER_NODE_FAILOVER, parse_failover},
-    {"geo", STEER_NODE_GEO, parse_geo},
+    {"geo", STEER_NODE_GEO, steer_parse_geo},
+    {"network", STEER_NODE_NETWORK, steer_parse_network},
 };
 
 static void parse_kind(struct steer_parse *p, const struct steer_item *item,
@@ -322,11 +208,11 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
 {
-    static const char *const keys[] = {"endpoint",         "pool",     "use",     "answer",
-                                       "weighted",         "failover", "geo",     "min_available",
-                                       "when_unavailable", "trickle",  "failback"};
-    static const char *const later[] = {"network", "nearest", "latency",  "switch",
-                                        "draw",    "sticky",  "coherent", "ramp"};
+    static const char *const keys[] = {
+        "endpoint", "pool",    "use",           "answer",           "weighted", "failover",
+        "geo",      "network", "min_available", "when_unavailable", "trickle",  "failback"};
+    static const char *const later[] = {"nearest", "latency",  "switch", "draw",
+                                        "sticky",  "coherent", "ramp"};
     static const struct steer_shape shape = {.what = "a node",
                                              .example = "{pool: eu}",
                                              .keys = keys,
@@ -357,10 +243,10 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item, stru
 const char *const steer_steered_words[STEER_STEERED_WORDS] = {"address", "cname", "mx", "srv",
                                                               "txt"};
 
-// A geo without default may give a negative answer; where that was allowed it is worth a word.
+// A geo or network without default may give a negative answer; where that was allowed it is worth a word.
 static void warn_negative(struct steer_parse *p, const struct steer_node *node)
 {
-    bool covered = node->kind != STEER_NODE_GEO;
+    bool covered = node->kind != STEER_NODE_GEO && node->kind != STEER_NODE_NETWORK;
     for (uint32_t i = 0; i < node->child_count; i++) {
         covered = covered || node->children[i].is_default;
         warn_negative(p, node->children[i].node);
@@ -369,8 +255,9 @@ static void warn_negative(struct steer_parse *p, const struct steer_node *node)
         warn_negative(p, node->substitute);
     if (!covered)
         steer_doc_warn(p, node->at,
-                       "this geo has no default: clients elsewhere get an empty answer, "
-                       "which resolvers keep for all their clients");
+                       "this %s has no default: clients elsewhere get an empty answer, "
+                       "which resolvers keep for all their clients",
+                       steer_node_kind_text(node->kind));
 }
 
 struct steer_object *steer_parse_steered(struct steer_parse *p,

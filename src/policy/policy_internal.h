@@ -177,6 +177,20 @@ enum { STEER_STEERED_WORDS = 5, STEER_STEERED_SUPPORTED = 2 };
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item,
                       struct steer_node *node);
+// The node of a child, in the arena.
+const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item);
+// Kinds of nodes; item stands at the kind's key.
+void steer_parse_geo(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
+void steer_parse_network(struct steer_parse *p, const struct steer_item *item,
+                         struct steer_node *node);
+// "192.0.2.0/24", "AS64500": exactly one is set. Fails with what would be right.
+struct steer_network_text {
+    bool is_asn;
+    uint32_t asn;
+    struct steer_prefix prefix;
+};
+bool steer_parse_network_text(struct steer_parse *p, const struct steer_item *item,
+                              const char *text, struct steer_network_text *network);
 
 // The RRset of `type` in one value or a list of values.
 void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uint16_t type,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The scopes of a steered record, judged by a linear evaluator of its own: it resolves the policy for
-// each location, walks the ranges of the geo data in order, and compares. scope(a) is the least L such
+// an address of each range of the geo data and the policy's networks, walks them in order, and compares. scope(a) is the least L such
 // that all addresses of a/L are in a's class; 0 only where both families are one class, else at least 1.
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +8,14 @@
 
 #include "dialogue.h"
 #include "steerd/base/mem.h"
+#include "steerd/geo/classmap.h"
 
 __extension__ typedef unsigned __int128 number;
 
 // Addresses first..last are in one class; a hole embeds IPv4 and is none of IPv6's business.
 struct range {
     number first, last;
-    const void *class;
+    void *class;
 };
 
 struct space {
@@ -24,7 +25,7 @@ struct space {
     bool one_class; // in both families
 };
 
-static const char hole; // its address is a class of its own
+static char hole; // its address is a class of its own
 
 static number last_of(unsigned bits, number first, unsigned len)
 {
@@ -49,7 +50,7 @@ static struct steer_addr to_addr(unsigned bits, number n)
 
 // ---- the linear judge ----------------------------------------------------------------------------
 
-static void append(struct space *s, number first, number last, const void *class)
+static void append(struct space *s, number first, number last, void *class)
 {
     if (first > last)
         return;
@@ -58,7 +59,7 @@ static void append(struct space *s, number first, number last, const void *class
 }
 
 // Cuts the area out of the ranges and puts `class` there.
-static void overlay(struct space *s, const char *prefix, const void *class)
+static void overlay(struct space *s, const char *prefix, void *class)
 {
     struct space cut = {.bits = s->bits};
     struct steer_prefix p;
@@ -123,8 +124,11 @@ static void check_address(struct stage *stage, const struct line *line, const st
     char address[64];
     char text[256];
     char got[32];
-    struct steer_addr addr = to_addr(s->bits, n);
+    struct steer_addr addr = to_addr(s->bits, n), v4;
+    unsigned offset;
     struct line asked = *line;
+    if (steer_addr_embedded_v4(&addr, &v4, &offset))
+        return; // its scope is that of the IPv4 address, behind the offset
     steer_addr_format(&addr, address, sizeof address);
     // As if the line said: query NAME TYPE ecs ADDRESS
     char ecs[] = "ecs";
@@ -159,23 +163,103 @@ static void check_space(struct stage *stage, const struct line *line, const stru
         script_met(stage->script, line->number);
 }
 
-static void fill4(struct space *s, const struct steer_partition *p, struct steer_residual **classes)
-{
-    for (size_t i = 0; i < p->count4; i++)
-        append(s, p->start4[i], i + 1 < p->count4 ? p->start4[i + 1] - 1 : UINT32_MAX,
-               classes[p->value4[i]]);
-}
-
 static number wide(struct steer_u128 u)
 {
     return (number)u.hi << 64 | u.lo;
 }
 
-static void fill6(struct space *s, const struct steer_partition *p, struct steer_residual **classes)
+// ---- where a class may change --------------------------------------------------------------------
+
+// The first addresses of ranges within which nothing that the policy looks at changes.
+struct starts {
+    unsigned bits;
+    number *items;
+    size_t count, cap;
+};
+
+static void add_start(struct starts *s, number n)
 {
-    for (size_t i = 0; i < p->count6; i++)
-        append(s, wide(p->start6[i]), i + 1 < p->count6 ? wide(p->start6[i + 1]) - 1 : ~(number)0,
-               classes[p->value6[i]]);
+    s->items = steer_grow(s->items, &s->cap, s->count + 1, sizeof *s->items);
+    s->items[s->count++] = n;
+}
+
+static void add_text(struct starts *s, const char *text)
+{
+    struct steer_prefix p;
+    if (!text || !steer_prefix_parse(text, &p, NULL) || steer_family_bits(p.addr.family) != s->bits)
+        return;
+    number first = address_of(&p.addr);
+    number last = last_of(s->bits, first, p.len);
+    add_start(s, first);
+    if (last != last_of(s->bits, 0, 0))
+        add_start(s, last + 1);
+}
+
+// Whatever in a definition looks like a network, and the policies that it uses.
+static void add_networks(struct starts *s, const struct steer_catalog *catalog, json_t *json)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    add_text(s, json_string_value(json));
+    json_array_foreach(json, i, value) add_networks(s, catalog, value);
+    json_object_foreach(json, key, value)
+    {
+        const char *name = json_string_value(value);
+        const struct steer_object *policy =
+            name && strcmp(key, "use") == 0 ? steer_catalog_get(catalog, STEER_POLICY, name) : NULL;
+        json_t *used = policy ? json_loads(policy->json, 0, NULL) : NULL;
+        if (used)
+            add_networks(s, catalog, used);
+        json_decref(used);
+        add_networks(s, catalog, value);
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    number x = *(const number *)a, y = *(const number *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void find_starts(struct starts *s, const struct steer_partition *geo,
+                        const struct steer_catalog *catalog, const struct steer_object *steered)
+{
+    json_t *definition = json_loads(steered->json, 0, NULL);
+    for (size_t i = 0; s->bits == 32 && i < geo->count4; i++)
+        add_start(s, geo->start4[i]);
+    for (size_t i = 0; s->bits == 128 && i < geo->count6; i++)
+        add_start(s, wide(geo->start6[i]));
+    add_networks(s, catalog, definition);
+    json_decref(definition);
+    qsort(s->items, s->count, sizeof *s->items, by_number);
+}
+
+// The policy, resolved for the first address of each range.
+static void fill(struct stage *stage, const struct steer_object *steered, struct space *s)
+{
+    struct starts starts = {.bits = s->bits};
+    const struct steer_geo *geo = steer_linker_geo(stage->linker);
+    const struct steer_catalog *catalog = steer_linker_catalog(stage->linker);
+    find_starts(&starts, steer_geo_partition(geo), catalog, steered);
+    for (size_t i = 0; i < starts.count; i++) {
+        if (i + 1 < starts.count && starts.items[i + 1] == starts.items[i])
+            continue;
+        struct steer_prefix self = {to_addr(s->bits, starts.items[i]), (uint8_t)s->bits};
+        struct steer_client client = {steer_geo_lookup(geo, &self.addr), &self};
+        append(s, starts.items[i],
+               i + 1 < starts.count ? starts.items[i + 1] - 1 : last_of(s->bits, 0, 0),
+               steer_residual_resolve(steer_linker_residuals(stage->linker), catalog, steered,
+                                      &client, NULL));
+    }
+    free(starts.items);
+}
+
+static void release(struct stage *stage, struct space *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        steer_residual_unref(steer_linker_residuals(stage->linker), s->ranges[i].class);
+    free(s->ranges);
 }
 
 static const struct steer_object *record_of(const struct stage *stage, const struct line *line)
@@ -194,35 +278,28 @@ static const struct steer_object *record_of(const struct stage *stage, const str
     script_broken(stage->script, line->number, "give: borders NAME TYPE, of a steered record");
 }
 
-// borders NAME TYPE: each border of the geo data's ranges, on both sides, in both families.
+// borders NAME TYPE: each border of the geo data's ranges and the policy's networks, on both sides, in both
+// families.
 void expect_borders(struct stage *stage, const struct line *line)
 {
     static const char *const embedding[] = {"::ffff:0:0/96", "64:ff9b::/96", "2002::/16",
                                             "2001::/32"};
     const struct steer_object *steered = record_of(stage, line);
-    const struct steer_geo *geo = steer_linker_geo(stage->linker);
-    const struct steer_partition *p = steer_geo_partition(geo);
-    struct steer_residuals *store = steer_linker_residuals(stage->linker);
-    uint32_t count = steer_geo_location_count(geo);
-    struct steer_residual **classes = steer_calloc(count, sizeof(struct steer_residual *));
     struct space v4 = {.bits = 32};
     struct space v6 = {.bits = 128};
-    for (uint32_t i = 0; i < count; i++)
-        classes[i] = steer_residual_resolve(store, steer_linker_catalog(stage->linker), steered,
-                                            steer_geo_location(geo, i), NULL);
-    fill4(&v4, p, classes);
-    fill6(&v6, p, classes);
-    const void *class4 = v4.ranges[0].class;
+    fill(stage, steered, &v4);
+    fill(stage, steered, &v6);
+    struct space cut = {.bits = 128};
+    for (size_t i = 0; i < v6.count; i++)
+        append(&cut, v6.ranges[i].first, v6.ranges[i].last, v6.ranges[i].class);
+    void *class4 = v4.ranges[0].class;
     bool single4 = is_one_class(&v4, class4);
-    v4.one_class = v6.one_class = single4 && is_one_class(&v6, class4);
     for (unsigned i = 0; i < STEER_ARRAY_LEN(embedding); i++)
-        overlay(&v6, embedding[i], single4 ? class4 : &hole);
-    v6.one_class = v4.one_class;
+        overlay(&cut, embedding[i], single4 ? class4 : &hole);
+    v4.one_class = cut.one_class = single4 && is_one_class(&cut, class4);
     check_space(stage, line, &v4);
-    check_space(stage, line, &v6);
-    for (uint32_t i = 0; i < count; i++)
-        steer_residual_unref(store, classes[i]);
-    free(classes);
-    free(v4.ranges);
-    free(v6.ranges);
+    check_space(stage, line, &cut);
+    free(cut.ranges);
+    release(stage, &v4);
+    release(stage, &v6);
 }

@@ -14,6 +14,7 @@
 
 #include "steerd/base/addr.h"
 #include "steerd/base/mem.h"
+#include "steerd/geo/nested.h"
 #include "steerd/geo/place.h"
 #include "steerd/health/verdict.h"
 #include "steerd/wire/name.h"
@@ -46,6 +47,7 @@ enum steer_node_kind {
     STEER_NODE_WEIGHTED,
     STEER_NODE_FAILOVER,
     STEER_NODE_GEO,
+    STEER_NODE_NETWORK,
     STEER_NODE_USE,
 };
 const char *steer_node_kind_text(enum steer_node_kind kind);
@@ -75,11 +77,17 @@ struct steer_node;
 struct steer_child {
     const struct steer_node *node;
     uint16_t weight;                  // weighted
-    bool fence;                       // geo
-    bool is_default;                  // geo: no places
+    bool fence;                       // geo, network
+    bool is_default;                  // geo, network: no places, no networks
     uint16_t place_count;             // geo
     const struct steer_place *places; // geo
     struct steer_where at;
+};
+
+// The rule of a network node that names an AS number.
+struct steer_asn_rule {
+    uint32_t asn;
+    uint32_t child;
 };
 
 struct steer_node {
@@ -93,6 +101,10 @@ struct steer_node {
     const struct steer_child *children;
     uint32_t fixed_count; // answer
     const struct steer_fixed *fixed;
+    uint32_t network_count; // network: the CIDRs of all rules, sorted; their value is the child
+    const struct steer_nested *networks;
+    uint32_t asn_count; // network: sorted by number
+    const struct steer_asn_rule *asns;
     struct steer_where at;
 };
 

@@ -7,6 +7,7 @@
 #ifndef STEERD_POLICY_RESIDUAL_H
 #define STEERD_POLICY_RESIDUAL_H
 
+#include "steerd/geo/classmap.h"
 #include "steerd/geo/geo.h"
 #include "steerd/policy/model.h"
 
@@ -17,6 +18,7 @@ enum steer_residual_kind {
     STEER_R_WEIGHTED,
     STEER_R_FAILOVER, // ordered children: the first available one
     STEER_R_GEO,      // the same, from most to least specific place
+    STEER_R_NETWORK,  // the same, from the longest to the shortest network
     STEER_R_FENCE,    // one child: terminal for the whole tree
     STEER_R_NONE,     // nothing matches the client
 };
@@ -45,22 +47,42 @@ size_t steer_residuals_count(const struct steer_residuals *store);
 struct steer_residual *steer_residual_ref(struct steer_residual *residual);
 void steer_residual_unref(struct steer_residuals *store, struct steer_residual *residual);
 
-// Resolves a steered record's tree for one client location. The catalogue was checked. trace: NULL, or a JSON
+// Who asks, as far as a policy can tell.
+struct steer_client {
+    const struct steer_location *location;
+    // NULL: none of the tree's CIDRs holds the client. Else a prefix that does not go beyond any of those that hold
+    // the client, nor into one that does not: the longest of them, or the client's address itself.
+    const struct steer_prefix *network;
+};
+
+// Resolves a steered record's tree for one client. The catalogue was checked. trace: NULL, or a JSON
 // array that receives one object per visited client-dependent node and `use`:
 // {"node":"geo","at":"records/api","client":"EU-DE","matched":["EU"],"candidates":[...]}.
 // The caller owns one reference.
 struct steer_residual *steer_residual_resolve(struct steer_residuals *store,
                                               const struct steer_catalog *catalog,
                                               const struct steer_object *steered,
-                                              const struct steer_location *client, json_t *trace);
+                                              const struct steer_client *client, json_t *trace);
+
+// The clients of a location who are in a network of the tree and in no longer one.
+struct steer_class_pair {
+    uint32_t location;
+    uint32_t network; // index into networks
+    uint16_t class_index;
+};
 
 // All classes of a steered record over a geo database.
 struct steer_classes {
     uint32_t class_count;
     struct steer_residual **roots; // one per class, a reference each
     uint32_t location_count;
-    uint16_t *class_of; // location index -> class
-    uint64_t map_hash;  // of class_of: records with equal maps share a class table
+    uint16_t *class_of;     // location index -> class, of clients in none of the networks
+    uint32_t network_count; // the CIDRs of the tree, sorted; value: their index
+    struct steer_nested *networks;
+    uint32_t pair_count; // where clients are, in order of network and location
+    struct steer_class_pair *pairs;
+    uint64_t
+        map_hash; // of what comes after roots: records for which it is equal share a class table
 };
 // Errors: STEER_ELIMIT (more than 65,535 classes), with diag.
 enum steer_err steer_classes_compile(struct steer_residuals *store,
@@ -68,6 +90,13 @@ enum steer_err steer_classes_compile(struct steer_residuals *store,
                                      const struct steer_object *steered,
                                      const struct steer_geo *geo, struct steer_classes *classes,
                                      struct steer_diag *diag) STEER_MUST_USE;
+// The class table, over the same geo data. The caller destroys it.
+struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
+                                         const struct steer_geo *geo);
+// Takes everything but the roots, for the one who keeps the table; fini frees it.
+struct steer_classes steer_classes_take_map(struct steer_classes *classes);
+// Whether the tables would be equal.
+bool steer_classes_equal(const struct steer_classes *a, const struct steer_classes *b);
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes);
 
 #endif

@@ -217,7 +217,8 @@ static const struct bad bad_pools[] = {
 static const struct bad bad_trees[] = {
     {"policies: {p: eu}\n", "1:15: a node must be a mapping: write {pool: eu} or {endpoint: eu}"},
     {"policies: {p: {}}\n",
-     "1:15: a node needs a kind: one of endpoint, pool, use, answer, weighted, failover or geo"},
+     "1:15: a node needs a kind: one of endpoint, pool, use, answer, weighted, failover, geo "
+     "or network"},
     {"policies: {p: {pool: a, endpoint: b}}\n",
      "1:16: a node has one kind, and this one has 'endpoint' and 'pool'; nest them in weighted, "
      "failover or geo"},
@@ -268,6 +269,46 @@ static const struct bad bad_trees[] = {
      "1:38: 'match' is empty; give a list like [EU, NA-US-CA]"},
     {"policies: {p: {geo: {rules: [{match: NO, to: {pool: a}}]}}}\n",
      "1:38: 'NO': a place begins with its continent; NO (Norway) is EU-NO"},
+    {"policies: {p: {geo: {rules: [{match: 192.0.2.0/24, to: {pool: a}}]}}}\n",
+     "1:38: '192.0.2.0/24' is a network; rules of networks stand in a 'network'"},
+    {"policies: {p: {network: {rules: [{match: 192.0.2.1/24, to: {pool: a}}]}}}\n",
+     "1:42: '192.0.2.1/24' has bits set beyond its length; the network is 192.0.2.0/24"},
+    {"policies: {p: {network: {rules: [{match: \"2001:db8::1/32\", to: {pool: a}}]}}}\n",
+     "1:42: '2001:db8::1/32' has bits set beyond its length; the network is 2001:db8::/32"},
+    {"policies: {p: {network: {rules: [{match: 192.0.2.0/33, to: {pool: a}}]}}}\n",
+     "1:42: '192.0.2.0/33' is not a network like 192.0.2.0/24, 2001:db8::/32 or AS64500"},
+    {"policies: {p: {network: {rules: [{match: EU-DE, to: {pool: a}}]}}}\n",
+     "1:42: 'EU-DE' is a place; rules of places stand in a 'geo'"},
+    {"policies: {p: {network: {rules: [{match: as64500, to: {pool: a}}]}}}\n",
+     "1:42: an AS number is written AS64500, not 'as64500'"},
+    {"policies: {p: {network: {rules: [{match: \"64500\", to: {pool: a}}]}}}\n",
+     "1:42: an AS number is written AS64500, not '64500'"},
+    {"policies: {p: {network: {rules: [{match: 64500, to: {pool: a}}]}}}\n",
+     "1:42: 'match' must be a list like [192.0.2.0/24, \"2001:db8::/32\", AS64500], not a number"},
+    {"policies: {p: {network: {rules: [{match: AS0, to: {pool: a}}]}}}\n",
+     "1:42: 'AS0' is not an AS number from AS1 to AS4294967295"},
+    {"policies: {p: {network: {rules: [{match: AS4294967296, to: {pool: a}}]}}}\n",
+     "1:42: 'AS4294967296' is not an AS number from AS1 to AS4294967295"},
+    {"policies: {p: {network: {rules: [{match: \"2002:c000:200::/40\", to: {pool: a}}]}}}\n",
+     "1:42: '2002:c000:200::/40' holds IPv4 inside IPv6, which is looked up as IPv4: write "
+     "192.0.2.0/24"},
+    {"policies: {p: {network: {rules: [{match: \"::ffff:192.0.2.0/120\", to: {pool: a}}]}}}\n",
+     "1:42: '::ffff:192.0.2.0/120' holds IPv4 inside IPv6, which is looked up as IPv4: write "
+     "192.0.2.0/24"},
+    {"policies: {p: {network: {rules: [{match: \"2001:0:4136:e378::/64\", to: {pool: a}}]}}}\n",
+     "1:42: '2001:0:4136:e378::/64' holds IPv4 inside IPv6, which is looked up as IPv4: write the "
+     "IPv4 network, like 192.0.2.0/24"},
+    {"policies:\n  p:\n    network:\n      rules:\n"
+     "        - {match: [192.0.2.0/24, 198.51.100.7], to: {pool: a}}\n"
+     "        - {match: 198.51.100.7/32, to: {pool: b}}\n",
+     "6:19: network '198.51.100.7/32' is in two rules of this network; the first is at line 5, "
+     "column 34"},
+    {"policies: {p: {network: {rules: [{match: [AS7, 192.0.2.0/24, AS7], to: {pool: a}}]}}}\n",
+     "1:62: network 'AS7' is in two rules of this network; the first is at line 1, column 43"},
+    {"policies: {p: {network: {rule: [], default: {pool: a}}}}\n",
+     "1:26: unknown key 'rule' in 'network'; did you mean 'rules'?"},
+    {"policies: {p: {network: {rules: [{match: [7], to: {pool: a}}]}}}\n",
+     "1:43: this entry must be a string, not a number; put it in quotes"},
     {"policies: {p: {answer: {CNAME: www}}}\n",
      "1:32: 'www' must be absolute, because a policy belongs to no zone: end it with a dot"},
     {"policies: {p: {answer: {MX: 10 mail}}}\n",

@@ -342,7 +342,8 @@ static void decide_row(struct steer_residuals *store, struct steer_catalog *cata
 {
     const struct steer_object *steered = record(catalog, row->tree);
     struct steer_location client = at_place(row->client);
-    struct steer_residual *root = steer_residual_resolve(store, catalog, steered, &client, NULL);
+    struct steer_residual *root = steer_residual_resolve(
+        store, catalog, steered, &(struct steer_client){.location = &client}, NULL);
     struct moment moment = row->moment;
     struct steer_view view = view_of(&moment);
     for (int traced = 0; traced < 2; traced++) {
@@ -389,7 +390,8 @@ static void play(struct scene *s, const char *tree, const char *client, uint16_t
         s->catalog = small_catalog();
     const struct steer_object *steered = record(s->catalog, tree);
     struct steer_location location = at_place(client);
-    s->root = steer_residual_resolve(s->store, s->catalog, steered, &location, NULL);
+    s->root = steer_residual_resolve(s->store, s->catalog, steered,
+                                     &(struct steer_client){.location = &location}, NULL);
     struct steer_view view = view_of(&s->moment);
     s->trace = json_object();
     steer_decide(s->root, &view, type, &s->d, s->trace);
@@ -676,6 +678,8 @@ enum { SETS = 256, ANSWERS = 4, SPACE = SETS + ANSWERS };
 struct judge {
     const struct steer_catalog *catalog;
     struct steer_place client;
+    uint32_t asn;
+    const struct steer_addr *address; // NULL: unknown
     struct moment *moment;
     uint16_t type;
     enum steer_when_unavailable root_when;
@@ -904,6 +908,37 @@ static void judge_geo(struct judge *j, const struct steer_node *n, bool up, stru
     }
 }
 
+// The rules that hold the client by a CIDR of this length; 129: the AS number, 130: the default.
+static bool network_holds(const struct judge *j, const struct steer_node *n, uint32_t child,
+                          unsigned length)
+{
+    bool holds = length == 130 && n->children[child].is_default;
+    for (uint32_t i = 0; i < n->network_count && j->address; i++) {
+        const struct steer_prefix *p = &n->networks[i].prefix;
+        holds |= n->networks[i].value == child && p->len == length &&
+                 steer_prefix_contains(p, j->address);
+    }
+    for (uint32_t i = 0; i < n->asn_count; i++)
+        holds |= length == 129 && n->asns[i].child == child && n->asns[i].asn == j->asn;
+    return holds;
+}
+
+static void judge_network(struct judge *j, const struct steer_node *n, bool up, struct verdict *v)
+{
+    for (unsigned step = 0; step <= 130; step++)
+        for (uint32_t i = 0; i < n->child_count; i++) {
+            if (!network_holds(j, n, i, step <= 128 ? 128 - step : step))
+                continue;
+            memset(v, 0, sizeof *v);
+            if (n->children[i].fence)
+                judge_fence(j, n->children[i].node, up, v);
+            else
+                judge_node(j, n->children[i].node, up, v);
+            if (v->available)
+                return;
+        }
+}
+
 static void judge_plain(struct judge *j, const struct steer_node *n, bool up, struct verdict *v)
 {
     memset(v, 0, sizeof *v);
@@ -930,6 +965,9 @@ static void judge_plain(struct judge *j, const struct steer_node *n, bool up, st
         break;
     case STEER_NODE_GEO:
         judge_geo(j, n, up, v);
+        break;
+    case STEER_NODE_NETWORK:
+        judge_network(j, n, up, v);
         break;
     case STEER_NODE_USE:
         judge_node(j, &steer_catalog_get(j->catalog, STEER_POLICY, n->name)->tree, up, v);
@@ -1074,6 +1112,33 @@ static void make_geo(struct maker *m, unsigned depth)
     steer_buf_puts(&m->json, "}");
 }
 
+static void make_network(struct maker *m, unsigned depth)
+{
+    static const char *const networks[] = {"192.0.0.0/16",   "192.0.2.0/24",  "192.0.2.128/25",
+                                           "192.0.2.200/32", "0.0.0.0/0",     "2001:db8::/32",
+                                           "AS64500",        "2001:db8::/48", "AS64501"};
+    unsigned given = 0;
+    const unsigned first = below(m, 9);
+    steer_buf_puts(&m->json, "\"network\":{\"rules\":[");
+    for (unsigned i = 0; i < 9; i++) {
+        if (i && below(m, 2))
+            continue;
+        steer_buf_printf(&m->json, "%s{\"match\":[\"%s\"", given++ ? "," : "",
+                         networks[(first + i * 2) % 9]);
+        if (i < 8 && below(m, 3) == 0)
+            steer_buf_printf(&m->json, ",\"%s\"", networks[(first + ++i * 2) % 9]);
+        steer_buf_puts(&m->json, "],\"to\":");
+        make_node(m, depth - 1);
+        steer_buf_puts(&m->json, below(m, 5) ? "}" : ",\"fence\":true}");
+    }
+    steer_buf_puts(&m->json, "]");
+    if (below(m, 3)) {
+        steer_buf_puts(&m->json, ",\"default\":");
+        make_node(m, depth - 1);
+    }
+    steer_buf_puts(&m->json, "}");
+}
+
 static void make_options(struct maker *m, unsigned depth, bool counted, bool answer)
 {
     if (counted && below(m, 6) == 0)
@@ -1092,7 +1157,7 @@ static void make_options(struct maker *m, unsigned depth, bool counted, bool ans
 
 static void make_node(struct maker *m, unsigned depth)
 {
-    unsigned kind = depth ? below(m, 4) : 0;
+    unsigned kind = depth ? below(m, 5) : 0;
     steer_buf_puts(&m->json, "{");
     size_t start = m->json.len;
     if (kind == 0)
@@ -1101,8 +1166,10 @@ static void make_node(struct maker *m, unsigned depth)
         make_weighted(m, depth);
     else if (kind == 2)
         make_failover(m, depth);
-    else
+    else if (kind == 3)
         make_geo(m, depth);
+    else
+        make_network(m, depth);
     bool answer = strncmp(m->json.data + start, "\"answer\"", 8) == 0;
     make_options(m, depth, kind == 1 || kind == 2, answer);
     steer_buf_puts(&m->json, "}");
@@ -1159,18 +1226,32 @@ static bool agree(const struct steer_distribution *d, const struct judged *judge
                       d->exhausted == judged->exhausted);
 }
 
+struct asker {
+    const char *place, *address;
+    uint32_t asn;
+};
+
 static void compare(struct maker *m, struct steer_residuals *store, struct steer_catalog *catalog,
-                    const struct steer_object *steered, const char *client)
+                    const struct steer_object *steered, const struct asker *asker)
 {
+    const char *client = asker->place;
+    struct steer_prefix network;
     char lists[5][64];
     struct moment moment;
     make_moment(m, &moment, lists);
     struct steer_view view = view_of(&moment);
     struct steer_location location = at_place(client);
-    struct steer_residual *root = steer_residual_resolve(store, catalog, steered, &location, NULL);
+    location.asn = asker->asn;
+    if (asker->address)
+        assert_true(steer_prefix_parse(asker->address, &network, NULL));
+    struct steer_residual *root = steer_residual_resolve(
+        store, catalog, steered,
+        &(struct steer_client){&location, asker->address ? &network : NULL}, NULL);
     for (int family = 0; family < 2; family++) {
         struct judge judge = {.catalog = catalog,
                               .client = location.place,
+                              .asn = asker->asn,
+                              .address = asker->address ? &network.addr : NULL,
                               .moment = &moment,
                               .type = family ? STEER_TYPE_AAAA : STEER_TYPE_A};
         struct judged *judged = calloc(1, sizeof *judged);
@@ -1195,7 +1276,15 @@ static void compare(struct maker *m, struct steer_residuals *store, struct steer
 static void random_trees_agree_with_a_plain_evaluator(void **state)
 {
     (void)state;
-    static const char *const clients[] = {NULL, "EU", "EU-DE", "EU-DE-BE", "NA-US-CA", "AS-JP"};
+    static const struct asker clients[] = {
+        {NULL, NULL, 0},
+        {"EU", "192.0.2.1", 64500},
+        {"EU-DE", "192.0.2.200", 0},
+        {"EU-DE-BE", "192.0.2.199", 64501},
+        {"NA-US-CA", "2001:db8:0:7::1", 64500},
+        {"AS-JP", "2001:db8:1::1", 7},
+        {"AS-JP", "203.0.113.1", 64501},
+    };
     struct maker m = {.policies = 0};
     steer_rng_init(&m.rng, 20260131);
     for (int round = 0; round < 1500; round++) {
@@ -1216,7 +1305,7 @@ static void random_trees_agree_with_a_plain_evaluator(void **state)
         make_node(&m, 1 + (unsigned)round / 500); // the small ones first
         const struct steer_object *steered = record(catalog, m.json.data);
         for (size_t i = 0; i < STEER_ARRAY_LEN(clients); i++)
-            compare(&m, store, catalog, steered, clients[i]);
+            compare(&m, store, catalog, steered, &clients[i]);
         steer_catalog_unref(catalog);
         assert_int_equal(steer_residuals_count(store), 0);
         steer_residuals_destroy(store);
@@ -1271,7 +1360,8 @@ static void a_decider_says_of_each_root_what_steer_decide_says(void **state)
             steer_buf_clear(&m.json);
             make_node(&m, 1 + (unsigned)i % 3);
             const struct steer_object *steered = record(catalog, m.json.data);
-            roots[i] = steer_residual_resolve(store, catalog, steered, &client, NULL);
+            roots[i] = steer_residual_resolve(store, catalog, steered,
+                                              &(struct steer_client){.location = &client}, NULL);
         }
         for (int moments = 0; moments < 4; moments++) {
             char lists[5][64];
@@ -1310,8 +1400,8 @@ static void a_decider_asks_once_for_what_roots_share(void **state)
     struct steer_residual *roots[2];
     uint32_t *note = NULL;
     for (size_t i = 0; i < 2; i++) {
-        roots[i] =
-            steer_residual_resolve(store, catalog, record(catalog, trees[i]), &nowhere, NULL);
+        roots[i] = steer_residual_resolve(store, catalog, record(catalog, trees[i]),
+                                          &(struct steer_client){.location = &nowhere}, NULL);
         const struct steer_distribution *d = steer_decider_run(decider, roots[i], &view);
         assert_int_equal(moment.asked, 2); // a and b, once
         assert_string_equal(d->outcomes[0].endpoints[0]->name, "a");

@@ -92,7 +92,8 @@ static struct steer_residual *resolve_at(struct steer_residuals *store,
                                          const char *client, json_t *trace)
 {
     struct steer_location location = at_place(client);
-    return steer_residual_resolve(store, catalog, record(catalog, tree), &location, trace);
+    return steer_residual_resolve(store, catalog, record(catalog, tree),
+                                  &(struct steer_client){.location = &location}, trace);
 }
 
 static void clients_get_their_candidates_in_order(void **state)
@@ -261,8 +262,8 @@ static void classes_are_numbered_as_they_appear(void **state)
     assert_int_equal(classes.location_count, N);
     assert_memory_equal(classes.class_of, wanted, sizeof wanted);
     for (size_t i = 0; i < N; i++) {
-        struct steer_residual *one =
-            steer_residual_resolve(store, catalog, steered, &locations[i], NULL);
+        struct steer_residual *one = steer_residual_resolve(
+            store, catalog, steered, &(struct steer_client){.location = &locations[i]}, NULL);
         assert_ptr_equal(one, classes.roots[classes.class_of[i]]);
         steer_residual_unref(store, one);
     }
@@ -350,8 +351,8 @@ static void each_client_is_in_the_class_of_its_own_residual(void **state)
                                             CLIENTS, 65535, &classes, NULL),
                          STEER_OK);
         for (size_t i = 0; i < CLIENTS; i++) {
-            struct steer_residual *one =
-                steer_residual_resolve(store, catalog, steered, &locations[i], NULL);
+            struct steer_residual *one = steer_residual_resolve(
+                store, catalog, steered, &(struct steer_client){.location = &locations[i]}, NULL);
             assert_ptr_equal(one, classes.roots[classes.class_of[i]]);
             steer_residual_unref(store, one);
         }

@@ -53,7 +53,7 @@ static struct steer_residual *residual(struct bed *bed, const char *tree)
 {
     const struct steer_location nowhere = at_place(NULL);
     return steer_residual_resolve(bed->residuals, bed->catalog, record(bed->catalog, tree),
-                                  &nowhere, NULL);
+                                  &(struct steer_client){.location = &nowhere}, NULL);
 }
 
 static uint32_t acquire(struct bed *bed, const char *tree, uint16_t type)

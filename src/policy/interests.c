@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "interests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "steerd/base/hash.h"
+
+// ---- what the tree names -------------------------------------------------------------------------
+
+static void add_place(struct steer_interests *in, const struct steer_place *place)
+{
+    for (unsigned i = 0; i < in->place_count; i++)
+        if (memcmp(in->places[i], place, sizeof *place) == 0)
+            return;
+    in->many_places = in->place_count == STEER_INTERESTS_PLACES;
+    if (!in->many_places)
+        in->places[in->place_count++] = place;
+}
+
+static void add_networks(struct steer_interests *in, const struct steer_nested *items, size_t count)
+{
+    in->networks =
+        steer_grow(in->networks, &in->network_cap, in->network_count + count, sizeof *in->networks);
+    if (count)
+        memcpy(in->networks + in->network_count, items, count * sizeof *items);
+    in->network_count += count;
+}
+
+static void add_tree(struct steer_interests *in, const struct steer_node *node)
+{
+    static char seen;
+    const struct steer_object *policy =
+        node->kind == STEER_NODE_USE ? steer_catalog_get(in->catalog, STEER_POLICY, node->name)
+                                     : NULL;
+    void **mark = policy ? steer_ptrmap_at(&in->seen, (uintptr_t)policy) : NULL;
+    if (mark && !*mark) {
+        *mark = &seen;
+        add_tree(in, &policy->tree);
+    }
+    add_networks(in, node->networks, node->network_count);
+    for (uint32_t i = 0; i < node->asn_count; i++)
+        *steer_ptrmap_at(&in->asns, node->asns[i].asn) = &seen;
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const struct steer_child *child = &node->children[i];
+        for (uint16_t k = 0; k < child->place_count && !in->many_places; k++)
+            add_place(in, &child->places[k]);
+        add_tree(in, child->node);
+    }
+    if (node->substitute)
+        add_tree(in, node->substitute);
+}
+
+void steer_interests_init(struct steer_interests *in, const struct steer_catalog *catalog,
+                          const struct steer_node *tree)
+{
+    *in = (struct steer_interests){.catalog = catalog};
+    steer_ptrmap_init(&in->seen);
+    steer_ptrmap_init(&in->asns);
+    add_tree(in, tree);
+    in->network_count = steer_nested_sort(in->networks, in->network_count);
+    for (size_t i = 0; i < in->network_count; i++)
+        in->networks[i].value = (uint32_t)i;
+}
+
+void steer_interests_fini(struct steer_interests *in)
+{
+    steer_ptrmap_fini(&in->seen);
+    steer_ptrmap_fini(&in->asns);
+    free(in->networks);
+    free(in->traits);
+    free(in->slots);
+}
+
+// ---- what a client is ----------------------------------------------------------------------------
+
+static void copy_code(char out[4], const char *code, size_t size)
+{
+    memcpy(out, code, strnlen(code, size));
+}
+
+static struct steer_trait trait_of(struct steer_interests *in,
+                                   const struct steer_location *location)
+{
+    const struct steer_place *place = &location->place;
+    struct steer_trait trait;
+    memset(&trait, 0, sizeof trait); // compared as bytes
+    for (unsigned i = 0; i < in->place_count && !in->many_places; i++)
+        trait.match = trait.match << 1 | steer_place_matches(in->places[i], place);
+    if (in->many_places) {
+        copy_code(trait.place, place->continent, sizeof place->continent);
+        copy_code(trait.place + 4, place->country, sizeof place->country);
+        copy_code(trait.place + 8, place->subdivision, sizeof place->subdivision);
+    }
+    if (in->asns.used && location->asn && *steer_ptrmap_at(&in->asns, location->asn))
+        trait.asn = location->asn;
+    return trait;
+}
+
+static uint32_t *slot_of(const struct steer_interests *in, const struct steer_trait *trait)
+{
+    size_t i = steer_hash_bytes(trait, sizeof *trait, 0) & (in->slot_cap - 1);
+    while (in->slots[i] && memcmp(&in->traits[in->slots[i] - 1], trait, sizeof *trait) != 0)
+        i = (i + 1) & (in->slot_cap - 1);
+    return &in->slots[i];
+}
+
+static void grow(struct steer_interests *in)
+{
+    free(in->slots);
+    in->slot_cap = in->slot_cap ? in->slot_cap * 2 : 256;
+    in->slots = steer_calloc(in->slot_cap, sizeof *in->slots);
+    for (size_t i = 0; i < in->count; i++)
+        *slot_of(in, &in->traits[i]) = (uint32_t)i + 1;
+}
+
+uint32_t steer_interests_trait(struct steer_interests *in, const struct steer_location *location)
+{
+    const struct steer_trait trait = trait_of(in, location);
+    if (in->count * 2 >= in->slot_cap)
+        grow(in);
+    uint32_t *slot = slot_of(in, &trait);
+    if (!*slot) {
+        in->traits = steer_grow(in->traits, &in->cap, in->count + 1, sizeof *in->traits);
+        in->traits[in->count++] = trait;
+        *slot = (uint32_t)in->count;
+    }
+    return *slot - 1;
+}
