@@ -210,7 +210,9 @@ static void put_resolution(const struct tree *t, const json_t *resolution)
         {
             struct branch here = {NULL, j + 1 == json_array_size(candidates)};
             put_branch(t, &here, true);
-            const char *key = json_object_get(candidate, "network") ? "network" : "place";
+            const char *key = json_object_get(candidate, "network") ? "network"
+                              : json_object_get(candidate, "site")  ? "site"
+                                                                    : "place";
             cli_put(t->out,
                     json_is_object(candidate) ? cli_member(candidate, key) : cli_text(candidate));
             if (*cli_member(candidate, "to")) {
@@ -219,6 +221,7 @@ static void put_resolution(const struct tree *t, const json_t *resolution)
             }
             if (json_is_true(json_object_get(candidate, "fence")))
                 put_dim(t, "fence", "");
+            put_dim(t, "", cli_member(candidate, "measure"));
             put_dim(t, "", cli_member(candidate, "reason"));
             steer_buf_puts(t->out, "\n");
         }

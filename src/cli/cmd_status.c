@@ -152,6 +152,24 @@ static void print_geo(const json_t *status, bool colour)
     cli_table_print(&table, colour);
 }
 
+// Records whose rankings have more orders than there are classes.
+static void print_cut_rankings(const json_t *status)
+{
+    const json_t *record;
+    size_t i;
+    json_array_foreach(json_object_get(status, "cut_rankings"), i, record)
+    {
+        struct steer_buf out = {0};
+        steer_buf_puts(&out, i ? "" : "\n");
+        cli_put(&out, cli_member(record, "record"));
+        steer_buf_printf(&out,
+                         ": too many rankings; the first %s of each are in order, the others "
+                         "follow by name\n",
+                         cli_member(record, "in_order"));
+        cli_write(&out);
+    }
+}
+
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
     if (!cli_takes_nothing(cli, &argc, argv))
@@ -167,6 +185,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         print_endpoints(status, cli->colour_out);
         print_safe_to_stop(status);
         print_geo(status, cli->colour_out);
+        print_cut_rankings(status);
     }
     json_decref(status);
     return CLI_OK;

@@ -182,6 +182,10 @@ static void put_programs(struct steer_link *link, struct steer_world_edit *edit,
     for (size_t i = 0; i < link->made_count; i++) {
         keep_old(old, world, link->made[i].id);
         steer_world_put_program(edit, link->made[i].id, link->made[i].program);
+        if (link->made[i].ranked_first)
+            steer_map_put(&l->cut_rankings, link->made[i].name, link->made[i].ranked_first);
+        else
+            steer_map_remove(&l->cut_rankings, link->made[i].name);
     }
     while (steer_map_next(&link->new_programs, &at, &name, &id)) {
         if (steer_catalog_get(link->catalog, STEER_STEERED, name))
@@ -194,6 +198,7 @@ static void put_programs(struct steer_link *link, struct steer_world_edit *edit,
         keep_old(old, world, id);
         steer_world_put_program(edit, id, NULL);
         steer_map_remove(&l->programs, name);
+        steer_map_remove(&l->cut_rankings, name);
         linker_give_program_id(l, id);
     }
 }

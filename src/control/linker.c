@@ -57,6 +57,7 @@ void steer_linker_destroy(struct steer_linker *l)
     steer_catalog_unref(l->catalog);
     steer_geo_unref(l->geo);
     steer_map_fini(&l->programs);
+    steer_map_fini(&l->cut_rankings);
     steer_map_fini(&l->endpoint_numbers);
     free(l->free_programs);
     free(l->maps);
@@ -99,6 +100,11 @@ size_t steer_linker_classmaps(const struct steer_linker *l, size_t *bytes)
     for (size_t i = 0; i < l->map_count; i++)
         *bytes += l->maps[i].map->bytes;
     return l->map_count;
+}
+
+const struct steer_map *steer_linker_cut_rankings(const struct steer_linker *l)
+{
+    return &l->cut_rankings;
 }
 
 const struct steer_vitals_view *steer_linker_view(const struct steer_linker *l)

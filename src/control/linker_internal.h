@@ -23,7 +23,8 @@ struct steer_linker {
     struct steer_residuals *residuals;
     struct steer_cells *cells;
     struct steer_publisher *publisher;
-    struct steer_map programs; // steered record's name -> program id
+    struct steer_map programs;     // steered record's name -> program id
+    struct steer_map cut_rankings; // steered record's name -> how many of a ranking are in order
     uint32_t next_program;
     uint32_t *free_programs;
     size_t free_program_count, free_program_cap;
@@ -49,6 +50,8 @@ struct open_zone {
 
 struct made_program {
     uint32_t id;
+    const char *name; // of an object in the candidate catalogue
+    uint32_t ranked_first;
     struct steer_program *program;
 };
 

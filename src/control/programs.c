@@ -93,7 +93,7 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
 }
 
 static enum steer_err compile(struct steer_link *link, const struct steer_object *steered,
-                              struct steer_program **out, struct steer_diag *diag)
+                              struct made_program *out, struct steer_diag *diag)
 {
     struct steer_linker *l = link->linker;
     struct steer_classes classes;
@@ -106,7 +106,8 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
     if (err == STEER_OK) {
         link_advise(link, steered, &classes);
         p->map = map_acquire(l, link->geo, &classes);
-        *out = p;
+        out->program = p;
+        out->ranked_first = classes.ranked_first;
     } else {
         free(p);
         steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);
@@ -121,10 +122,10 @@ enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag)
     const char *name;
     while (steer_map_next(&link->touched, &at, &name, NULL)) {
         const struct steer_object *steered = steer_catalog_get(link->catalog, STEER_STEERED, name);
-        struct made_program made = {0};
+        struct made_program made = {.name = steered->name};
         if (!steer_map_get(&link->new_programs, name, &made.id))
             steer_map_get(&link->linker->programs, name, &made.id);
-        enum steer_err err = compile(link, steered, &made.program, diag);
+        enum steer_err err = compile(link, steered, &made, diag);
         if (err != STEER_OK)
             return err;
         link->made =

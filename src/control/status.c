@@ -119,6 +119,18 @@ static json_t *geo_json(const struct steer_control *c)
     return out;
 }
 
+static json_t *cut_rankings_json(const struct steer_control *c)
+{
+    json_t *out = json_array();
+    size_t at = 0;
+    const char *name;
+    uint32_t first;
+    while (steer_map_next(steer_linker_cut_rankings(c->linker), &at, &name, &first))
+        json_array_append_new(
+            out, json_pack("{s:s,s:I}", "record", name, "in_order", (json_int_t)first));
+    return out;
+}
+
 static json_t *prober_json(struct steer_control *c)
 {
     struct steer_prober_stats s = {0};
@@ -200,6 +212,7 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
         (json_int_t)s.edits, "overrides", (json_int_t)s.overrides, "geo", geo_json(c), "endpoints",
         endpoints_json(c), "prober", prober_json(c), "store", "commit_ms",
         (double)s.last_commit_ns / 1e6, "build_ms", (double)s.last_build_ns / 1e6);
+    json_object_set_new(*(json_t **)arg, "cut_rankings", cut_rankings_json(c));
     return STEER_OK;
 }
 

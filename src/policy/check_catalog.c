@@ -280,9 +280,10 @@ static void judge_negative(const struct steer_node *node, struct spot here, stru
         if (facts->by_client)
             note(&facts->negative, here);
     }
-    if (node->kind != STEER_NODE_GEO && node->kind != STEER_NODE_NETWORK)
+    const bool ruled = node->kind == STEER_NODE_GEO || node->kind == STEER_NODE_NETWORK;
+    bool has_default = !ruled;
+    if (!ruled && node->kind != STEER_NODE_NEAREST)
         return;
-    bool has_default = false;
     for (uint32_t i = 0; i < node->child_count; i++)
         has_default |= node->children[i].is_default;
     facts->by_client = true;
@@ -290,6 +291,35 @@ static void judge_negative(const struct steer_node *node, struct spot here, stru
         note(&facts->negative, here);
     if (facts->serve_none.node)
         note(&facts->negative, facts->serve_none);
+}
+
+// Each child of a ranked node must be somewhere.
+static enum steer_err check_ranked(const struct checker *c, const struct steer_object *object,
+                                   const struct steer_node *node)
+{
+    double lat, lon;
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const struct steer_child *child = &node->children[i];
+        if (child->site && !steer_catalog_get(c->catalog, STEER_SITE, child->site))
+            return unknown(c, object, child->at, STEER_SITE, child->site);
+        size_t count;
+        const struct steer_object **sites = steer_child_sites(c->catalog, child, &count);
+        bool somewhere = false;
+        for (size_t k = 0; k < count && !somewhere; k++)
+            somewhere = steer_site_point(&sites[k]->site, &lat, &lon);
+        const char *site = count ? sites[0]->name : NULL;
+        free(sites);
+        if (site && !somewhere)
+            return fail(c, object, child->at,
+                        "site '%s' of this child has no point: give it a country, or lat and lon",
+                        site);
+        if (!somewhere)
+            return fail(c, object, child->at,
+                        "nothing says where this child of '%s' is: give its endpoints a site, or "
+                        "write {to: ..., site: NAME}",
+                        steer_node_kind_text(node->kind));
+    }
+    return STEER_OK;
 }
 
 static enum steer_err walk(struct checker *c, const struct steer_object *object,
@@ -310,6 +340,8 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
         if (!err)
             merge(facts, &below, 1);
     }
+    if (!err && node->kind == STEER_NODE_NEAREST)
+        err = check_ranked(c, object, node);
     if (!err)
         judge_negative(node, (struct spot){node, object}, facts);
     return err;

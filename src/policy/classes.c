@@ -225,28 +225,66 @@ static uint64_t hash_of(const struct steer_classes *classes)
     return hash;
 }
 
+// All classes with rankings cut after so many (0: not at all); false where there are too many.
+static bool attempt(struct compiler *c, const struct steer_partition *geo, uint32_t count,
+                    uint32_t ranked_first, struct steer_classes *out)
+{
+    *out = (struct steer_classes){.location_count = count,
+                                  .class_of = steer_calloc(count, sizeof *out->class_of),
+                                  .ranked_first = ranked_first};
+    bool fits = true;
+    steer_resolver_cut(c->resolver, ranked_first);
+    steer_ptrmap_clear(&c->class_of_root);
+    steer_ptrmap_clear(&c->class_of);
+    for (uint32_t i = 0; i < count && fits; i++) {
+        const size_t found = class_of(c, i, STEER_NESTED_NONE);
+        fits = found < c->max;
+        out->class_of[i] = (uint16_t)found;
+    }
+    if (fits && geo && c->interests.network_count)
+        fits = find_pairs(c, geo, out);
+    out->roots = c->roots;
+    out->class_count = (uint32_t)c->count;
+    c->roots = NULL;
+    c->count = c->cap = 0;
+    if (!fits)
+        steer_classes_fini(c->store, out);
+    return fits;
+}
+
+// The longest rankings that fit.
+static bool attempt_shorter(struct compiler *c, const struct steer_partition *geo, uint32_t count,
+                            struct steer_classes *out)
+{
+    uint32_t low = 1;
+    uint32_t high = c->interests.ranked; // does not fit
+    if (high < 2 || !attempt(c, geo, count, 1, out))
+        return false;
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        struct steer_classes longer;
+        if (attempt(c, geo, count, middle, &longer)) {
+            steer_classes_fini(c->store, out);
+            *out = longer;
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return true;
+}
+
 static enum steer_err compile(struct compiler *c, const struct steer_catalog *catalog,
                               const struct steer_object *steered, const struct steer_partition *geo,
                               uint32_t count, struct steer_classes *classes,
                               struct steer_diag *diag)
 {
-    struct steer_classes out = {.location_count = count,
-                                .class_of = steer_calloc(count, sizeof *out.class_of)};
-    bool fits = true;
+    struct steer_classes out;
     compiler_init(c, catalog, steered, count);
-    for (uint32_t i = 0; i < count && fits; i++) {
-        const size_t found = class_of(c, i, STEER_NESTED_NONE);
-        fits = found < c->max;
-        out.class_of[i] = (uint16_t)found;
-    }
-    if (fits && geo && c->interests.network_count)
-        fits = find_pairs(c, geo, &out);
+    const bool fits = attempt(c, geo, count, 0, &out) || attempt_shorter(c, geo, count, &out);
     compiler_fini(c);
-    out.roots = c->roots;
-    out.class_count = (uint32_t)c->count;
     if (!fits) {
         char path[STEER_PATH_MAX];
-        steer_classes_fini(c->store, &out);
         return steer_diag_set(diag, STEER_ELIMIT, "%s: more than %u classes of clients",
                               steer_object_path(steered, path), (unsigned)c->max);
     }

@@ -32,6 +32,14 @@ const char *steer_object_path(const struct steer_object *object, char out[STEER_
 // The objects of a kind, 0 to steer_catalog_count, in no order.
 struct steer_object *steer_catalog_at(const struct steer_catalog *catalog, enum steer_kind kind,
                                       size_t index);
+// The centre of a site: its own point, else that of its country. False where there is neither.
+bool steer_site_point(const struct steer_site *site, double *lat, double *lon);
+// The client's point, or the centre of its country; false where neither is known.
+bool steer_location_point(const struct steer_location *location, double *lat, double *lon);
+// The sites of all endpoints that a child may give, each once, in order of name: its own where it names one.
+// The catalogue has no loops. The array is the caller's.
+const struct steer_object **steer_child_sites(const struct steer_catalog *catalog,
+                                              const struct steer_child *child, size_t *count);
 // How many of count members must be available: at least 1.
 uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count);
 // Equal RRsets, wherever they stand.
@@ -55,6 +63,8 @@ struct steer_resolver *steer_resolver_create(struct steer_residuals *store,
                                              const struct steer_object *steered);
 struct steer_residual *steer_resolver_run(struct steer_resolver *resolver,
                                           const struct steer_client *client, json_t *trace);
+// From now on only the first so many of each ranking are kept in order; the others follow in order of name.
+void steer_resolver_cut(struct steer_resolver *resolver, uint32_t first);
 void steer_resolver_destroy(struct steer_resolver *resolver);
 
 // steer_classes_compile over any list of locations, with at most classes_max (<= 65,535) classes.

@@ -390,6 +390,7 @@ void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool 
     case STEER_R_FAILOVER:
     case STEER_R_GEO:
     case STEER_R_NETWORK:
+    case STEER_R_NEAREST:
         eval_ordered(e, n, as_up, r);
         break;
     case STEER_R_FENCE:

@@ -38,6 +38,10 @@ static void add_tree(struct steer_interests *in, const struct steer_node *node)
         *mark = &seen;
         add_tree(in, &policy->tree);
     }
+    if (node->kind == STEER_NODE_NEAREST) {
+        in->points = true;
+        in->ranked = node->child_count > in->ranked ? node->child_count : in->ranked;
+    }
     add_networks(in, node->networks, node->network_count);
     for (uint32_t i = 0; i < node->asn_count; i++)
         *steer_ptrmap_at(&in->asns, node->asns[i].asn) = &seen;
@@ -94,6 +98,8 @@ static struct steer_trait trait_of(struct steer_interests *in,
     }
     if (in->asns.used && location->asn && *steer_ptrmap_at(&in->asns, location->asn))
         trait.asn = location->asn;
+    if (in->points)
+        trait.has_point = steer_location_point(location, &trait.lat, &trait.lon);
     return trait;
 }
 
@@ -122,7 +128,7 @@ uint32_t steer_interests_trait(struct steer_interests *in, const struct steer_lo
     uint32_t *slot = slot_of(in, &trait);
     if (!*slot) {
         in->traits = steer_grow(in->traits, &in->cap, in->count + 1, sizeof *in->traits);
-        in->traits[in->count++] = trait;
+        memcpy(&in->traits[in->count++], &trait, sizeof trait);
         *slot = (uint32_t)in->count;
     }
     return *slot - 1;

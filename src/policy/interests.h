@@ -8,9 +8,11 @@
 enum { STEER_INTERESTS_PLACES = 63 };
 
 struct steer_trait {
-    uint64_t match; // which of the places hold the client
-    char place[12]; // itself, where there are too many places
-    uint32_t asn;   // 0: none that the tree names
+    uint64_t match;  // which of the places hold the client
+    char place[12];  // itself, where there are too many places
+    uint32_t asn;    // 0: none that the tree names
+    double lat, lon; // where distance matters and it is known, else 0
+    bool has_point;
 };
 
 struct steer_interests {
@@ -20,6 +22,8 @@ struct steer_interests {
     unsigned place_count;
     bool many_places;
     struct steer_ptrmap asns;
+    bool points;                   // where the client is
+    uint32_t ranked;               // the most children that one node ranks
     struct steer_nested *networks; // the CIDRs, sorted; value: their index
     size_t network_count, network_cap;
     struct steer_trait *traits;

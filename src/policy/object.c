@@ -31,6 +31,8 @@ const char *steer_node_kind_text(enum steer_node_kind kind)
         return "geo";
     case STEER_NODE_NETWORK:
         return "network";
+    case STEER_NODE_NEAREST:
+        return "nearest";
     case STEER_NODE_USE:
         return "use";
     }

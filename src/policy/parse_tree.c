@@ -7,7 +7,7 @@
 #include "policy_internal.h"
 #include "steerd/wire/message.h"
 
-#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover, geo or network"
+#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover, geo, network or nearest"
 
 const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item)
 {
@@ -175,6 +175,7 @@ static const struct {
     {"failover", STEER_NODE_FAILOVER, parse_failover},
     {"geo", STEER_NODE_GEO, steer_parse_geo},
     {"network", STEER_NODE_NETWORK, steer_parse_network},
+    {"nearest", STEER_NODE_NEAREST, steer_parse_nearest},
 };
 
 static void parse_kind(struct steer_parse *p, const struct steer_item *item,
@@ -209,10 +210,9 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
 {
     static const char *const keys[] = {
-        "endpoint", "pool",    "use",           "answer",           "weighted", "failover",
-        "geo",      "network", "min_available", "when_unavailable", "trickle",  "failback"};
-    static const char *const later[] = {"nearest", "latency",  "switch", "draw",
-                                        "sticky",  "coherent", "ramp"};
+        "endpoint", "pool",    "use",           "answer",           "weighted", "failover", "geo",
+        "network",  "nearest", "min_available", "when_unavailable", "trickle",  "failback"};
+    static const char *const later[] = {"latency", "switch", "draw", "sticky", "coherent", "ramp"};
     static const struct steer_shape shape = {.what = "a node",
                                              .example = "{pool: eu}",
                                              .keys = keys,

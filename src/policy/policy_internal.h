@@ -183,6 +183,8 @@ const struct steer_node *steer_parse_child(struct steer_parse *p, const struct s
 void steer_parse_geo(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
 void steer_parse_network(struct steer_parse *p, const struct steer_item *item,
                          struct steer_node *node);
+void steer_parse_nearest(struct steer_parse *p, const struct steer_item *item,
+                         struct steer_node *node);
 // "192.0.2.0/24", "AS64500": exactly one is set. Fails with what would be right.
 struct steer_network_text {
     bool is_asn;

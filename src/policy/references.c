@@ -51,8 +51,11 @@ static void visit_tree(const struct naming *n, const struct steer_node *node)
         n->visit(n->ctx, STEER_POOL, node->name);
     else if (node->kind == STEER_NODE_USE)
         n->visit(n->ctx, STEER_POLICY, node->name);
-    for (uint32_t i = 0; i < node->child_count; i++)
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        if (node->children[i].site)
+            n->visit(n->ctx, STEER_SITE, node->children[i].site);
         visit_tree(n, node->children[i].node);
+    }
     if (node->substitute)
         visit_tree(n, node->substitute);
 }

@@ -199,6 +199,8 @@ static struct steer_residual *resolve_kind(struct steer_resolver *v, const struc
         return steer_resolve_geo(v, node, stand);
     case STEER_NODE_NETWORK:
         return steer_resolve_network(v, node, stand);
+    case STEER_NODE_NEAREST:
+        return steer_resolve_ranked(v, node, stand);
     case STEER_NODE_USE:
         return use(v, node, stand);
     }
@@ -234,6 +236,8 @@ struct steer_resolver *steer_resolver_create(struct steer_residuals *store,
     v->catalog = catalog;
     v->steered = steered;
     steer_ptrmap_init(&v->cache);
+    steer_ptrmap_init(&v->fields);
+    steer_arena_init(&v->arena);
     return v;
 }
 
@@ -247,6 +251,11 @@ struct steer_residual *steer_resolver_run(struct steer_resolver *v,
     return steer_resolve_node(v, v->steered->steered.tree, &stand);
 }
 
+void steer_resolver_cut(struct steer_resolver *v, uint32_t first)
+{
+    v->cut = first;
+}
+
 void steer_resolver_destroy(struct steer_resolver *v)
 {
     for (size_t i = 0; i < v->cache.cap; i++) {
@@ -256,6 +265,8 @@ void steer_resolver_destroy(struct steer_resolver *v)
         free(cached);
     }
     steer_ptrmap_fini(&v->cache);
+    steer_ptrmap_fini(&v->fields);
+    steer_arena_fini(&v->arena);
     free(v);
 }
 

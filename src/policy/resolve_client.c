@@ -8,7 +8,7 @@
 
 // ---- traces --------------------------------------------------------------------------------------
 
-static const char *label_of(const struct steer_child *rule, char *out, size_t size)
+const char *steer_child_label(const struct steer_child *rule, char *out, size_t size)
 {
     if (rule->node->kind == STEER_NODE_ANSWER || !rule->node->name)
         snprintf(out, size, "%s", steer_node_kind_text(rule->node->kind));
@@ -61,7 +61,7 @@ static void trace_match(json_t *entry, const struct steer_node *node,
         return;
     json_t *candidate =
         json_pack("{s:s,s:s,s:b}", node->kind == STEER_NODE_GEO ? "place" : "network", matched,
-                  "to", label_of(rule, label, sizeof label), "fence", rule->fence);
+                  "to", steer_child_label(rule, label, sizeof label), "fence", rule->fence);
     if (repeated)
         json_object_set_new(candidate, "reason", json_string("a candidate already"));
     json_array_append_new(json_object_get(entry, "matched"), json_string(matched));

@@ -9,7 +9,10 @@ struct steer_resolver {
     struct steer_residuals *store;
     const struct steer_catalog *catalog;
     const struct steer_object *steered;
-    struct steer_ptrmap cache; // inner node or pool object -> struct cached
+    struct steer_ptrmap cache;  // inner node or pool object -> struct cached
+    struct steer_ptrmap fields; // ranked node -> struct field (resolve_ranked.c)
+    struct steer_arena arena;   // of fields
+    uint32_t cut;               // so many of a ranking are kept in order; 0: all
     uint32_t run;
     const struct steer_client *client;
     json_t *trace;
@@ -44,5 +47,11 @@ struct steer_residual *steer_resolve_geo(struct steer_resolver *v, const struct 
 struct steer_residual *steer_resolve_network(struct steer_resolver *v,
                                              const struct steer_node *node,
                                              struct steer_stand *stand);
+// How a child is called in traces: "pool eu", "failover".
+const char *steer_child_label(const struct steer_child *child, char *out, size_t size);
+
+// resolve_ranked.c
+struct steer_residual *steer_resolve_ranked(struct steer_resolver *v, const struct steer_node *node,
+                                            struct steer_stand *stand);
 
 #endif

@@ -9,6 +9,7 @@
 #define STEERD_CONTROL_LINKER_H
 
 #include "steerd/base/buf.h"
+#include "steerd/base/hash.h"
 #include "steerd/control/vitals.h"
 #include "steerd/policy/document.h"
 #include "steerd/world/cells.h"
@@ -31,6 +32,8 @@ const struct steer_geo *steer_linker_geo(const struct steer_linker *linker);
 struct steer_cells *steer_linker_cells(const struct steer_linker *linker);
 struct steer_residuals *steer_linker_residuals(const struct steer_linker *linker);
 size_t steer_linker_classmaps(const struct steer_linker *linker, size_t *bytes);
+// Steered records whose rankings were cut since they had too many classes -> how many of a ranking are in order.
+const struct steer_map *steer_linker_cut_rankings(const struct steer_linker *linker);
 // The vitals with the current catalogue.
 const struct steer_vitals_view *steer_linker_view(const struct steer_linker *linker);
 

@@ -48,6 +48,7 @@ enum steer_node_kind {
     STEER_NODE_FAILOVER,
     STEER_NODE_GEO,
     STEER_NODE_NETWORK,
+    STEER_NODE_NEAREST,
     STEER_NODE_USE,
 };
 const char *steer_node_kind_text(enum steer_node_kind kind);
@@ -79,6 +80,8 @@ struct steer_child {
     uint16_t weight;                  // weighted
     bool fence;                       // geo, network
     bool is_default;                  // geo, network: no places, no networks
+    int8_t bias;                      // nearest: -99 to 99
+    const char *site;                 // nearest: where the child is; NULL: at the sites in it
     uint16_t place_count;             // geo
     const struct steer_place *places; // geo
     struct steer_where at;

@@ -19,6 +19,7 @@ enum steer_residual_kind {
     STEER_R_FAILOVER, // ordered children: the first available one
     STEER_R_GEO,      // the same, from most to least specific place
     STEER_R_NETWORK,  // the same, from the longest to the shortest network
+    STEER_R_NEAREST,  // the same, from the nearest to the farthest
     STEER_R_FENCE,    // one child: terminal for the whole tree
     STEER_R_NONE,     // nothing matches the client
 };
@@ -81,8 +82,10 @@ struct steer_classes {
     struct steer_nested *networks;
     uint32_t pair_count; // where clients are, in order of network and location
     struct steer_class_pair *pairs;
-    uint64_t
-        map_hash; // of what comes after roots: records for which it is equal share a class table
+    // So many of a ranking are in order, and the others follow by name, since there would be too many classes;
+    // 0: all.
+    uint32_t ranked_first;
+    uint64_t map_hash; // of what the class table is made of: records with equal ones share it
 };
 // Errors: STEER_ELIMIT (more than 65,535 classes), with diag.
 enum steer_err steer_classes_compile(struct steer_residuals *store,

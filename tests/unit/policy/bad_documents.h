@@ -217,13 +217,29 @@ static const struct bad bad_pools[] = {
 static const struct bad bad_trees[] = {
     {"policies: {p: eu}\n", "1:15: a node must be a mapping: write {pool: eu} or {endpoint: eu}"},
     {"policies: {p: {}}\n",
-     "1:15: a node needs a kind: one of endpoint, pool, use, answer, weighted, failover, geo "
-     "or network"},
+     "1:15: a node needs a kind: one of endpoint, pool, use, answer, weighted, failover, geo, "
+     "network or nearest"},
     {"policies: {p: {pool: a, endpoint: b}}\n",
      "1:16: a node has one kind, and this one has 'endpoint' and 'pool'; nest them in weighted, "
      "failover or geo"},
     {"policies: {p: {pol: a}}\n", "1:16: unknown key 'pol' in a node; did you mean 'pool'?"},
-    {"policies: {p: {nearest: [a]}}\n", "1:16: 'nearest' is not supported by this version"},
+    {"policies: {p: {latency: [a]}}\n", "1:16: 'latency' is not supported by this version"},
+    {"policies: {p: {nearest: [a]}}\n",
+     "1:26: a node must be a mapping: write {pool: a} or {endpoint: a}"},
+    {"policies: {p: {nearest: {pool: a}}}\n",
+     "1:26: unknown key 'pool' in 'nearest'; known are among"},
+    {"policies: {p: {nearest: {}}}\n",
+     "1:16: 'nearest' needs 'among', like [{pool: eu}, {pool: us}]"},
+    {"policies: {p: {nearest: []}}\n",
+     "1:25: 'nearest' is empty; give a list like [{pool: eu}, {pool: us}]"},
+    {"policies: {p: {nearest: [{pool: a, bias: 5}]}}\n",
+     "1:36: 'bias' stands beside 'to': write {to: {pool: eu}, bias: 10}"},
+    {"policies: {p: {nearest: [{to: {pool: a}, bias: 100}]}}\n",
+     "1:48: 'bias' must be a whole number from -99 to 99, not 100"},
+    {"policies: {p: {nearest: [{to: {pool: a}, bias: 1.5}]}}\n",
+     "1:48: 'bias' must be a whole number from -99 to 99, not a number"},
+    {"policies: {p: {nearest: [{to: {pool: a}, bais: 1}]}}\n",
+     "1:42: unknown key 'bais' in a child of 'nearest'; did you mean 'bias'?"},
     {"policies: {p: {weighted: {a: 1}}}\n",
      "1:26: 'weighted' must be a list like [{weight: 90, to: {pool: eu}}, {weight: 10, to: "
      "{pool: us}}], not a mapping"},

@@ -50,18 +50,24 @@ static inline const struct steer_object *record(struct steer_catalog *catalog, c
     return object;
 }
 
-// Endpoints a-f in both families, v4 and v6 in one; pools of them.
+// Endpoints a-f in both families, v4 and v6 in one; pools of them. The first three are in Berlin, Ashburn, Singapore.
 static inline struct steer_catalog *small_catalog(void)
 {
     struct steer_catalog *catalog = steer_catalog_create();
     const char *names = "abcdef";
+    put(catalog, STEER_SITE, "at-a", "{\"lat\":52.5,\"lon\":13.4}");
+    put(catalog, STEER_SITE, "at-b", "{\"lat\":38.9,\"lon\":-77.4}");
+    put(catalog, STEER_SITE, "at-c", "{\"lat\":1.3,\"lon\":103.8}");
     for (int i = 0; names[i]; i++) {
         char name[2] = {names[i], '\0'};
-        char json[128];
+        char json[160], site[32] = "";
+        if (i < 3)
+            snprintf(site, sizeof site, ",\"site\":\"at-%s\"", name);
         snprintf(
             json, sizeof json,
-            "{\"ipv4\":\"192.0.2.%d\",\"ipv6\":\"2001:db8::%d\",\"hostname\":\"%s.example.net.\"}",
-            i + 1, i + 1, name);
+            "{\"ipv4\":\"192.0.2.%d\",\"ipv6\":\"2001:db8::%d\",\"hostname\":\"%s.example.net.\""
+            "%s}",
+            i + 1, i + 1, name, site);
         put(catalog, STEER_ENDPOINT, name, json);
     }
     put(catalog, STEER_ENDPOINT, "v4", "{\"ipv4\":\"192.0.2.40\"}");

@@ -680,6 +680,8 @@ struct judge {
     struct steer_place client;
     uint32_t asn;
     const struct steer_addr *address; // NULL: unknown
+    bool has_point;
+    double lat, lon;
     struct moment *moment;
     uint16_t type;
     enum steer_when_unavailable root_when;
@@ -939,6 +941,54 @@ static void judge_network(struct judge *j, const struct steer_node *n, bool up, 
         }
 }
 
+// Of the children that were not yet asked the best one; the sites of a, b and c, and those of the pools of one.
+static double judge_cost(const struct judge *j, const struct steer_child *child)
+{
+    static const double points[][2] = {{52.5, 13.4}, {38.9, -77.4}, {1.3, 103.8}};
+    const char *name = child->site ? child->site + 3 : child->node->name; // "at-a"
+    const double *site = points[name[0] - 'a'];
+    const double r = 3.14159265358979323846 / 180;
+    const double x = cos(site[0] * r) * cos(site[1] * r) - cos(j->lat * r) * cos(j->lon * r);
+    const double y = cos(site[0] * r) * sin(site[1] * r) - cos(j->lat * r) * sin(j->lon * r);
+    const double z = sin(site[0] * r) - sin(j->lat * r);
+    const double d = 2 * asin(fmin(1, sqrt(x * x + y * y + z * z) / 2));
+    return child->bias < 0 ? d / (1 + child->bias / 100.0) : d * (1 - child->bias / 100.0);
+}
+
+static void judge_nearest(struct judge *j, const struct steer_node *n, bool up, struct verdict *v)
+{
+    bool asked[16] = {false};
+    unsigned available = 0;
+    struct verdict *first = NULL;
+    for (uint32_t round = 0; round < n->child_count; round++) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; i < n->child_count; i++) {
+            const struct steer_child *a = &n->children[i];
+            if (asked[i])
+                continue;
+            const struct steer_child *b = best == UINT32_MAX ? NULL : &n->children[best];
+            const double less = b && j->has_point ? judge_cost(j, a) - judge_cost(j, b)
+                                : b               ? 0
+                                                  : -1;
+            if (less < -1e-12 || (less < 1e-12 && b && a->node->name && b->node->name &&
+                                  strcmp(a->node->name, b->node->name) < 0))
+                best = i;
+        }
+        asked[best] = true;
+        struct verdict *child = calloc(1, sizeof *child);
+        judge_node(j, n->children[best].node, up, child);
+        available += child->available;
+        if (child->available && !first)
+            first = child;
+        else
+            free(child);
+    }
+    v->available = available >= needed(n->min_available, n->child_count);
+    if (v->available)
+        add(v, first, 1);
+    free(first);
+}
+
 static void judge_plain(struct judge *j, const struct steer_node *n, bool up, struct verdict *v)
 {
     memset(v, 0, sizeof *v);
@@ -968,6 +1018,9 @@ static void judge_plain(struct judge *j, const struct steer_node *n, bool up, st
         break;
     case STEER_NODE_NETWORK:
         judge_network(j, n, up, v);
+        break;
+    case STEER_NODE_NEAREST:
+        judge_nearest(j, n, up, v);
         break;
     case STEER_NODE_USE:
         judge_node(j, &steer_catalog_get(j->catalog, STEER_POLICY, n->name)->tree, up, v);
@@ -1139,6 +1192,30 @@ static void make_network(struct maker *m, unsigned depth)
     steer_buf_puts(&m->json, "}");
 }
 
+// Children with a name each, so that ties are settled by it.
+static void make_nearest(struct maker *m)
+{
+    static const char *const children[] = {
+        "{\"endpoint\":\"a\"}", "{\"pool\":\"b\"}", "{\"to\":{\"endpoint\":\"c\"},\"bias\":%d}",
+        "{\"to\":{\"pool\":\"spare\"},\"site\":\"at-b\",\"bias\":%d}",
+        "{\"to\":{\"pool\":\"three\"},\"site\":\"at-c\"}"};
+    const bool among = below(m, 2);
+    unsigned given = 0;
+    steer_buf_puts(&m->json, among ? "\"nearest\":{\"among\":[" : "\"nearest\":[");
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(children); i++) {
+        const char *bias = strstr(children[i], "%d");
+        if (i && below(m, 3) == 0)
+            continue;
+        steer_buf_puts(&m->json, given++ ? "," : "");
+        if (bias)
+            steer_buf_printf(&m->json, "%.*s%d}", (int)(bias - children[i]), children[i],
+                             (int)below(m, 199) - 99);
+        else
+            steer_buf_puts(&m->json, children[i]);
+    }
+    steer_buf_puts(&m->json, among ? "]}" : "]");
+}
+
 static void make_options(struct maker *m, unsigned depth, bool counted, bool answer)
 {
     if (counted && below(m, 6) == 0)
@@ -1157,7 +1234,7 @@ static void make_options(struct maker *m, unsigned depth, bool counted, bool ans
 
 static void make_node(struct maker *m, unsigned depth)
 {
-    unsigned kind = depth ? below(m, 5) : 0;
+    unsigned kind = depth ? below(m, 6) : 0;
     steer_buf_puts(&m->json, "{");
     size_t start = m->json.len;
     if (kind == 0)
@@ -1168,10 +1245,12 @@ static void make_node(struct maker *m, unsigned depth)
         make_failover(m, depth);
     else if (kind == 3)
         make_geo(m, depth);
-    else
+    else if (kind == 4)
         make_network(m, depth);
+    else
+        make_nearest(m);
     bool answer = strncmp(m->json.data + start, "\"answer\"", 8) == 0;
-    make_options(m, depth, kind == 1 || kind == 2, answer);
+    make_options(m, depth, kind == 1 || kind == 2 || kind == 5, answer);
     steer_buf_puts(&m->json, "}");
 }
 
@@ -1229,6 +1308,7 @@ static bool agree(const struct steer_distribution *d, const struct judged *judge
 struct asker {
     const char *place, *address;
     uint32_t asn;
+    float lat, lon;
 };
 
 static void compare(struct maker *m, struct steer_residuals *store, struct steer_catalog *catalog,
@@ -1242,6 +1322,8 @@ static void compare(struct maker *m, struct steer_residuals *store, struct steer
     struct steer_view view = view_of(&moment);
     struct steer_location location = at_place(client);
     location.asn = asker->asn;
+    location.lat = asker->lat;
+    location.lon = asker->lon;
     if (asker->address)
         assert_true(steer_prefix_parse(asker->address, &network, NULL));
     struct steer_residual *root = steer_residual_resolve(
@@ -1251,6 +1333,9 @@ static void compare(struct maker *m, struct steer_residuals *store, struct steer
         struct judge judge = {.catalog = catalog,
                               .client = location.place,
                               .asn = asker->asn,
+                              .has_point = !isnan(asker->lat),
+                              .lat = (double)asker->lat,
+                              .lon = (double)asker->lon,
                               .address = asker->address ? &network.addr : NULL,
                               .moment = &moment,
                               .type = family ? STEER_TYPE_AAAA : STEER_TYPE_A};
@@ -1277,13 +1362,13 @@ static void random_trees_agree_with_a_plain_evaluator(void **state)
 {
     (void)state;
     static const struct asker clients[] = {
-        {NULL, NULL, 0},
-        {"EU", "192.0.2.1", 64500},
-        {"EU-DE", "192.0.2.200", 0},
-        {"EU-DE-BE", "192.0.2.199", 64501},
-        {"NA-US-CA", "2001:db8:0:7::1", 64500},
-        {"AS-JP", "2001:db8:1::1", 7},
-        {"AS-JP", "203.0.113.1", 64501},
+        {NULL, NULL, 0, NAN, NAN},
+        {"EU", "192.0.2.1", 64500, 48.1F, 11.6F},
+        {"EU-DE", "192.0.2.200", 0, 53.5F, 10},
+        {"EU-DE-BE", "192.0.2.199", 64501, 52.5F, 13.4F},
+        {"NA-US-CA", "2001:db8:0:7::1", 64500, 37.4F, -122},
+        {"AS-JP", "2001:db8:1::1", 7, 35.7F, 139.7F},
+        {"AS-JP", "203.0.113.1", 64501, 0, 0},
     };
     struct maker m = {.policies = 0};
     steer_rng_init(&m.rng, 20260131);

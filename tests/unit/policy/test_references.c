@@ -55,8 +55,21 @@ static void write_pool(struct author *a)
 
 static void write_tree(struct author *a, unsigned depth);
 
+static void write_nearest(struct author *a, unsigned depth)
+{
+    steer_buf_puts(&a->json, "\"nearest\":[{\"to\":");
+    write_tree(a, depth - 1);
+    if (below(a, 8))
+        steer_buf_printf(&a->json, ",\"site\":\"s%u\"", below(a, 3));
+    steer_buf_puts(&a->json, "}]");
+}
+
 static void write_inner(struct author *a, unsigned depth)
 {
+    if (below(a, 8) == 0) {
+        write_nearest(a, depth);
+        return;
+    }
     const bool geo = below(a, 4) == 0;
     const unsigned count = geo ? 1 : 1 + below(a, 2);
     steer_buf_puts(&a->json, geo ? "\"geo\":{\"rules\":[" : "\"failover\":[");
@@ -141,8 +154,11 @@ static bool tree_names(struct marks *m, const struct steer_node *node)
         (node->kind == STEER_NODE_USE && *mark_of(m, STEER_POLICY, node->name)))
         return true;
     bool names = node->substitute && tree_names(m, node->substitute);
-    for (uint32_t i = 0; i < node->child_count; i++)
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const char *site = node->children[i].site;
         names |= tree_names(m, node->children[i].node);
+        names |= site && *mark_of(m, STEER_SITE, site);
+    }
     return names;
 }
 

@@ -363,6 +363,74 @@ static void each_client_is_in_the_class_of_its_own_residual(void **state)
     steer_buf_fini(&json);
 }
 
+// With too many classes the first of each ranking stay, as many as fit, and the others follow by name.
+static void too_many_rankings_are_cut(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 2000, SITES = 6 };
+    static struct steer_location locations[CLIENTS];
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = small_catalog();
+    struct steer_buf json = {0};
+    struct steer_classes whole, cut;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 71);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        locations[i] = at_place(NULL);
+        locations[i].lat = (float)(steer_rng_next(&rng) % 1600) / 10 - 80;
+        locations[i].lon = (float)(steer_rng_next(&rng) % 3600) / 10 - 180;
+    }
+    for (unsigned i = 0; i < SITES; i++) {
+        char name[] = {'n', (char)('0' + i), '\0'};
+        steer_buf_clear(&json);
+        steer_buf_printf(&json, "{\"lat\":%d,\"lon\":%d}", (int)(i * 23) % 120 - 60,
+                         (int)(i * 67) % 360 - 180);
+        put(catalog, STEER_SITE, name, json.data);
+    }
+    steer_buf_clear(&json);
+    for (unsigned i = 0; i < SITES; i++)
+        steer_buf_printf(&json, "%s{\"to\":{\"endpoint\":\"%c\"},\"site\":\"n%u\"}",
+                         i ? "," : "{\"nearest\":[", 'f' - i, i);
+    steer_buf_puts(&json, "]}");
+    const struct steer_object *steered = record(catalog, json.data);
+    assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations, CLIENTS,
+                                        65535, &whole, NULL),
+                     STEER_OK);
+    assert_int_equal(whole.ranked_first, 0);
+    assert_true(whole.class_count > 60);
+    assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations, CLIENTS,
+                                        whole.class_count - 1, &cut, NULL),
+                     STEER_OK);
+    assert_in_range(cut.ranked_first, 1, SITES - 2);
+    assert_true(cut.class_count < whole.class_count);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        const struct steer_residual *a = whole.roots[whole.class_of[i]];
+        const struct steer_residual *b = cut.roots[cut.class_of[i]];
+        for (uint32_t k = 0; k < SITES; k++) {
+            if (k < cut.ranked_first)
+                assert_ptr_equal(a->children[k], b->children[k]);
+            else if (k > cut.ranked_first)
+                assert_true(strcmp(b->children[k - 1]->object->name, b->children[k]->object->name) <
+                            0);
+        }
+    }
+    steer_classes_fini(store, &cut);
+    // One more in each ranking would not have fitted; one is the least.
+    assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations, CLIENTS,
+                                        SITES, &cut, NULL),
+                     STEER_OK);
+    assert_int_equal(cut.ranked_first, 1);
+    steer_classes_fini(store, &cut);
+    assert_int_equal(steer_classes_over(store, catalog, steered, location_at, locations, CLIENTS,
+                                        SITES - 1, &cut, NULL),
+                     STEER_ELIMIT);
+    steer_classes_fini(store, &whole);
+    assert_int_equal(steer_residuals_count(store), 0);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+    steer_buf_fini(&json);
+}
+
 static void a_policy_without_geography_has_one_class(void **state)
 {
     (void)state;
@@ -393,6 +461,7 @@ int main(void)
         cmocka_unit_test(the_trace_names_what_the_client_met),
         cmocka_unit_test(classes_are_numbered_as_they_appear),
         cmocka_unit_test(each_client_is_in_the_class_of_its_own_residual),
+        cmocka_unit_test(too_many_rankings_are_cut),
         cmocka_unit_test(a_policy_without_geography_has_one_class),
     };
     return cmocka_run_group_tests_name("residual", tests, NULL, NULL);
