@@ -172,6 +172,8 @@ void admin_zones_post(struct admin_request *r);
 void admin_overrides_list(struct admin_request *r);
 void admin_overrides_put(struct admin_request *r);
 void admin_overrides_delete(struct admin_request *r);
+void admin_switches_list(struct admin_request *r);
+void admin_switches_put(struct admin_request *r);
 void admin_status_get(struct admin_request *r);
 void admin_explain_get(struct admin_request *r);
 void admin_audit_get(struct admin_request *r);

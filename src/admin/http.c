@@ -42,6 +42,8 @@ static const struct admin_route routes[] = {
     {"GET", "/api/v1/overrides", admin_overrides_list, API, SMALL, {NULL}},
     {"PUT", "/api/v1/overrides/*/*", admin_overrides_put, API | ADMIN_HAS_BODY, SMALL, {NULL}},
     {"DELETE", "/api/v1/overrides/*/*", admin_overrides_delete, API, SMALL, {NULL}},
+    {"GET", "/api/v1/switches", admin_switches_list, API, SMALL, {NULL}},
+    {"PUT", "/api/v1/switches/*", admin_switches_put, API | ADMIN_HAS_BODY, SMALL, {NULL}},
     {"GET", "/api/v1/status", admin_status_get, API, SMALL, {NULL}},
     {"GET", "/api/v1/audit", admin_audit_get, API, SMALL, {"limit", "since", "before"}},
     {"GET", "/api/v1/explain", admin_explain_get, API, SMALL, {"name", "type", "client"}},

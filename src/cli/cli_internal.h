@@ -132,6 +132,8 @@ int cmd_explain(struct cli *cli, int argc, char **argv);
 int cmd_override_set(struct cli *cli, int argc, char **argv);
 int cmd_override_clear(struct cli *cli, int argc, char **argv);
 int cmd_override_list(struct cli *cli, int argc, char **argv);
+int cmd_switch_set(struct cli *cli, int argc, char **argv);
+int cmd_switch_list(struct cli *cli, int argc, char **argv);
 int cmd_document_list(struct cli *cli, int argc, char **argv);
 int cmd_document_show(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);

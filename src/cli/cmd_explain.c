@@ -126,6 +126,8 @@ static void put_node_line(const struct tree *t, const json_t *node, const json_t
         put_dim(t, "share", exact);
     if (*cli_member(candidate, "weight"))
         put_dim(t, "weight", cli_member(candidate, "weight"));
+    if (*cli_member(node, "position"))
+        put_dim(t, "at", cli_member(node, "position"));
     if (json_is_true(json_object_get(node, "checks_as_up")))
         put_dim(t, "checks read as up", "");
     if (json_is_true(json_object_get(node, "shown_above")))

@@ -63,6 +63,12 @@ static const struct command commands[] = {
      cmd_override_set},
     {"override clear", "KIND TARGET", "end an override", "", cmd_override_clear},
     {"override list", "", "list the overrides", "", cmd_override_list},
+    {"switch set", "NAME POSITION [--reason TEXT] [--owner NAME]", "set a switch to a position",
+     "The position holds over restarts, until it is set again.\n\n"
+     "  --reason TEXT  why\n"
+     "  --owner NAME   who (default: the user's name)\n",
+     cmd_switch_set},
+    {"switch list", "", "list the switches and where they stand", "", cmd_switch_list},
     {"document list", "", "list the documents that were applied", "", cmd_document_list},
     {"document show", "NAME", "print a document as it was applied last", "", cmd_document_show},
     {"audit", "[--limit N] [--since TIME]", "show who changed what, newest first",
@@ -128,13 +134,14 @@ static const struct command *find(const char *name)
 
 static int unknown_command(struct cli *cli, const char *name)
 {
-    const char *names[STEER_ARRAY_LEN(commands) + 3];
+    const char *names[STEER_ARRAY_LEN(commands) + 4];
     size_t count = 0;
     for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
         names[count++] = commands[i].name;
     if (!strchr(name, ' ')) {
         names[count++] = "zone";
         names[count++] = "override";
+        names[count++] = "switch";
         names[count++] = "document";
     }
     const char *near = steer_nearest_word(name, names, count);

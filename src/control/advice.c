@@ -30,7 +30,7 @@ static enum steer_forced not_forced(void *ctx, const struct steer_object *pool, 
 // With everything up: does the class get this type?
 static bool gives(const struct steer_residual *root, uint16_t type)
 {
-    static const struct steer_view view = {NULL, all_available, not_forced};
+    static const struct steer_view view = {NULL, all_available, not_forced, NULL};
     struct steer_distribution d;
     steer_decide(root, &view, type, &d, NULL);
     bool some = d.count > 0;

@@ -47,6 +47,29 @@ static enum steer_err check_catalog(struct steer_link *link, struct steer_diag *
     return err;
 }
 
+// A position that traffic is at must not vanish with an edit: somebody has to say where it goes.
+static enum steer_err check_positions(const struct steer_link *link, struct steer_diag *diag)
+{
+    const struct steer_linker *l = link->linker;
+    for (size_t i = 0; i < link->journal_count && !link->loading; i++) {
+        const struct steer_journal_entry *e = &link->journal[i];
+        if (e->kind != STEER_J_OBJECT || e->kind_of != STEER_SWITCH)
+            continue;
+        const struct steer_object *before =
+            steer_catalog_get(l->catalog, STEER_SWITCH, e->object->name);
+        if (!before)
+            continue;
+        const struct steer_switch *after = &e->object->control_switch;
+        const char *at = before->control_switch.positions[steer_vitals_position(l->vitals, before)];
+        if (steer_switch_position(after, at) == after->position_count)
+            return steer_diag_at(diag, e->object->file, e->object->at.line, e->object->at.column,
+                                 "switch '%s' stands at '%s', which is not among its positions any "
+                                 "more; set it to another one first",
+                                 e->object->name, at);
+    }
+    return STEER_OK;
+}
+
 static uint32_t get_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -124,6 +147,8 @@ enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
                                   struct steer_diag *diag)
 {
     enum steer_err err = check_catalog(link, diag);
+    if (err == STEER_OK)
+        err = check_positions(link, diag);
     if (err == STEER_OK)
         err = link_compile(link, diag);
     if (err == STEER_OK)
@@ -282,6 +307,10 @@ static void adopt(struct steer_link *link)
     steer_geo_unref(l->geo);
     l->geo = steer_geo_ref(link->geo);
     steer_vitals_view_init(&l->view, l->vitals, l->catalog);
+    for (size_t i = 0; i < link->journal_count; i++)
+        if (link->journal[i].kind == STEER_J_OBJECT_GONE &&
+            link->journal[i].kind_of == STEER_SWITCH)
+            steer_vitals_forget_switch(l->vitals, link->journal[i].name);
     l->open = NULL;
 }
 

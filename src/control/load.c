@@ -99,6 +99,19 @@ static enum steer_err load_override(void *ctx, const struct steer_store_override
     return STEER_OK;
 }
 
+static enum steer_err load_position(void *ctx, const struct steer_store_position *row)
+{
+    struct loading *l = ctx;
+    char *texts[] = {steer_strdup(row->name), steer_strdup(row->position),
+                     steer_strdup(row->reason), steer_strdup(row->owner)};
+    steer_vitals_set_switch(
+        l->control->vitals,
+        &(struct steer_switch_setting){texts[0], texts[1], texts[2], texts[3], row->set_unix_s});
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    return STEER_OK;
+}
+
 // Verdicts hold from the first answer on, so that a restart flaps nothing.
 static enum steer_err load_verdict(void *ctx, const struct steer_store_verdict *row)
 {
@@ -125,6 +138,8 @@ static enum steer_err load_all(struct loading *l)
     enum steer_err err = steer_store_load_documents(c->store, load_document, l, l->diag);
     if (err == STEER_OK)
         err = steer_store_load_overrides(c->store, load_override, l, l->diag);
+    if (err == STEER_OK)
+        err = steer_store_load_positions(c->store, load_position, l, l->diag);
     if (err == STEER_OK)
         err = steer_store_load_objects(c->store, load_object, l, l->diag);
     if (err != STEER_OK)

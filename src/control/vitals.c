@@ -31,6 +31,8 @@ struct steer_vitals {
     struct steer_override *overrides;
     size_t override_count, override_cap;
     struct steer_map override_index; // "kind\ntarget" -> index
+    struct steer_switch_setting *switches;
+    size_t switch_count, switch_cap;
 };
 
 static void join(char *out, const char *a, const char *b)
@@ -41,6 +43,14 @@ static void join(char *out, const char *a, const char *b)
 static void key_text(char *out, uint64_t key)
 {
     snprintf(out, KEY_MAX, "%llx", (unsigned long long)key);
+}
+
+static void switch_free(struct steer_switch_setting *s)
+{
+    free(s->name);
+    free(s->position);
+    free(s->reason);
+    free(s->owner);
 }
 
 struct steer_vitals *steer_vitals_create(void)
@@ -68,6 +78,9 @@ void steer_vitals_destroy(struct steer_vitals *v)
     }
     for (size_t i = 0; i < v->override_count; i++)
         override_free(&v->overrides[i]);
+    for (size_t i = 0; i < v->switch_count; i++)
+        switch_free(&v->switches[i]);
+    free(v->switches);
     steer_map_fini(&v->pairs);
     steer_map_fini(&v->keys);
     steer_map_fini(&v->override_index);
@@ -265,6 +278,66 @@ const struct steer_override *steer_vitals_override_at(const struct steer_vitals 
     return &v->overrides[i];
 }
 
+// ---- switches ------------------------------------------------------------------------------------
+
+static struct steer_switch_setting *find_switch(const struct steer_vitals *v, const char *name)
+{
+    for (size_t i = 0; i < v->switch_count; i++)
+        if (strcmp(v->switches[i].name, name) == 0)
+            return &v->switches[i];
+    return NULL;
+}
+
+void steer_vitals_set_switch(struct steer_vitals *v, const struct steer_switch_setting *setting)
+{
+    const struct steer_switch_setting copy = {
+        steer_strdup(setting->name), steer_strdup(setting->position),
+        steer_strdup(setting->reason ? setting->reason : ""),
+        steer_strdup(setting->owner ? setting->owner : ""), setting->set_unix_s};
+    struct steer_switch_setting *there = find_switch(v, setting->name);
+    if (there) {
+        switch_free(there);
+        *there = copy;
+        return;
+    }
+    v->switches = steer_grow(v->switches, &v->switch_cap, v->switch_count + 1, sizeof *v->switches);
+    v->switches[v->switch_count++] = copy;
+}
+
+void steer_vitals_forget_switch(struct steer_vitals *v, const char *name)
+{
+    struct steer_switch_setting *there = find_switch(v, name);
+    if (!there)
+        return;
+    switch_free(there);
+    *there = v->switches[--v->switch_count];
+}
+
+const struct steer_switch_setting *steer_vitals_get_switch(const struct steer_vitals *v,
+                                                           const char *name)
+{
+    return find_switch(v, name);
+}
+
+size_t steer_vitals_switch_count(const struct steer_vitals *v)
+{
+    return v->switch_count;
+}
+
+const struct steer_switch_setting *steer_vitals_switch_at(const struct steer_vitals *v, size_t i)
+{
+    return &v->switches[i];
+}
+
+uint32_t steer_vitals_position(const struct steer_vitals *v, const struct steer_object *object)
+{
+    const struct steer_switch *control = &object->control_switch;
+    const struct steer_switch_setting *setting = find_switch(v, object->name);
+    const uint32_t at =
+        setting ? steer_switch_position(control, setting->position) : control->position_count;
+    return at < control->position_count ? at : control->initial;
+}
+
 // ---- the view ------------------------------------------------------------------------------------
 
 static void note_override(json_t *why, const struct steer_override *o)
@@ -359,12 +432,25 @@ static enum steer_forced view_pool(void *ctx, const struct steer_object *pool, j
     return o ? o->state : STEER_FORCED_NOT;
 }
 
+static uint32_t view_position(void *ctx, const struct steer_object *object, json_t *why)
+{
+    const struct steer_vitals_view *view = ctx;
+    const struct steer_switch_setting *setting = find_switch(view->vitals, object->name);
+    char set[32];
+    if (why && setting)
+        json_object_set_new(why, "set",
+                            json_pack("{s:s,s:s,s:s}", "since",
+                                      steer_time_format(setting->set_unix_s, set, sizeof set),
+                                      "reason", setting->reason, "owner", setting->owner));
+    return steer_vitals_position(view->vitals, object);
+}
+
 void steer_vitals_view_init(struct steer_vitals_view *view, const struct steer_vitals *vitals,
                             const struct steer_catalog *catalog)
 {
     view->vitals = vitals;
     view->catalog = catalog;
-    view->view = (struct steer_view){view, view_endpoint, view_pool};
+    view->view = (struct steer_view){view, view_endpoint, view_pool, view_position};
 }
 
 const char *steer_vitals_state(const struct steer_vitals_view *view,

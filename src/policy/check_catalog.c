@@ -322,6 +322,35 @@ static enum steer_err check_ranked(const struct checker *c, const struct steer_o
     return STEER_OK;
 }
 
+// A switch node has a child for each position of its switch, and for no other.
+static enum steer_err check_switch(const struct checker *c, const struct steer_object *object,
+                                   const struct steer_node *node)
+{
+    const struct steer_object *found = steer_catalog_get(c->catalog, STEER_SWITCH, node->name);
+    if (!found)
+        return unknown(c, object, node->at, STEER_SWITCH, node->name);
+    const struct steer_switch *control = &found->control_switch;
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const char *name = node->children[i].position;
+        if (steer_switch_position(control, name) < control->position_count)
+            continue;
+        const char *near = steer_nearest_word(name, control->positions, control->position_count);
+        return fail(c, object, node->children[i].at, "switch '%s' has no position '%s'%s%s%s",
+                    found->name, name, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
+    }
+    for (uint32_t i = 0; i < control->position_count; i++) {
+        uint32_t k = 0;
+        while (k < node->child_count &&
+               strcmp(node->children[k].position, control->positions[i]) != 0)
+            k++;
+        if (k == node->child_count)
+            return fail(c, object, node->at, "position '%s' of switch '%s' has no child here",
+                        control->positions[i], found->name);
+    }
+    return STEER_OK;
+}
+
 static enum steer_err walk(struct checker *c, const struct steer_object *object,
                            const struct steer_node *node, unsigned level, struct facts *facts)
 {
@@ -342,6 +371,8 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
     }
     if (!err && node->kind == STEER_NODE_NEAREST)
         err = check_ranked(c, object, node);
+    if (!err && node->kind == STEER_NODE_SWITCH)
+        err = check_switch(c, object, node);
     if (!err)
         judge_negative(node, (struct spot){node, object}, facts);
     return err;
@@ -408,6 +439,7 @@ static enum steer_err check_one(struct checker *c, const struct steer_object *ob
         return check_steered(c, object);
     case STEER_SITE:
     case STEER_CHECK:
+    case STEER_SWITCH:
     case STEER_KINDS:
         break;
     }

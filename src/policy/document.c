@@ -15,6 +15,7 @@ static const struct {
     {"checks", STEER_CHECK, "{web: {type: http, port: 80, path: /healthz}}"},
     {"endpoints", STEER_ENDPOINT, "{fra-1: {ipv4: 192.0.2.10, check: web}}"},
     {"pools", STEER_POOL, "{eu: {endpoints: {fra-1: 10}}}"},
+    {"switches", STEER_SWITCH, "{colour: {positions: [blue, green]}}"},
     {"policies", STEER_POLICY, "{main: {failover: [{pool: eu}, {pool: us}]}}"},
 };
 
@@ -109,10 +110,11 @@ static void parse_zones(struct steer_parse *p, const struct steer_item *root,
 
 static void parse_root(struct steer_parse *p, struct steer_document *document)
 {
-    static const char *const keys[] = {"zone",  "zones",     "soa",   "ns",       "checks",
-                                       "sites", "endpoints", "pools", "policies", "records"};
-    static const char *const later[] = {"assert", "switches",  "rollouts",  "overrides",
-                                        "tables", "locations", "latencies", "settings"};
+    static const char *const keys[] = {"zone",     "zones",    "soa",       "ns",
+                                       "checks",   "sites",    "endpoints", "pools",
+                                       "switches", "policies", "records"};
+    static const char *const later[] = {"assert",    "rollouts",  "overrides", "tables",
+                                        "locations", "latencies", "settings"};
     static const struct steer_shape shape = {.what = "a document",
                                              .example = "{zone: example.com, records: {...}}",
                                              .keys = keys,

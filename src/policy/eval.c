@@ -339,6 +339,26 @@ static void eval_ordered(struct steer_eval *e, const struct steer_residual *n, b
     }
 }
 
+// The child at the position of the switch.
+static void eval_switch(struct steer_eval *e, const struct steer_residual *n, bool as_up,
+                        struct steer_result *r)
+{
+    const struct steer_switch *control = &n->object->control_switch;
+    json_t *why = e->tracing ? json_object() : NULL;
+    uint32_t at = control->initial;
+    if (e->view->position)
+        at = e->view->position(e->view->ctx, n->object, why);
+    steer_trace_why(r->trace, NULL, why);
+    steer_trace_text(r->trace, "position", control->positions[at]);
+    struct steer_result *child = steer_eval_node(e, n->children[at], as_up);
+    take_result(r, child);
+    r->available = child->available;
+    for (uint32_t i = 0; e->tracing && i < n->child_count; i++)
+        steer_trace_candidate(r->trace, n->children[i], i == at ? child : NULL, -1,
+                              i == at && child->available ? WHOLE : NO_SHARE,
+                              i == at ? NULL : "the switch is at another position");
+}
+
 // Terminal for the whole tree: always available to its parent. Where the child is not, the root's
 // when_unavailable speaks for the child alone; a substitute is a way around the fence and is not
 // taken.
@@ -392,6 +412,9 @@ void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool 
     case STEER_R_NETWORK:
     case STEER_R_NEAREST:
         eval_ordered(e, n, as_up, r);
+        break;
+    case STEER_R_SWITCH:
+        eval_switch(e, n, as_up, r);
         break;
     case STEER_R_FENCE:
         eval_fence(e, n, as_up, r);

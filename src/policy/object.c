@@ -9,8 +9,8 @@
 
 const char *steer_kind_text(enum steer_kind kind)
 {
-    static const char *const texts[STEER_KINDS] = {"site", "check",  "endpoint",
-                                                   "pool", "policy", "steered record"};
+    static const char *const texts[STEER_KINDS] = {"site",   "check",  "endpoint",      "pool",
+                                                   "switch", "policy", "steered record"};
     return kind < STEER_KINDS ? texts[kind] : "unknown";
 }
 
@@ -33,6 +33,8 @@ const char *steer_node_kind_text(enum steer_node_kind kind)
         return "network";
     case STEER_NODE_NEAREST:
         return "nearest";
+    case STEER_NODE_SWITCH:
+        return "switch";
     case STEER_NODE_USE:
         return "use";
     }

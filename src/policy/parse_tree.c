@@ -7,7 +7,8 @@
 #include "policy_internal.h"
 #include "steerd/wire/message.h"
 
-#define NODE_KINDS "endpoint, pool, use, answer, weighted, failover, geo, network or nearest"
+#define NODE_KINDS                                                                                 \
+    "endpoint, pool, use, answer, weighted, failover, geo, network, nearest or switch"
 
 const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item)
 {
@@ -131,6 +132,9 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
     if (steer_doc_find(p, item, "min_available", &option)) {
         if (node->kind == STEER_NODE_POOL)
             steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
+        else if (node->kind == STEER_NODE_SWITCH)
+            steer_doc_fail(p, option.key_at,
+                           "'min_available' says nothing here: a switch gives one child");
         else if (node->child_count == 0)
             steer_doc_fail(p, option.key_at,
                            "'min_available' goes only with nodes that have children");
@@ -176,6 +180,7 @@ static const struct {
     {"geo", STEER_NODE_GEO, steer_parse_geo},
     {"network", STEER_NODE_NETWORK, steer_parse_network},
     {"nearest", STEER_NODE_NEAREST, steer_parse_nearest},
+    {"switch", STEER_NODE_SWITCH, steer_parse_switch_node},
 };
 
 static void parse_kind(struct steer_parse *p, const struct steer_item *item,
@@ -209,10 +214,11 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
 {
-    static const char *const keys[] = {
-        "endpoint", "pool",    "use",           "answer",           "weighted", "failover", "geo",
-        "network",  "nearest", "min_available", "when_unavailable", "trickle",  "failback"};
-    static const char *const later[] = {"latency", "switch", "draw", "sticky", "coherent", "ramp"};
+    static const char *const keys[] = {"endpoint", "pool",     "use",           "answer",
+                                       "weighted", "failover", "geo",           "network",
+                                       "nearest",  "switch",   "min_available", "when_unavailable",
+                                       "trickle",  "failback"};
+    static const char *const later[] = {"latency", "draw", "sticky", "coherent", "ramp"};
     static const struct steer_shape shape = {.what = "a node",
                                              .example = "{pool: eu}",
                                              .keys = keys,

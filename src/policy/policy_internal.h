@@ -185,6 +185,10 @@ void steer_parse_network(struct steer_parse *p, const struct steer_item *item,
                          struct steer_node *node);
 void steer_parse_nearest(struct steer_parse *p, const struct steer_item *item,
                          struct steer_node *node);
+void steer_parse_switch_node(struct steer_parse *p, const struct steer_item *item,
+                             struct steer_node *node);
+void steer_parse_switch(struct steer_parse *p, const struct steer_item *item,
+                        struct steer_switch *object);
 // "192.0.2.0/24", "AS64500": exactly one is set. Fails with what would be right.
 struct steer_network_text {
     bool is_asn;

@@ -51,6 +51,8 @@ static void visit_tree(const struct naming *n, const struct steer_node *node)
         n->visit(n->ctx, STEER_POOL, node->name);
     else if (node->kind == STEER_NODE_USE)
         n->visit(n->ctx, STEER_POLICY, node->name);
+    else if (node->kind == STEER_NODE_SWITCH)
+        n->visit(n->ctx, STEER_SWITCH, node->name);
     for (uint32_t i = 0; i < node->child_count; i++) {
         if (node->children[i].site)
             n->visit(n->ctx, STEER_SITE, node->children[i].site);
@@ -81,6 +83,7 @@ static void visit_named(const struct naming *n, const struct steer_object *objec
         break;
     case STEER_SITE:
     case STEER_CHECK:
+    case STEER_SWITCH:
     case STEER_KINDS:
         break;
     }

@@ -177,6 +177,43 @@ static struct steer_residual *use(struct steer_resolver *v, const struct steer_n
     return steer_resolve_inner(v, STEER_R_FAILOVER, node, &list, stand);
 }
 
+// ---- switch --------------------------------------------------------------------------------------
+
+static const struct steer_node *at_position(const struct steer_node *node, const char *position)
+{
+    for (uint32_t i = 0; i < node->child_count; i++)
+        if (strcmp(node->children[i].position, position) == 0)
+            return node->children[i].node;
+    return NULL;
+}
+
+// Every position keeps its child: which one is given is not known here.
+static struct steer_residual *follow_switch(struct steer_resolver *v, const struct steer_node *node,
+                                            struct steer_stand *stand)
+{
+    const struct steer_object *object = steer_catalog_get(v->catalog, STEER_SWITCH, node->name);
+    if (!object)
+        return none(v);
+    const struct steer_switch *control = &object->control_switch;
+    struct steer_siblings list;
+    steer_siblings_init(&list, control->position_count);
+    for (uint32_t i = 0; i < control->position_count; i++) {
+        const struct steer_node *child = at_position(node, control->positions[i]);
+        list.items[list.count++] = child ? steer_resolve_node(v, child, stand) : none(v);
+    }
+    struct steer_residual want = {
+        .kind = STEER_R_SWITCH,
+        .object = object,
+        .min_available = {1, false},
+        .child_count = list.count,
+        .children = list.items,
+    };
+    set_when(v, node, stand, &want);
+    struct steer_residual *residual = steer_residual_intern(v->store, &want);
+    steer_siblings_fini(&list);
+    return residual;
+}
+
 // ---- dispatch ------------------------------------------------------------------------------------
 
 static struct steer_residual *resolve_kind(struct steer_resolver *v, const struct steer_node *node,
@@ -201,6 +238,8 @@ static struct steer_residual *resolve_kind(struct steer_resolver *v, const struc
         return steer_resolve_network(v, node, stand);
     case STEER_NODE_NEAREST:
         return steer_resolve_ranked(v, node, stand);
+    case STEER_NODE_SWITCH:
+        return follow_switch(v, node, stand);
     case STEER_NODE_USE:
         return use(v, node, stand);
     }

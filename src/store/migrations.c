@@ -96,8 +96,19 @@ static const char documents[] =
 // 4: who asked for a change, as far as is known.
 static const char audit_who[] = "ALTER TABLE audit ADD COLUMN who TEXT NOT NULL DEFAULT '';";
 
+// 5: switches, and where they were set to.
+static const char switches[] =
+    "CREATE TABLE control_switch("
+    " name TEXT PRIMARY KEY, document TEXT NOT NULL, body TEXT NOT NULL CHECK(json_valid(body))"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE switch_position("
+    " control_switch TEXT PRIMARY KEY REFERENCES control_switch(name) ON DELETE CASCADE,"
+    " position TEXT NOT NULL, reason TEXT NOT NULL, owner TEXT NOT NULL,"
+    " set_unix_s INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
 const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
-                                              audit_who};
+                                              audit_who, switches};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

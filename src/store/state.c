@@ -11,6 +11,7 @@
 struct row_reader {
     union {
         enum steer_err (*override)(void *ctx, const struct steer_store_override *row);
+        enum steer_err (*position)(void *ctx, const struct steer_store_position *row);
         enum steer_err (*verdict)(void *ctx, const struct steer_store_verdict *row);
         enum steer_err (*audit)(void *ctx, const struct steer_store_audit_entry *row);
     };
@@ -60,6 +61,39 @@ steer_store_load_overrides(struct steer_store *store,
 {
     struct row_reader reader = {.override = row, .ctx = ctx};
     return steer_store_scan(store, SQL_LOAD_OVERRIDES, NULL, 0, read_override, &reader, diag);
+}
+
+enum steer_err steer_store_put_position(struct steer_store *store,
+                                        const struct steer_store_position *p,
+                                        struct steer_diag *diag)
+{
+    return steer_store_run(store, SQL_PUT_POSITION,
+                           STORE_VALUES(store_text(p->name), store_text(p->position),
+                                        store_text(p->reason), store_text(p->owner),
+                                        store_integer((int64_t)p->set_unix_s)),
+                           p->name, diag);
+}
+
+static enum steer_err read_position(void *ctx, sqlite3_stmt *row)
+{
+    const struct row_reader *reader = ctx;
+    const struct steer_store_position p = {
+        .name = steer_store_column(row, 0),
+        .position = steer_store_column(row, 1),
+        .reason = steer_store_column(row, 2),
+        .owner = steer_store_column(row, 3),
+        .set_unix_s = (uint64_t)sqlite3_column_int64(row, 4),
+    };
+    return reader->position(reader->ctx, &p);
+}
+
+enum steer_err
+steer_store_load_positions(struct steer_store *store,
+                           enum steer_err (*row)(void *ctx, const struct steer_store_position *),
+                           void *ctx, struct steer_diag *diag)
+{
+    struct row_reader reader = {.position = row, .ctx = ctx};
+    return steer_store_scan(store, SQL_LOAD_POSITIONS, NULL, 0, read_position, &reader, diag);
 }
 
 enum steer_err steer_store_put_verdict(struct steer_store *store,

@@ -36,17 +36,20 @@ static const struct {
          " ON CONFLICT(name) DO UPDATE SET document = excluded.document, body = excluded.body,"
          " site = excluded.site"},
     [SQL_PUT_POOL] = {"storing the pool", PUT_OBJECT("pool")},
+    [SQL_PUT_SWITCH] = {"storing the switch", PUT_OBJECT("control_switch")},
     [SQL_PUT_POLICY] = {"storing the policy", PUT_OBJECT("policy")},
     [SQL_DELETE_SITE] = {"deleting the site", "DELETE FROM site WHERE name = ?1"},
     [SQL_DELETE_CHECK] = {"deleting the check", "DELETE FROM health_check WHERE name = ?1"},
     [SQL_DELETE_ENDPOINT] = {"deleting the endpoint", "DELETE FROM endpoint WHERE name = ?1"},
     [SQL_DELETE_POOL] = {"deleting the pool", "DELETE FROM pool WHERE name = ?1"},
+    [SQL_DELETE_SWITCH] = {"deleting the switch", "DELETE FROM control_switch WHERE name = ?1"},
     [SQL_DELETE_POLICY] = {"deleting the policy", "DELETE FROM policy WHERE name = ?1"},
     [SQL_LOAD_SITES] = {"reading the sites", LOAD_OBJECTS("site")},
     [SQL_LOAD_CHECKS] = {"reading the checks", LOAD_OBJECTS("health_check")},
     [SQL_LOAD_ENDPOINTS] = {"reading the endpoints",
                             "SELECT name, document, body, site FROM endpoint ORDER BY name"},
     [SQL_LOAD_POOLS] = {"reading the pools", LOAD_OBJECTS("pool")},
+    [SQL_LOAD_SWITCHES] = {"reading the switches", LOAD_OBJECTS("control_switch")},
     [SQL_LOAD_POLICIES] = {"reading the policies", LOAD_OBJECTS("policy")},
     [SQL_CLEAR_ENDPOINT_CHECKS] = {"storing the checks of the endpoint",
                                    "DELETE FROM endpoint_check WHERE endpoint = ?1"},
@@ -100,6 +103,15 @@ static const struct {
     [SQL_LOAD_OVERRIDES] = {"reading the overrides",
                             "SELECT kind, target, state, reason, owner, set_unix_s, expires_unix_s"
                             " FROM override ORDER BY kind, target"},
+    [SQL_PUT_POSITION] =
+        {"storing the position of",
+         "INSERT INTO switch_position(control_switch, position, reason, owner, set_unix_s)"
+         " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(control_switch) DO UPDATE SET"
+         " position = excluded.position, reason = excluded.reason, owner = excluded.owner,"
+         " set_unix_s = excluded.set_unix_s"},
+    [SQL_LOAD_POSITIONS] = {"reading the positions of switches",
+                            "SELECT control_switch, position, reason, owner, set_unix_s"
+                            " FROM switch_position ORDER BY control_switch"},
     [SQL_PUT_VERDICT] =
         {"storing the verdict on",
          "INSERT INTO verdict(endpoint, health_check, verdict, since_unix_s, reason)"

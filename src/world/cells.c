@@ -272,6 +272,7 @@ void steer_cells_destroy(struct steer_cells *c)
     steer_slab_fini(&c->tables.expiries);
     steer_map_fini(&c->endpoints);
     steer_map_fini(&c->pools);
+    steer_map_fini(&c->switches);
     free(c->dependencies);
     free(c->free_dependencies);
     free(c->cells);

@@ -98,7 +98,7 @@ struct steer_cells {
     uint64_t answer_count;
     uint32_t *line_answer; // answer line -> answer index
     size_t line_answer_cap;
-    struct steer_map endpoints, pools; // name -> dependency
+    struct steer_map endpoints, pools, switches; // name -> dependency
     struct dependency *dependencies;
     size_t dependency_count, dependency_cap;
     uint32_t *free_dependencies;

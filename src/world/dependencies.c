@@ -13,7 +13,7 @@ struct linking {
 
 static struct steer_map *names_of(struct steer_cells *c, enum steer_kind kind)
 {
-    return kind == STEER_POOL ? &c->pools : &c->endpoints;
+    return kind == STEER_POOL ? &c->pools : kind == STEER_SWITCH ? &c->switches : &c->endpoints;
 }
 
 static uint32_t dependency_of(struct steer_cells *c, const struct steer_object *object)
@@ -67,7 +67,9 @@ const struct dependency *cells_dependency_find(const struct steer_cells *c, enum
                                                const char *name)
 {
     uint32_t index;
-    const struct steer_map *names = kind == STEER_POOL ? &c->pools : &c->endpoints;
+    const struct steer_map *names = kind == STEER_POOL     ? &c->pools
+                                    : kind == STEER_SWITCH ? &c->switches
+                                                           : &c->endpoints;
     return steer_map_get(names, name, &index) ? &c->dependencies[index] : NULL;
 }
 

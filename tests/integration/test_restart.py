@@ -98,6 +98,33 @@ class Restart(SteerdTest):
         self.assertEqual([("endpoint", "fra-1", "down", "a test")],
                          [(o["kind"], o["target"], o["state"], o["reason"]) for o in listed])
 
+    def test_a_switch_is_set_at_once_kept_over_restarts_and_audited(self):
+        self.steerd.start()
+        self.apply("zone: switch.test\n"
+                   "switches: {colour: {positions: [blue, green]}}\n"
+                   "records:\n"
+                   "  app: {ttl: 5, steer: {switch: {name: colour, positions: {blue: {answer: {A: [192.0.2.1]}}, "
+                   "green: {answer: {A: [192.0.2.2]}}}}}}\n")
+
+        def given():
+            return self.data("app.switch.test")
+
+        self.assertEqual(["192.0.2.1"], given())
+        self.steerd.ctl("switch", "set", "colour", "green", "--reason", "release 7", "--owner", "ana")
+        self.assertEqual(["192.0.2.2"], given())
+        wrong = self.steerd.ctl("switch", "set", "colour", "gren", check=False)
+        self.assertEqual(1, wrong.returncode)
+        self.assertIn("did you mean 'green'?", wrong.stderr)
+        self.assertIn("did you mean 'colour'?", self.steerd.ctl("switch", "set", "color", "green", check=False).stderr)
+        self.steerd.kill()
+        self.steerd.start()
+        self.assertEqual(["192.0.2.2"], given())
+        listed = json.loads(self.steerd.http("GET", "/api/v1/switches")[1])
+        self.assertEqual([("colour", "green", "blue", "release 7", "ana")],
+                         [(s["name"], s["position"], s["initial"], s["reason"], s["owner"]) for s in listed])
+        self.assertRegex(self.steerd.ctl("switch", "list").stdout, "colour +green +blue +release 7")
+        self.assertIn("green: release 7", self.steerd.ctl("audit").stdout)
+
 
 if __name__ == "__main__":
     unittest.main()

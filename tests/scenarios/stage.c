@@ -441,6 +441,25 @@ void stage_override(struct stage *stage, const struct line *line)
     judge_changed(stage, line, steer_linker_refresh(stage->linker, kind, line->words[2]));
 }
 
+// switch NAME POSITION [REASON]
+void stage_switch(struct stage *stage, const struct line *line)
+{
+    const struct steer_object *object =
+        line->count < 3
+            ? NULL
+            : steer_catalog_get(steer_linker_catalog(stage->linker), STEER_SWITCH, line->words[1]);
+    char reason[] = "scenario";
+    char owner[] = "";
+    if (!object || steer_switch_position(&object->control_switch, line->words[2]) ==
+                       object->control_switch.position_count)
+        script_broken(stage->script, line->number, "give: switch NAME POSITION [REASON]");
+    const struct steer_switch_setting setting = {line->words[1], line->words[2],
+                                                 line->count > 3 ? line->words[3] : reason, owner,
+                                                 stage->now_unix_s};
+    steer_vitals_set_switch(stage->vitals, &setting);
+    judge_changed(stage, line, steer_linker_refresh(stage->linker, STEER_SWITCH, line->words[1]));
+}
+
 void stage_clear(struct stage *stage, const struct line *line)
 {
     enum steer_kind kind = target_kind(stage, line);
@@ -526,6 +545,8 @@ static void move_verdicts(struct moving *m)
     free(list);
     for (size_t i = 0; i < steer_vitals_override_count(m->from->vitals); i++)
         steer_vitals_override(m->to->vitals, steer_vitals_override_at(m->from->vitals, i));
+    for (size_t i = 0; i < steer_vitals_switch_count(m->from->vitals); i++)
+        steer_vitals_set_switch(m->to->vitals, steer_vitals_switch_at(m->from->vitals, i));
 }
 
 static bool move_node(void *ctx, const struct steer_zone_node *node)

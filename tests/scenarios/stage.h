@@ -29,6 +29,7 @@ void stage_refuse(struct stage *stage, const struct line *line);
 void stage_probe(struct stage *stage, const struct line *line);
 void stage_advance(struct stage *stage, const struct line *line);
 void stage_override(struct stage *stage, const struct line *line);
+void stage_switch(struct stage *stage, const struct line *line);
 void stage_clear(struct stage *stage, const struct line *line);
 void stage_state(struct stage *stage, const struct line *line);
 void stage_restart(struct stage *stage, const struct line *line);

@@ -124,6 +124,22 @@ enum steer_err steer_control_override_clear(struct steer_control *control, const
 enum steer_err steer_control_overrides(struct steer_control *control, json_t **list,
                                        struct steer_diag *diag) STEER_MUST_USE;
 
+// ---- switches ------------------------------------------------------------------------------------
+struct steer_control_switch {
+    const char *name;     // must be defined
+    const char *position; // one of its positions
+    const char *reason;   // may be ""
+    const char *owner;    // who; may be ""
+    const char *by;
+};
+// The position is kept over restarts and edits. Errors: STEER_ENOTFOUND, STEER_EINVAL with what there is.
+enum steer_err steer_control_switch_set(struct steer_control *control,
+                                        const struct steer_control_switch *s,
+                                        struct steer_diag *diag) STEER_MUST_USE;
+// [{"name","position","initial","positions":[..],"reason","owner","set":null or when}]
+enum steer_err steer_control_switches(struct steer_control *control, json_t **list,
+                                      struct steer_diag *diag) STEER_MUST_USE;
+
 // ---- the audit -----------------------------------------------------------------------------------
 struct steer_control_audit {
     int64_t before;        // only entries with a lower id; 0: all

@@ -44,6 +44,25 @@ const struct steer_override *steer_vitals_get_override(const struct steer_vitals
 size_t steer_vitals_override_count(const struct steer_vitals *vitals);
 const struct steer_override *steer_vitals_override_at(const struct steer_vitals *vitals, size_t i);
 
+// Where a switch was set to. Kept for as long as the switch is defined.
+struct steer_switch_setting {
+    char *name, *position, *reason, *owner;
+    uint64_t set_unix_s;
+};
+// Sets or replaces; strings are copied.
+void steer_vitals_set_switch(struct steer_vitals *vitals,
+                             const struct steer_switch_setting *setting);
+void steer_vitals_forget_switch(struct steer_vitals *vitals, const char *name);
+// NULL: nobody has set it.
+const struct steer_switch_setting *steer_vitals_get_switch(const struct steer_vitals *vitals,
+                                                           const char *name);
+size_t steer_vitals_switch_count(const struct steer_vitals *vitals);
+const struct steer_switch_setting *steer_vitals_switch_at(const struct steer_vitals *vitals,
+                                                          size_t i);
+// The index of the position where a switch stands: where it was set to, else its initial one.
+uint32_t steer_vitals_position(const struct steer_vitals *vitals,
+                               const struct steer_object *control_switch);
+
 bool steer_forced_parse(const char *text, enum steer_forced *state);
 const char *steer_forced_text(enum steer_forced state);
 

@@ -23,6 +23,8 @@ struct steer_view {
                                         bool checks_as_up, json_t *why);
     // An override on a pool.
     enum steer_forced (*pool)(void *ctx, const struct steer_object *pool, json_t *why);
+    // Where a switch stands: an index into its positions. NULL: all stand where they are at first.
+    uint32_t (*position)(void *ctx, const struct steer_object *control_switch, json_t *why);
 };
 
 // An exact share num/den in lowest terms, 0 <= share <= 1, den > 0. Arithmetic that would leave 64 bits is
@@ -78,7 +80,7 @@ const struct steer_distribution *steer_decider_run(struct steer_decider *decider
 // residual that was decided goes.
 void steer_decider_forget(struct steer_decider *decider);
 
-// The objects that a residual's outcome depends on: visit is called for each endpoint and pool in it (maybe
+// The objects that a residual's outcome depends on: visit is called for each endpoint, pool and switch in it (maybe
 // more than once). Used for the endpoint -> cell index.
 void steer_residual_visit(const struct steer_residual *root,
                           void (*visit)(void *ctx, const struct steer_object *object), void *ctx);

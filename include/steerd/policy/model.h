@@ -24,6 +24,7 @@ enum steer_kind {
     STEER_CHECK,
     STEER_ENDPOINT,
     STEER_POOL,
+    STEER_SWITCH,
     STEER_POLICY,
     STEER_STEERED, // a steered record; its name is "OWNER. KIND", e.g. "api.example.com. address"
     STEER_KINDS
@@ -31,7 +32,12 @@ enum steer_kind {
 // "site", "check", ...; in documents the plural is the key.
 const char *steer_kind_text(enum steer_kind kind);
 
-enum { STEER_DEPTH_MAX = 16, STEER_WEIGHT_MAX = 65535, STEER_ALL_MAX = 8 };
+enum {
+    STEER_DEPTH_MAX = 16,
+    STEER_WEIGHT_MAX = 65535,
+    STEER_ALL_MAX = 8,
+    STEER_POSITIONS_MAX = 32
+};
 
 // Where something stands in its document; line 0: it came from the store.
 struct steer_where {
@@ -49,6 +55,7 @@ enum steer_node_kind {
     STEER_NODE_GEO,
     STEER_NODE_NETWORK,
     STEER_NODE_NEAREST,
+    STEER_NODE_SWITCH,
     STEER_NODE_USE,
 };
 const char *steer_node_kind_text(enum steer_node_kind kind);
@@ -82,6 +89,7 @@ struct steer_child {
     bool is_default;                  // geo, network: no places, no networks
     int8_t bias;                      // nearest: -99 to 99
     const char *site;                 // nearest: where the child is; NULL: at the sites in it
+    const char *position;             // switch
     uint16_t place_count;             // geo
     const struct steer_place *places; // geo
     struct steer_where at;
@@ -98,7 +106,7 @@ struct steer_node {
     enum steer_when_unavailable when;
     struct steer_minimum min_available;
     const struct steer_node *substitute; // with STEER_WHEN_SUBSTITUTE
-    const char *name;                    // endpoint, pool, use
+    const char *name;                    // endpoint, pool, use, switch
     uint32_t trickle_ppm; // failover: share that may leak to the next, parts per million
     uint32_t child_count;
     const struct steer_child *children;
@@ -165,6 +173,15 @@ struct steer_pool {
     const struct steer_member *members;
 };
 
+// A manual control: its position is running state (an override is too) and says which child a node gives.
+struct steer_switch {
+    uint32_t position_count; // at least 1
+    const char *const *positions;
+    uint32_t initial; // where it stands until somebody sets it
+};
+// The index of a position, or position_count.
+uint32_t steer_switch_position(const struct steer_switch *object, const char *name);
+
 enum steer_steered_kind { STEER_STEERED_ADDRESS, STEER_STEERED_CNAME };
 
 struct steer_steered {
@@ -191,6 +208,7 @@ struct steer_object {
         struct steer_check check;
         struct steer_endpoint endpoint;
         struct steer_pool pool;
+        struct steer_switch control_switch;
         struct steer_node tree; // policy
         struct steer_steered steered;
     };

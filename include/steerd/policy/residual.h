@@ -20,6 +20,7 @@ enum steer_residual_kind {
     STEER_R_GEO,      // the same, from most to least specific place
     STEER_R_NETWORK,  // the same, from the longest to the shortest network
     STEER_R_NEAREST,  // the same, from the nearest to the farthest
+    STEER_R_SWITCH,   // object: the switch; children: one for each of its positions, in their order
     STEER_R_FENCE,    // one child: terminal for the whole tree
     STEER_R_NONE,     // nothing matches the client
 };
@@ -33,7 +34,7 @@ struct steer_residual {
     struct steer_residual **children;
     uint16_t *weights;                 // pool, weighted
     struct steer_residual *substitute; // or NULL
-    const struct steer_object *object; // endpoint, pool (a reference is held)
+    const struct steer_object *object; // endpoint, pool, switch (a reference is held)
     const struct steer_node *node;     // answer; lives in `owner`
     const struct steer_object *owner;  // the object that `node` lives in (a reference is held)
     uint64_t hash;

@@ -142,6 +142,19 @@ steer_store_load_overrides(struct steer_store *store,
                            enum steer_err (*row)(void *ctx, const struct steer_store_override *),
                            void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
+struct steer_store_position {
+    const char *name; // of the switch, which is there; the position goes with it
+    const char *position, *reason, *owner;
+    uint64_t set_unix_s;
+};
+enum steer_err steer_store_put_position(struct steer_store *store,
+                                        const struct steer_store_position *p,
+                                        struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err
+steer_store_load_positions(struct steer_store *store,
+                           enum steer_err (*row)(void *ctx, const struct steer_store_position *),
+                           void *ctx, struct steer_diag *diag) STEER_MUST_USE;
+
 struct steer_store_verdict {
     const char *endpoint, *check;
     const char *verdict; // "up", "down"

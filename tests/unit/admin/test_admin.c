@@ -182,6 +182,22 @@ enum steer_err steer_control_overrides(struct steer_control *control, json_t **l
     return listed("overrides", list, diag);
 }
 
+enum steer_err steer_control_switch_set(struct steer_control *control,
+                                        const struct steer_control_switch *s,
+                                        struct steer_diag *diag)
+{
+    (void)control;
+    return asked(diag, "switch %s %s %s/%s by %s", s->name, s->position, s->reason, s->owner,
+                 s->by);
+}
+
+enum steer_err steer_control_switches(struct steer_control *control, json_t **list,
+                                      struct steer_diag *diag)
+{
+    (void)control;
+    return listed("switches", list, diag);
+}
+
 enum steer_err steer_control_status(struct steer_control *control, json_t **status,
                                     struct steer_diag *diag)
 {
@@ -421,6 +437,11 @@ static const struct {
     {"PUT", "/api/v1/overrides/pool/eu",
      "{\"state\":\"up\",\"reason\":\"x\",\"expires_in\":\"soon\"}", NULL, 422, NULL,
      "like 30m, 2h or 1d"},
+    {"GET", "/api/v1/switches", NULL, NULL, 200, "switches", NULL},
+    {"PUT", "/api/v1/switches/colour", "{\"position\":\"green\",\"reason\":\"r\",\"owner\":\"o\"}",
+     NULL, 200, "switch colour green r/o by 127.0.0.1", NULL},
+    {"PUT", "/api/v1/switches/colour", "{\"position\":7}", NULL, 422, NULL,
+     "position must be a string"},
     {"DELETE", "/api/v1/overrides/site/fra", NULL, NULL, 204, "clear site fra by 127.0.0.1", NULL},
     {"GET", "/api/v1/audit", NULL, NULL, 200, "audit 100 before 0 since 0", NULL},
     {"GET", "/api/v1/audit?limit=7&before=9&since=2026-01-31T12:00:00Z", NULL, NULL, 200,

@@ -60,7 +60,7 @@ static const struct bad bad_zones[] = {
      "2:1: unknown key 'polls' in a document; did you mean 'pools'?"},
     {"zone: example.com\nfoobar: 1\n",
      "2:1: unknown key 'foobar' in a document; known are zone, zones, soa, ns, checks, sites, "
-     "endpoints, pools, policies, records"},
+     "endpoints, pools, switches, policies, records"},
     {"zone: example.com\nassert: []\n", "2:1: 'assert' is not supported by this version"},
     {"records:\n  www: {A: 192.0.2.1}\n",
      "1:1: 'records' needs 'zone', the name of the zone, beside it"},
@@ -218,7 +218,7 @@ static const struct bad bad_trees[] = {
     {"policies: {p: eu}\n", "1:15: a node must be a mapping: write {pool: eu} or {endpoint: eu}"},
     {"policies: {p: {}}\n",
      "1:15: a node needs a kind: one of endpoint, pool, use, answer, weighted, failover, geo, "
-     "network or nearest"},
+     "network, nearest or switch"},
     {"policies: {p: {pool: a, endpoint: b}}\n",
      "1:16: a node has one kind, and this one has 'endpoint' and 'pool'; nest them in weighted, "
      "failover or geo"},
@@ -325,6 +325,24 @@ static const struct bad bad_trees[] = {
      "1:26: unknown key 'rule' in 'network'; did you mean 'rules'?"},
     {"policies: {p: {network: {rules: [{match: [7], to: {pool: a}}]}}}\n",
      "1:43: this entry must be a string, not a number; put it in quotes"},
+    {"policies: {p: {switch: colour}}\n",
+     "1:24: 'switch' must be a mapping like {name: colour, positions: {blue: {pool: a}, green: "
+     "{pool: b}}}, not a string"},
+    {"policies: {p: {switch: {name: colour}}}\n",
+     "1:16: 'switch' needs 'name' and 'positions', like {name: colour, positions: {blue: {pool: "
+     "a}, green: {pool: b}}}"},
+    {"policies: {p: {switch: {name: s, position: {a: {pool: a}}}}}\n",
+     "1:34: unknown key 'position' in 'switch'; did you mean 'positions'?"},
+    {"policies: {p: {switch: {name: s, positions: {a: {pool: a}}}, min_available: 1}}\n",
+     "1:62: 'min_available' says nothing here: a switch gives one child"},
+    {"switches: {s: {initial: a}}\n", "1:12: switch 's' needs 'positions', like [blue, green]"},
+    {"switches: {s: {positions: [a, b, a]}}\n", "1:34: position 'a' is listed twice"},
+    {"switches: {s: {positions: []}}\n",
+     "1:27: 'positions' is empty; give a list like [blue, green]"},
+    {"switches: {s: {positions: [blue, green], initial: gren}}\n",
+     "1:51: 'gren' is not one of the positions; did you mean 'green'?"},
+    {"switches: {s: {positions: [a], position: a}}\n",
+     "1:32: unknown key 'position' in a switch; did you mean 'positions'?"},
     {"policies: {p: {answer: {CNAME: www}}}\n",
      "1:32: 'www' must be absolute, because a policy belongs to no zone: end it with a dot"},
     {"policies: {p: {answer: {MX: 10 mail}}}\n",

@@ -55,6 +55,7 @@ static inline struct steer_catalog *small_catalog(void)
 {
     struct steer_catalog *catalog = steer_catalog_create();
     const char *names = "abcdef";
+    put(catalog, STEER_SWITCH, "xyz", "{\"positions\":[\"x\",\"y\",\"z\"]}");
     put(catalog, STEER_SITE, "at-a", "{\"lat\":52.5,\"lon\":13.4}");
     put(catalog, STEER_SITE, "at-b", "{\"lat\":38.9,\"lon\":-77.4}");
     put(catalog, STEER_SITE, "at-c", "{\"lat\":1.3,\"lon\":103.8}");
@@ -99,7 +100,8 @@ static inline struct steer_catalog *small_catalog(void)
 struct moment {
     const char *down, *off, *drained;
     const char *pool_up, *pool_down;
-    unsigned asked; // calls of the view
+    unsigned asked;    // calls of the view
+    unsigned switched; // the position of all switches
 };
 
 static inline bool listed(const char *list, const char *word)
@@ -138,9 +140,17 @@ static inline enum steer_forced moment_pool(void *ctx, const struct steer_object
     return listed(m->pool_down, pool->name) ? STEER_FORCED_DOWN : STEER_FORCED_NOT;
 }
 
+static inline uint32_t moment_position(void *ctx, const struct steer_object *control_switch,
+                                       json_t *why)
+{
+    const struct moment *m = ctx;
+    (void)why;
+    return m->switched < control_switch->control_switch.position_count ? m->switched : 0;
+}
+
 static inline struct steer_view view_of(struct moment *moment)
 {
-    return (struct steer_view){moment, moment_endpoint, moment_pool};
+    return (struct steer_view){moment, moment_endpoint, moment_pool, moment_position};
 }
 
 static inline struct steer_location at_place(const char *text)

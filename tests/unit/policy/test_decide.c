@@ -1022,6 +1022,9 @@ static void judge_plain(struct judge *j, const struct steer_node *n, bool up, st
     case STEER_NODE_NEAREST:
         judge_nearest(j, n, up, v);
         break;
+    case STEER_NODE_SWITCH:
+        judge_node(j, n->children[j->moment->switched].node, up, v); // x, y, z are sorted
+        break;
     case STEER_NODE_USE:
         judge_node(j, &steer_catalog_get(j->catalog, STEER_POLICY, n->name)->tree, up, v);
         break;
@@ -1216,6 +1219,17 @@ static void make_nearest(struct maker *m)
     steer_buf_puts(&m->json, among ? "]}" : "]");
 }
 
+static void make_switch(struct maker *m, unsigned depth)
+{
+    steer_buf_puts(&m->json, "\"switch\":{\"name\":\"xyz\",\"positions\":{\"z\":");
+    make_node(m, depth - 1);
+    steer_buf_puts(&m->json, ",\"x\":");
+    make_node(m, depth - 1);
+    steer_buf_puts(&m->json, ",\"y\":");
+    make_node(m, depth - 1);
+    steer_buf_puts(&m->json, "}}");
+}
+
 static void make_options(struct maker *m, unsigned depth, bool counted, bool answer)
 {
     if (counted && below(m, 6) == 0)
@@ -1234,7 +1248,7 @@ static void make_options(struct maker *m, unsigned depth, bool counted, bool ans
 
 static void make_node(struct maker *m, unsigned depth)
 {
-    unsigned kind = depth ? below(m, 6) : 0;
+    unsigned kind = depth ? below(m, 7) : 0;
     steer_buf_puts(&m->json, "{");
     size_t start = m->json.len;
     if (kind == 0)
@@ -1247,8 +1261,10 @@ static void make_node(struct maker *m, unsigned depth)
         make_geo(m, depth);
     else if (kind == 4)
         make_network(m, depth);
-    else
+    else if (kind == 5)
         make_nearest(m);
+    else
+        make_switch(m, depth);
     bool answer = strncmp(m->json.data + start, "\"answer\"", 8) == 0;
     make_options(m, depth, kind == 1 || kind == 2 || kind == 5, answer);
     steer_buf_puts(&m->json, "}");
@@ -1276,7 +1292,7 @@ static void make_moment(struct maker *m, struct moment *moment, char lists[5][64
             snprintf(lists[3 + roll] + strlen(lists[3 + roll]), 64 - strlen(lists[3 + roll]), "%s ",
                      pools[i]);
     }
-    *moment = (struct moment){lists[0], lists[1], lists[2], lists[3], lists[4], 0};
+    *moment = (struct moment){lists[0], lists[1], lists[2], lists[3], lists[4], 0, below(m, 3)};
 }
 
 static unsigned place_of(const struct steer_outcome *o)

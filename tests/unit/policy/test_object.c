@@ -158,6 +158,12 @@ static void assert_same_body(const struct steer_object *a, const struct steer_ob
     case STEER_POOL:
         assert_same_pool(&a->pool, &b->pool);
         break;
+    case STEER_SWITCH:
+        assert_int_equal(a->control_switch.initial, b->control_switch.initial);
+        assert_int_equal(a->control_switch.position_count, b->control_switch.position_count);
+        for (uint32_t i = 0; i < a->control_switch.position_count; i++)
+            assert_string_equal(a->control_switch.positions[i], b->control_switch.positions[i]);
+        break;
     case STEER_POLICY:
         assert_same_node(&a->tree, &b->tree);
         break;

@@ -5,7 +5,7 @@
 #include "steerd/base/hash.h"
 
 enum { NAMES = 9, STEPS = 6000, CHANGES_MAX = 4 };
-static const char letters[STEER_KINDS + 1] = "scepqr"; // of names, by kind
+static const char letters[STEER_KINDS + 1] = "scepwqr"; // of names, by kind
 
 struct author {
     struct steer_rng rng;
@@ -66,7 +66,15 @@ static void write_nearest(struct author *a, unsigned depth)
 
 static void write_inner(struct author *a, unsigned depth)
 {
-    if (below(a, 8) == 0) {
+    const unsigned other = below(a, 16);
+    if (other == 0) {
+        steer_buf_printf(&a->json,
+                         "\"switch\":{\"name\":\"w%u\",\"positions\":{\"x\":", below(a, NAMES));
+        write_tree(a, depth - 1);
+        steer_buf_puts(&a->json, "}}");
+        return;
+    }
+    if (other < 3) {
         write_nearest(a, depth);
         return;
     }
@@ -122,6 +130,8 @@ static struct steer_object *write_object(struct author *a, enum steer_kind kind,
         write_endpoint(a);
     else if (kind == STEER_POOL)
         write_pool(a);
+    else if (kind == STEER_SWITCH)
+        steer_buf_printf(&a->json, "{\"positions\":[\"x\"%s]}", below(a, 3) ? "" : ",\"y\"");
     else if (kind == STEER_POLICY)
         write_tree(a, below(a, 6));
     if (kind == STEER_STEERED) {
@@ -151,6 +161,7 @@ static bool tree_names(struct marks *m, const struct steer_node *node)
 {
     if ((node->kind == STEER_NODE_ENDPOINT && *mark_of(m, STEER_ENDPOINT, node->name)) ||
         (node->kind == STEER_NODE_POOL && *mark_of(m, STEER_POOL, node->name)) ||
+        (node->kind == STEER_NODE_SWITCH && *mark_of(m, STEER_SWITCH, node->name)) ||
         (node->kind == STEER_NODE_USE && *mark_of(m, STEER_POLICY, node->name)))
         return true;
     bool names = node->substitute && tree_names(m, node->substitute);

@@ -211,6 +211,21 @@ static void assert_verdicts(struct fixture *f, const char *expected)
     steer_buf_fini(&buf);
 }
 
+static enum steer_err write_position(void *ctx, const struct steer_store_position *p)
+{
+    steer_buf_printf(ctx, "%s at %s '%s' %s %llu\n", p->name, p->position, p->reason, p->owner,
+                     (unsigned long long)p->set_unix_s);
+    return STEER_OK;
+}
+
+static void assert_positions(struct fixture *f, const char *expected)
+{
+    struct steer_buf buf = {0};
+    assert_ok(f, steer_store_load_positions(f->store, write_position, &buf, &f->diag));
+    assert_string_equal(buf.data ? buf.data : "", expected);
+    steer_buf_fini(&buf);
+}
+
 static void assert_overrides(struct fixture *f, const char *expected)
 {
     struct steer_buf buf = {0};
@@ -611,6 +626,28 @@ static void records_that_would_mislead_a_reader_are_refused(void **state)
 }
 
 // ---- overrides, verdicts, settings, audit ----------------------------------------------------------
+
+static void positions_come_back_and_go_with_their_switch(void **state)
+{
+    struct fixture *f = *state;
+    struct steer_store_position p = {"colour", "green", "release 7", "ann", 1700000000};
+    begin(f);
+    put(f, "switch", "colour");
+    put(f, "switch", "mode");
+    assert_ok(f, steer_store_put_position(f->store, &p, &f->diag));
+    p.position = "blue";
+    p.reason = "";
+    assert_ok(f, steer_store_put_position(f->store, &p, &f->diag));
+    p.name = "mode";
+    assert_ok(f, steer_store_put_position(f->store, &p, &f->diag));
+    put(f, "switch", "mode"); // replaced: its position stays
+    commit(f);
+    assert_positions(f, "colour at blue '' ann 1700000000\nmode at blue '' ann 1700000000\n");
+    begin(f);
+    assert_ok(f, steer_store_delete_object(f->store, "switch", "colour", &f->diag));
+    commit(f);
+    assert_positions(f, "mode at blue '' ann 1700000000\n");
+}
 
 static void overrides_name_anything_and_come_back(void **state)
 {
@@ -1255,6 +1292,7 @@ int main(void)
         TEST_OPEN(a_reader_can_stop_at_any_row_and_start_again),
         TEST_OPEN(records_that_would_mislead_a_reader_are_refused),
         TEST_OPEN(overrides_name_anything_and_come_back),
+        TEST_OPEN(positions_come_back_and_go_with_their_switch),
         TEST_OPEN(replacing_an_endpoint_or_a_check_keeps_the_verdicts),
         TEST_OPEN(a_verdict_goes_with_its_endpoint_or_its_check),
         TEST_OPEN(a_verdict_goes_when_its_endpoint_drops_the_check),

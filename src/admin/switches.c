@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// /api/v1/switches.
+#include "admin_internal.h"
+
+void admin_switches_list(struct admin_request *r)
+{
+    json_t *list = NULL;
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_switches(r->admin->control, &list, &diag);
+    admin_reply_result(r, err, &diag, list);
+}
+
+static bool read_string(struct admin_request *r, json_t *body, const char *name, const char **text)
+{
+    json_t *value = json_object_get(body, name);
+    if (value && !json_is_string(value)) {
+        admin_problem(r, 422, "%s must be a string", name);
+        return false;
+    }
+    *text = value ? json_string_value(value) : "";
+    return true;
+}
+
+void admin_switches_put(struct admin_request *r)
+{
+    static const char *const known[] = {"position", "reason", "owner"};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (!body)
+        return;
+    struct steer_control_switch s = {.name = r->params[0], .by = admin_by(r)};
+    if (read_string(r, body, "position", &s.position) &&
+        read_string(r, body, "reason", &s.reason) && read_string(r, body, "owner", &s.owner)) {
+        struct steer_diag diag = {0};
+        enum steer_err err = steer_control_switch_set(r->admin->control, &s, &diag);
+        json_t *reply = NULL;
+        if (err == STEER_OK)
+            reply = json_pack("{s:s, s:s, s:s, s:s}", "name", s.name, "position", s.position,
+                              "reason", s.reason, "owner", s.owner);
+        admin_reply_result(r, err, &diag, reply);
+    }
+    json_decref(body);
+}
