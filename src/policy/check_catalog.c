@@ -271,6 +271,11 @@ static enum steer_err walk_leaf(struct checker *c, const struct steer_object *ob
     return STEER_OK;
 }
 
+static bool is_ranked(const struct steer_node *node)
+{
+    return node->kind == STEER_NODE_NEAREST || node->kind == STEER_NODE_LATENCY;
+}
+
 // A negative answer carries scope 0, so that what one class of clients gets is cached for all of
 // them (RFC 7871 7.4): below, at and above a geo or network alike.
 static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
@@ -282,7 +287,7 @@ static void judge_negative(const struct steer_node *node, struct spot here, stru
     }
     const bool ruled = node->kind == STEER_NODE_GEO || node->kind == STEER_NODE_NETWORK;
     bool has_default = !ruled;
-    if (!ruled && node->kind != STEER_NODE_NEAREST)
+    if (!ruled && !is_ranked(node))
         return;
     for (uint32_t i = 0; i < node->child_count; i++)
         has_default |= node->children[i].is_default;
@@ -298,6 +303,9 @@ static enum steer_err check_ranked(const struct checker *c, const struct steer_o
                                    const struct steer_node *node)
 {
     double lat, lon;
+    if (node->kind == STEER_NODE_LATENCY && node->name &&
+        !steer_catalog_get(c->catalog, STEER_LATENCY, node->name))
+        return unknown(c, object, node->at, STEER_LATENCY, node->name);
     for (uint32_t i = 0; i < node->child_count; i++) {
         const struct steer_child *child = &node->children[i];
         if (child->site && !steer_catalog_get(c->catalog, STEER_SITE, child->site))
@@ -369,7 +377,7 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
         if (!err)
             merge(facts, &below, 1);
     }
-    if (!err && node->kind == STEER_NODE_NEAREST)
+    if (!err && is_ranked(node))
         err = check_ranked(c, object, node);
     if (!err && node->kind == STEER_NODE_SWITCH)
         err = check_switch(c, object, node);
@@ -440,6 +448,7 @@ static enum steer_err check_one(struct checker *c, const struct steer_object *ob
     case STEER_SITE:
     case STEER_CHECK:
     case STEER_SWITCH:
+    case STEER_LATENCY:
     case STEER_KINDS:
         break;
     }

@@ -16,6 +16,7 @@ static const struct {
     {"endpoints", STEER_ENDPOINT, "{fra-1: {ipv4: 192.0.2.10, check: web}}"},
     {"pools", STEER_POOL, "{eu: {endpoints: {fra-1: 10}}}"},
     {"switches", STEER_SWITCH, "{colour: {positions: [blue, green]}}"},
+    {"latencies", STEER_LATENCY, "{world: {rows: {EU-DE: {fra: 9, iad: 95}}}}"},
     {"policies", STEER_POLICY, "{main: {failover: [{pool: eu}, {pool: us}]}}"},
 };
 
@@ -110,11 +111,11 @@ static void parse_zones(struct steer_parse *p, const struct steer_item *root,
 
 static void parse_root(struct steer_parse *p, struct steer_document *document)
 {
-    static const char *const keys[] = {"zone",     "zones",    "soa",       "ns",
-                                       "checks",   "sites",    "endpoints", "pools",
-                                       "switches", "policies", "records"};
-    static const char *const later[] = {"assert",    "rollouts",  "overrides", "tables",
-                                        "locations", "latencies", "settings"};
+    static const char *const keys[] = {"zone",     "zones",     "soa",       "ns",
+                                       "checks",   "sites",     "endpoints", "pools",
+                                       "switches", "latencies", "policies",  "records"};
+    static const char *const later[] = {"assert", "rollouts",  "overrides",
+                                        "tables", "locations", "settings"};
     static const struct steer_shape shape = {.what = "a document",
                                              .example = "{zone: example.com, records: {...}}",
                                              .keys = keys,

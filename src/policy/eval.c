@@ -411,6 +411,7 @@ void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool 
     case STEER_R_GEO:
     case STEER_R_NETWORK:
     case STEER_R_NEAREST:
+    case STEER_R_LATENCY:
         eval_ordered(e, n, as_up, r);
         break;
     case STEER_R_SWITCH:

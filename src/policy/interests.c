@@ -27,6 +27,23 @@ static void add_networks(struct steer_interests *in, const struct steer_nested *
     in->network_count += count;
 }
 
+static void add_table(struct steer_interests *in, const char *name)
+{
+    static char seen;
+    const struct steer_object *object = steer_catalog_get(in->catalog, STEER_LATENCY, name);
+    size_t count;
+    if (!object)
+        return;
+    const struct steer_nested *networks = steer_latency_networks(object->latency, &count);
+    add_networks(in, networks, count);
+    in->whole_place = true;
+    for (size_t i = 0; i < steer_latency_count(object->latency); i++) {
+        const struct steer_latency_row *row = steer_latency_at(object->latency, i);
+        if (row->of == STEER_LATENCY_ASN)
+            *steer_ptrmap_at(&in->asns, row->asn) = &seen;
+    }
+}
+
 static void add_tree(struct steer_interests *in, const struct steer_node *node)
 {
     static char seen;
@@ -38,7 +55,9 @@ static void add_tree(struct steer_interests *in, const struct steer_node *node)
         *mark = &seen;
         add_tree(in, &policy->tree);
     }
-    if (node->kind == STEER_NODE_NEAREST) {
+    if (node->kind == STEER_NODE_LATENCY && node->name)
+        add_table(in, node->name);
+    if (node->kind == STEER_NODE_NEAREST || node->kind == STEER_NODE_LATENCY) {
         in->points = true;
         in->ranked = node->child_count > in->ranked ? node->child_count : in->ranked;
     }
@@ -91,7 +110,7 @@ static struct steer_trait trait_of(struct steer_interests *in,
     memset(&trait, 0, sizeof trait); // compared as bytes
     for (unsigned i = 0; i < in->place_count && !in->many_places; i++)
         trait.match = trait.match << 1 | steer_place_matches(in->places[i], place);
-    if (in->many_places) {
+    if (in->many_places || in->whole_place) {
         copy_code(trait.place, place->continent, sizeof place->continent);
         copy_code(trait.place + 4, place->country, sizeof place->country);
         copy_code(trait.place + 8, place->subdivision, sizeof place->subdivision);

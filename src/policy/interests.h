@@ -22,6 +22,7 @@ struct steer_interests {
     unsigned place_count;
     bool many_places;
     struct steer_ptrmap asns;
+    bool whole_place;              // all of it matters
     bool points;                   // where the client is
     uint32_t ranked;               // the most children that one node ranks
     struct steer_nested *networks; // the CIDRs, sorted; value: their index

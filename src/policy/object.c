@@ -9,8 +9,8 @@
 
 const char *steer_kind_text(enum steer_kind kind)
 {
-    static const char *const texts[STEER_KINDS] = {"site",   "check",  "endpoint",      "pool",
-                                                   "switch", "policy", "steered record"};
+    static const char *const texts[STEER_KINDS] = {
+        "site", "check", "endpoint", "pool", "switch", "latency table", "policy", "steered record"};
     return kind < STEER_KINDS ? texts[kind] : "unknown";
 }
 
@@ -33,6 +33,8 @@ const char *steer_node_kind_text(enum steer_node_kind kind)
         return "network";
     case STEER_NODE_NEAREST:
         return "nearest";
+    case STEER_NODE_LATENCY:
+        return "latency";
     case STEER_NODE_SWITCH:
         return "switch";
     case STEER_NODE_USE:
@@ -71,6 +73,8 @@ void steer_object_unref(struct steer_object *object)
 {
     if (!object || atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) != 1)
         return;
+    if (object->kind == STEER_LATENCY)
+        steer_latency_unref(object->latency);
     steer_arena_fini(&object->arena);
     free(object);
 }

@@ -458,6 +458,9 @@ struct steer_object *steer_parse_object(struct steer_parse *p, enum steer_kind k
     case STEER_SWITCH:
         steer_parse_switch(p, item, &object->control_switch);
         break;
+    case STEER_LATENCY:
+        object->latency = steer_parse_latency_table(p, item);
+        break;
     case STEER_POLICY:
         p->origin = NULL; // policies belong to no zone
         steer_parse_node(p, item, &object->tree);

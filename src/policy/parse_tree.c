@@ -8,7 +8,7 @@
 #include "steerd/wire/message.h"
 
 #define NODE_KINDS                                                                                 \
-    "endpoint, pool, use, answer, weighted, failover, geo, network, nearest or switch"
+    "endpoint, pool, use, answer, weighted, failover, geo, network, nearest, latency or switch"
 
 const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item)
 {
@@ -180,6 +180,7 @@ static const struct {
     {"geo", STEER_NODE_GEO, steer_parse_geo},
     {"network", STEER_NODE_NETWORK, steer_parse_network},
     {"nearest", STEER_NODE_NEAREST, steer_parse_nearest},
+    {"latency", STEER_NODE_LATENCY, steer_parse_latency},
     {"switch", STEER_NODE_SWITCH, steer_parse_switch_node},
 };
 
@@ -214,11 +215,11 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
 {
-    static const char *const keys[] = {"endpoint", "pool",     "use",           "answer",
-                                       "weighted", "failover", "geo",           "network",
-                                       "nearest",  "switch",   "min_available", "when_unavailable",
-                                       "trickle",  "failback"};
-    static const char *const later[] = {"latency", "draw", "sticky", "coherent", "ramp"};
+    static const char *const keys[] = {"endpoint",         "pool",     "use",     "answer",
+                                       "weighted",         "failover", "geo",     "network",
+                                       "nearest",          "latency",  "switch",  "min_available",
+                                       "when_unavailable", "trickle",  "failback"};
+    static const char *const later[] = {"draw", "sticky", "coherent", "ramp"};
     static const struct steer_shape shape = {.what = "a node",
                                              .example = "{pool: eu}",
                                              .keys = keys,

@@ -51,6 +51,8 @@ static void visit_tree(const struct naming *n, const struct steer_node *node)
         n->visit(n->ctx, STEER_POOL, node->name);
     else if (node->kind == STEER_NODE_USE)
         n->visit(n->ctx, STEER_POLICY, node->name);
+    else if (node->kind == STEER_NODE_LATENCY && node->name)
+        n->visit(n->ctx, STEER_LATENCY, node->name);
     else if (node->kind == STEER_NODE_SWITCH)
         n->visit(n->ctx, STEER_SWITCH, node->name);
     for (uint32_t i = 0; i < node->child_count; i++) {
@@ -84,6 +86,7 @@ static void visit_named(const struct naming *n, const struct steer_object *objec
     case STEER_SITE:
     case STEER_CHECK:
     case STEER_SWITCH:
+    case STEER_LATENCY:
     case STEER_KINDS:
         break;
     }

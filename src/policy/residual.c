@@ -44,8 +44,8 @@ const char *steer_residual_kind_text(enum steer_residual_kind kind)
         [STEER_R_ANSWER] = "answer",     [STEER_R_WEIGHTED] = "weighted",
         [STEER_R_FAILOVER] = "failover", [STEER_R_GEO] = "geo",
         [STEER_R_NETWORK] = "network",   [STEER_R_NEAREST] = "nearest",
-        [STEER_R_SWITCH] = "switch",     [STEER_R_FENCE] = "fence",
-        [STEER_R_NONE] = "none",
+        [STEER_R_SWITCH] = "switch",     [STEER_R_LATENCY] = "latency",
+        [STEER_R_FENCE] = "fence",       [STEER_R_NONE] = "none",
     };
     return text[kind];
 }

@@ -237,6 +237,7 @@ static struct steer_residual *resolve_kind(struct steer_resolver *v, const struc
     case STEER_NODE_NETWORK:
         return steer_resolve_network(v, node, stand);
     case STEER_NODE_NEAREST:
+    case STEER_NODE_LATENCY:
         return steer_resolve_ranked(v, node, stand);
     case STEER_NODE_SWITCH:
         return follow_switch(v, node, stand);

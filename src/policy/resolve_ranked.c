@@ -23,6 +23,15 @@ struct runner {
 
 struct field {
     struct runner *runners;
+    const struct steer_latency *table; // latency: or NULL
+};
+
+// One client, and what the node has to look at it.
+struct look {
+    const struct steer_node *node;
+    bool known; // where it is
+    double lat, lon;
+    struct steer_latency_sight sight; // of field.table
 };
 
 // What a runner is to one client; the lower the better.
@@ -32,6 +41,7 @@ struct standing {
     const char *name;
     const struct spot *spot; // the one that decided
     double km;
+    const struct steer_latency_row *row; // NULL: by distance
 };
 
 static const struct field *field_of(struct steer_resolver *v, const struct steer_node *node)
@@ -40,6 +50,11 @@ static const struct field *field_of(struct steer_resolver *v, const struct steer
     if (*known)
         return *known;
     struct field *field = *known = steer_arena_calloc(&v->arena, sizeof *field);
+    const struct steer_object *table =
+        node->kind == STEER_NODE_LATENCY && node->name
+            ? steer_catalog_get(v->catalog, STEER_LATENCY, node->name)
+            : NULL;
+    field->table = table ? table->latency : NULL;
     field->runners = steer_arena_calloc(&v->arena, node->child_count * sizeof *field->runners);
     for (uint32_t i = 0; i < node->child_count; i++) {
         const struct steer_child *child = &node->children[i];
@@ -65,18 +80,31 @@ static double biased(double km, int bias)
     return bias >= 0 ? km * (1 - bias / 100.0) : km / (1 + bias / 100.0);
 }
 
-static struct standing stand_of(const struct runner *runner, bool known, double lat, double lon)
+// What a site costs the client: km, or microseconds.
+static double cost_of(const struct look *look, const struct field *field,
+                      const struct runner *runner, const struct spot *spot, struct standing *out)
 {
-    struct standing best = {.cost = INFINITY, .name = runner->name};
-    for (size_t i = 0; known && i < runner->spot_count; i++) {
-        const struct spot *spot = &runner->spots[i];
-        const double km = steer_distance_km(lat, lon, spot->lat, spot->lon);
-        const double cost = biased(km, runner->child->bias);
-        if (cost < best.cost) {
-            best.cost = cost;
-            best.spot = spot;
-            best.km = km;
-        }
+    out->row = field->table ? steer_latency_read(&look->sight, spot->site) : NULL;
+    out->km =
+        look->known ? steer_distance_km(look->lat, look->lon, spot->lat, spot->lon) : INFINITY;
+    if (out->row)
+        return out->row->rtt_us;
+    if (!look->known)
+        return INFINITY;
+    return look->node->kind == STEER_NODE_LATENCY ? steer_latency_estimate_us(out->km)
+                                                  : biased(out->km, runner->child->bias);
+}
+
+static struct standing stand_of(const struct look *look, const struct field *field, uint32_t index)
+{
+    const struct runner *runner = &field->runners[index];
+    struct standing best = {.runner = index, .cost = INFINITY, .name = runner->name};
+    for (size_t i = 0; i < runner->spot_count; i++) {
+        struct standing here = best;
+        here.cost = cost_of(look, field, runner, &runner->spots[i], &here);
+        here.spot = &runner->spots[i];
+        if (here.cost < best.cost)
+            best = here;
     }
     return best;
 }
@@ -98,35 +126,67 @@ static int by_cost(const void *va, const void *vb)
 
 // ---- trace ---------------------------------------------------------------------------------------
 
-static json_t *trace_ranked(struct steer_resolver *v, const struct steer_node *node,
-                            const struct steer_stand *stand, bool known, double lat, double lon)
+static json_t *trace_ranked(struct steer_resolver *v, const struct look *look,
+                            const struct steer_stand *stand)
 {
     char path[STEER_PATH_MAX], place[16], client[64] = "unknown";
+    const struct steer_place *at = &v->client->location->place;
     if (!v->trace)
         return NULL;
-    steer_place_format(&v->client->location->place, place, sizeof place);
-    if (known)
-        snprintf(client, sizeof client, "%s%s%.2f,%.2f",
-                 v->client->location->place.continent[0] ? place : "",
-                 v->client->location->place.continent[0] ? " at " : "", lat, lon);
+    steer_place_format(at, place, sizeof place);
+    if (look->known)
+        snprintf(client, sizeof client, "%s%s%.2f,%.2f", at->continent[0] ? place : "",
+                 at->continent[0] ? " at " : "", look->lat, look->lon);
+    else if (at->continent[0])
+        snprintf(client, sizeof client, "%s", place);
     json_t *entry =
-        json_pack("{s:s,s:s,s:s,s:[]}", "node", steer_node_kind_text(node->kind), "at",
+        json_pack("{s:s,s:s,s:s,s:[]}", "node", steer_node_kind_text(look->node->kind), "at",
                   steer_object_path(stand->owner, path), "client", client, "candidates");
     json_array_append_new(v->trace, entry);
     return entry;
 }
 
-static void trace_standing(json_t *entry, const struct field *field, const struct standing *s)
+static const char *row_text(const struct steer_latency_row *row, char *out, size_t size)
 {
-    char label[STEER_PATH_MAX], measure[80] = "distance not known";
+    switch (row->of) {
+    case STEER_LATENCY_CIDR:
+        return steer_prefix_format(&row->network, out, (uint32_t)size);
+    case STEER_LATENCY_ASN:
+        snprintf(out, size, "AS%u", row->asn);
+        return out;
+    case STEER_LATENCY_PLACE:
+        break;
+    }
+    return steer_place_format(&row->place, out, (uint32_t)size);
+}
+
+// "353 km", "5922 km, with bias 10 5330 km", "9 ms, measured from EU-DE", "88.9 ms, estimated for 6557 km".
+static void measure_text(const struct look *look, const struct field *field,
+                         const struct standing *s, char *out, size_t size)
+{
+    char row[64];
+    const int bias = field->runners[s->runner].child->bias;
+    if (!s->spot)
+        snprintf(out, size, "distance not known");
+    else if (s->row)
+        snprintf(out, size, "%.1f ms, measured from %s", s->cost / 1000,
+                 row_text(s->row, row, sizeof row));
+    else if (look->node->kind == STEER_NODE_LATENCY)
+        snprintf(out, size, "%.1f ms, estimated for %.0f km", s->cost / 1000, s->km);
+    else if (bias)
+        snprintf(out, size, "%.0f km, with bias %d %.0f km", s->km, bias, s->cost);
+    else
+        snprintf(out, size, "%.0f km", s->km);
+}
+
+static void trace_standing(json_t *entry, const struct look *look, const struct field *field,
+                           const struct standing *s)
+{
+    char label[STEER_PATH_MAX], measure[128];
     if (!entry)
         return;
     const struct steer_child *child = field->runners[s->runner].child;
-    if (s->spot && child->bias)
-        snprintf(measure, sizeof measure, "%.0f km, with bias %d %.0f km", s->km, child->bias,
-                 s->cost);
-    else if (s->spot)
-        snprintf(measure, sizeof measure, "%.0f km", s->km);
+    measure_text(look, field, s, measure, sizeof measure);
     json_array_append_new(json_object_get(entry, "candidates"),
                           json_pack("{s:s,s:s,s:s}", "site", s->spot ? s->spot->site : s->name,
                                     "to", steer_child_label(child, label, sizeof label), "measure",
@@ -140,26 +200,28 @@ struct steer_residual *steer_resolve_ranked(struct steer_resolver *v, const stru
 {
     const struct field *field = field_of(v, node);
     struct standing *order = steer_calloc(node->child_count, sizeof *order);
-    double lat, lon;
-    const bool known = steer_location_point(v->client->location, &lat, &lon);
+    struct look look = {.node = node};
+    look.known = steer_location_point(v->client->location, &look.lat, &look.lon);
+    if (field->table)
+        look.sight = steer_latency_look(field->table, v->client->location, v->client->network);
     stand->depends = true;
-    for (uint32_t i = 0; i < node->child_count; i++) {
-        order[i] = stand_of(&field->runners[i], known, known ? lat : 0, known ? lon : 0);
-        order[i].runner = i;
-    }
+    for (uint32_t i = 0; i < node->child_count; i++)
+        order[i] = stand_of(&look, field, i);
     if (node->child_count)
         qsort(order, node->child_count, sizeof *order, by_cost);
     if (v->cut && v->cut < node->child_count)
         qsort(order + v->cut, node->child_count - v->cut, sizeof *order, by_name);
-    json_t *entry = trace_ranked(v, node, stand, known, known ? lat : 0, known ? lon : 0);
+    json_t *entry = trace_ranked(v, &look, stand);
     struct steer_siblings list;
     steer_siblings_init(&list, node->child_count);
     for (uint32_t i = 0; i < node->child_count; i++) {
-        trace_standing(entry, field, &order[i]);
+        trace_standing(entry, &look, field, &order[i]);
         list.items[list.count++] =
             steer_resolve_node(v, field->runners[order[i].runner].child->node, stand);
     }
-    struct steer_residual *residual = steer_resolve_inner(v, STEER_R_NEAREST, node, &list, stand);
+    struct steer_residual *residual =
+        steer_resolve_inner(v, node->kind == STEER_NODE_LATENCY ? STEER_R_LATENCY : STEER_R_NEAREST,
+                            node, &list, stand);
     steer_siblings_fini(&list);
     free(order);
     return residual;

@@ -107,8 +107,14 @@ static const char switches[] =
     " set_unix_s INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
+// 6: latency tables.
+static const char latency_tables[] =
+    "CREATE TABLE latency_table("
+    " name TEXT PRIMARY KEY, document TEXT NOT NULL, body TEXT NOT NULL CHECK(json_valid(body))"
+    ") STRICT, WITHOUT ROWID;";
+
 const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
-                                              audit_who, switches};
+                                              audit_who,         switches,      latency_tables};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Sites, checks, endpoints, pools, switches and policies.
+// Sites, checks, endpoints, pools, switches, latency tables and policies.
 #include "store_internal.h"
 
 // In the order in which they are loaded, so that each comes after what it names.
-static const char *const kinds[] = {"site", "check", "endpoint", "pool", "switch", "policy"};
-enum { SITE, CHECK, ENDPOINT, POOL, SWITCH, POLICY };
+static const char *const kinds[] = {"site",   "check",         "endpoint", "pool",
+                                    "switch", "latency table", "policy"};
+enum { SITE, CHECK, ENDPOINT, POOL, SWITCH, LATENCY, POLICY };
 
 // STEER_ARRAY_LEN(kinds), with diag, when there is no such kind.
 static unsigned find_kind(const char *name, struct steer_diag *diag)

@@ -195,7 +195,7 @@ static void add_text(struct starts *s, const char *text)
         add_start(s, last + 1);
 }
 
-// Whatever in a definition looks like a network, and the policies that it uses.
+// Whatever in a definition looks like a network, and the policies and tables that it uses.
 static void add_networks(struct starts *s, const struct steer_catalog *catalog, json_t *json)
 {
     const char *key;
@@ -208,7 +208,13 @@ static void add_networks(struct starts *s, const struct steer_catalog *catalog, 
         const char *name = json_string_value(value);
         const struct steer_object *policy =
             name && strcmp(key, "use") == 0 ? steer_catalog_get(catalog, STEER_POLICY, name) : NULL;
-        json_t *used = policy ? json_loads(policy->json, 0, NULL) : NULL;
+        const struct steer_object *table = name && strcmp(key, "table") == 0
+                                               ? steer_catalog_get(catalog, STEER_LATENCY, name)
+                                               : NULL;
+        json_t *used = policy  ? json_loads(policy->json, 0, NULL)
+                       : table ? json_loads(table->json, 0, NULL)
+                               : NULL;
+        add_text(s, key);
         if (used)
             add_networks(s, catalog, used);
         json_decref(used);

@@ -14,7 +14,7 @@
 
 #include "steerd/base/addr.h"
 #include "steerd/base/mem.h"
-#include "steerd/geo/nested.h"
+#include "steerd/geo/latency.h"
 #include "steerd/geo/place.h"
 #include "steerd/health/verdict.h"
 #include "steerd/wire/name.h"
@@ -25,6 +25,7 @@ enum steer_kind {
     STEER_ENDPOINT,
     STEER_POOL,
     STEER_SWITCH,
+    STEER_LATENCY, // a latency table
     STEER_POLICY,
     STEER_STEERED, // a steered record; its name is "OWNER. KIND", e.g. "api.example.com. address"
     STEER_KINDS
@@ -55,6 +56,7 @@ enum steer_node_kind {
     STEER_NODE_GEO,
     STEER_NODE_NETWORK,
     STEER_NODE_NEAREST,
+    STEER_NODE_LATENCY,
     STEER_NODE_SWITCH,
     STEER_NODE_USE,
 };
@@ -84,13 +86,13 @@ struct steer_fixed {
 struct steer_node;
 struct steer_child {
     const struct steer_node *node;
-    uint16_t weight;                  // weighted
-    bool fence;                       // geo, network
-    bool is_default;                  // geo, network: no places, no networks
-    int8_t bias;                      // nearest: -99 to 99
-    const char *site;                 // nearest: where the child is; NULL: at the sites in it
-    const char *position;             // switch
-    uint16_t place_count;             // geo
+    uint16_t weight;      // weighted
+    bool fence;           // geo, network
+    bool is_default;      // geo, network: no places, no networks
+    int8_t bias;          // nearest: -99 to 99
+    const char *site;     // nearest, latency: where the child is; NULL: at the sites in it
+    const char *position; // switch
+    uint16_t place_count; // geo
     const struct steer_place *places; // geo
     struct steer_where at;
 };
@@ -106,7 +108,7 @@ struct steer_node {
     enum steer_when_unavailable when;
     struct steer_minimum min_available;
     const struct steer_node *substitute; // with STEER_WHEN_SUBSTITUTE
-    const char *name;                    // endpoint, pool, use, switch
+    const char *name;                    // endpoint, pool, use, switch; latency: the table, or NULL
     uint32_t trickle_ppm; // failover: share that may leak to the next, parts per million
     uint32_t child_count;
     const struct steer_child *children;
@@ -209,7 +211,8 @@ struct steer_object {
         struct steer_endpoint endpoint;
         struct steer_pool pool;
         struct steer_switch control_switch;
-        struct steer_node tree; // policy
+        struct steer_latency *latency; // a reference is held
+        struct steer_node tree;        // policy
         struct steer_steered steered;
     };
     struct steer_arena arena;

@@ -20,6 +20,7 @@ enum steer_residual_kind {
     STEER_R_GEO,      // the same, from most to least specific place
     STEER_R_NETWORK,  // the same, from the longest to the shortest network
     STEER_R_NEAREST,  // the same, from the nearest to the farthest
+    STEER_R_LATENCY,  // the same, from the least to the most milliseconds
     STEER_R_SWITCH,   // object: the switch; children: one for each of its positions, in their order
     STEER_R_FENCE,    // one child: terminal for the whole tree
     STEER_R_NONE,     // nothing matches the client

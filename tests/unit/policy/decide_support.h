@@ -56,6 +56,11 @@ static inline struct steer_catalog *small_catalog(void)
     struct steer_catalog *catalog = steer_catalog_create();
     const char *names = "abcdef";
     put(catalog, STEER_SWITCH, "xyz", "{\"positions\":[\"x\",\"y\",\"z\"]}");
+    put(catalog, STEER_LATENCY, "world",
+        "{\"rows\":{\"EU\":{\"at-a\":20,\"at-b\":95},\"EU-DE\":{\"at-c\":15.5},"
+        "\"NA-US-CA\":{\"at-c\":70,\"at-b\":80},\"AS64500\":{\"at-b\":5},\"192.0.2.0/"
+        "24\":{\"at-a\":400},"
+        "\"192.0.2.128/25\":{\"at-c\":1},\"2001:db8::/32\":{\"at-c\":300}}}");
     put(catalog, STEER_SITE, "at-a", "{\"lat\":52.5,\"lon\":13.4}");
     put(catalog, STEER_SITE, "at-b", "{\"lat\":38.9,\"lon\":-77.4}");
     put(catalog, STEER_SITE, "at-c", "{\"lat\":1.3,\"lon\":103.8}");

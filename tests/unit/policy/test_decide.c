@@ -941,17 +941,52 @@ static void judge_network(struct judge *j, const struct steer_node *n, bool up, 
         }
 }
 
+// The row of the table that says most of the client and the site; places are compared by what they name.
+static const struct steer_latency_row *judge_row(const struct judge *j,
+                                                 const struct steer_latency *table, char site)
+{
+    const struct steer_latency_row *best = NULL;
+    unsigned best_rank = 0;
+    for (size_t i = 0; i < steer_latency_count(table); i++) {
+        const struct steer_latency_row *row = steer_latency_at(table, i);
+        unsigned rank = 0; // 1-3 places, 4 AS number, 5 and more CIDRs
+        if (row->of == STEER_LATENCY_PLACE)
+            rank = steer_place_matches(&row->place, &j->client) ? parts(&row->place) : 0;
+        else if (row->of == STEER_LATENCY_ASN)
+            rank = row->asn == j->asn ? 4 : 0;
+        else if (j->address && steer_prefix_contains(&row->network, j->address))
+            rank = 5u + row->network.len;
+        if (rank > best_rank && row->site[3] == site) {
+            best = row;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
 // Of the children that were not yet asked the best one; the sites of a, b and c, and those of the pools of one.
-static double judge_cost(const struct judge *j, const struct steer_child *child)
+static double judge_cost(const struct judge *j, const struct steer_node *n,
+                         const struct steer_child *child)
 {
     static const double points[][2] = {{52.5, 13.4}, {38.9, -77.4}, {1.3, 103.8}};
     const char *name = child->site ? child->site + 3 : child->node->name; // "at-a"
     const double *site = points[name[0] - 'a'];
+    const struct steer_object *table =
+        n->name ? steer_catalog_get(j->catalog, STEER_LATENCY, n->name) : NULL;
+    const struct steer_latency_row *row = table ? judge_row(j, table->latency, name[0]) : NULL;
+    if (row)
+        return row->rtt_us / 1000.0;
+    if (!j->has_point)
+        return 1e9;
     const double r = 3.14159265358979323846 / 180;
     const double x = cos(site[0] * r) * cos(site[1] * r) - cos(j->lat * r) * cos(j->lon * r);
     const double y = cos(site[0] * r) * sin(site[1] * r) - cos(j->lat * r) * sin(j->lon * r);
     const double z = sin(site[0] * r) - sin(j->lat * r);
     const double d = 2 * asin(fmin(1, sqrt(x * x + y * y + z * z) / 2));
+    const double route =
+        d * 6371.0088 < 1000 ? 1.5 * d * 6371.0088 : 1500 + 1.25 * (d * 6371.0088 - 1000);
+    if (n->kind == STEER_NODE_LATENCY)
+        return floor(route * 10 + 0.5) / 1000; // to the microsecond
     return child->bias < 0 ? d / (1 + child->bias / 100.0) : d * (1 - child->bias / 100.0);
 }
 
@@ -967,9 +1002,7 @@ static void judge_nearest(struct judge *j, const struct steer_node *n, bool up, 
             if (asked[i])
                 continue;
             const struct steer_child *b = best == UINT32_MAX ? NULL : &n->children[best];
-            const double less = b && j->has_point ? judge_cost(j, a) - judge_cost(j, b)
-                                : b               ? 0
-                                                  : -1;
+            const double less = b ? judge_cost(j, n, a) - judge_cost(j, n, b) : -1;
             if (less < -1e-12 || (less < 1e-12 && b && a->node->name && b->node->name &&
                                   strcmp(a->node->name, b->node->name) < 0))
                 best = i;
@@ -1020,6 +1053,7 @@ static void judge_plain(struct judge *j, const struct steer_node *n, bool up, st
         judge_network(j, n, up, v);
         break;
     case STEER_NODE_NEAREST:
+    case STEER_NODE_LATENCY:
         judge_nearest(j, n, up, v);
         break;
     case STEER_NODE_SWITCH:
@@ -1219,6 +1253,20 @@ static void make_nearest(struct maker *m)
     steer_buf_puts(&m->json, among ? "]}" : "]");
 }
 
+static void make_latency(struct maker *m)
+{
+    static const char *const children[] = {"{\"endpoint\":\"a\"}", "{\"pool\":\"b\"}",
+                                           "{\"to\":{\"endpoint\":\"c\"}}",
+                                           "{\"to\":{\"pool\":\"spare\"},\"site\":\"at-b\"}"};
+    unsigned given = 0;
+    steer_buf_puts(&m->json, below(m, 3) ? "\"latency\":{\"table\":\"world\",\"among\":["
+                                         : "\"latency\":{\"among\":[");
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(children); i++)
+        if (!i || below(m, 3))
+            steer_buf_printf(&m->json, "%s%s", given++ ? "," : "", children[i]);
+    steer_buf_puts(&m->json, "]}");
+}
+
 static void make_switch(struct maker *m, unsigned depth)
 {
     steer_buf_puts(&m->json, "\"switch\":{\"name\":\"xyz\",\"positions\":{\"z\":");
@@ -1248,7 +1296,7 @@ static void make_options(struct maker *m, unsigned depth, bool counted, bool ans
 
 static void make_node(struct maker *m, unsigned depth)
 {
-    unsigned kind = depth ? below(m, 7) : 0;
+    unsigned kind = depth ? below(m, 8) : 0;
     steer_buf_puts(&m->json, "{");
     size_t start = m->json.len;
     if (kind == 0)
@@ -1263,10 +1311,12 @@ static void make_node(struct maker *m, unsigned depth)
         make_network(m, depth);
     else if (kind == 5)
         make_nearest(m);
-    else
+    else if (kind == 6)
         make_switch(m, depth);
+    else
+        make_latency(m);
     bool answer = strncmp(m->json.data + start, "\"answer\"", 8) == 0;
-    make_options(m, depth, kind == 1 || kind == 2 || kind == 5, answer);
+    make_options(m, depth, kind == 1 || kind == 2 || kind == 5 || kind == 7, answer);
     steer_buf_puts(&m->json, "}");
 }
 

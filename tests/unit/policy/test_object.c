@@ -164,6 +164,15 @@ static void assert_same_body(const struct steer_object *a, const struct steer_ob
         for (uint32_t i = 0; i < a->control_switch.position_count; i++)
             assert_string_equal(a->control_switch.positions[i], b->control_switch.positions[i]);
         break;
+    case STEER_LATENCY:
+        assert_int_equal(steer_latency_count(a->latency), steer_latency_count(b->latency));
+        for (size_t i = 0; i < steer_latency_count(a->latency); i++) {
+            assert_int_equal(steer_latency_at(a->latency, i)->rtt_us,
+                             steer_latency_at(b->latency, i)->rtt_us);
+            assert_string_equal(steer_latency_at(a->latency, i)->site,
+                                steer_latency_at(b->latency, i)->site);
+        }
+        break;
     case STEER_POLICY:
         assert_same_node(&a->tree, &b->tree);
         break;

@@ -5,7 +5,7 @@
 #include "steerd/base/hash.h"
 
 enum { NAMES = 9, STEPS = 6000, CHANGES_MAX = 4 };
-static const char letters[STEER_KINDS + 1] = "scepwqr"; // of names, by kind
+static const char letters[STEER_KINDS + 1] = "scepwlqr"; // of names, by kind
 
 struct author {
     struct steer_rng rng;
@@ -57,11 +57,16 @@ static void write_tree(struct author *a, unsigned depth);
 
 static void write_nearest(struct author *a, unsigned depth)
 {
-    steer_buf_puts(&a->json, "\"nearest\":[{\"to\":");
+    const bool latency = below(a, 2);
+    if (latency)
+        steer_buf_printf(&a->json,
+                         "\"latency\":{\"table\":\"l%u\",\"among\":[{\"to\":", below(a, NAMES));
+    else
+        steer_buf_puts(&a->json, "\"nearest\":[{\"to\":");
     write_tree(a, depth - 1);
     if (below(a, 8))
         steer_buf_printf(&a->json, ",\"site\":\"s%u\"", below(a, 3));
-    steer_buf_puts(&a->json, "}]");
+    steer_buf_puts(&a->json, latency ? "}]}" : "}]");
 }
 
 static void write_inner(struct author *a, unsigned depth)
@@ -132,6 +137,8 @@ static struct steer_object *write_object(struct author *a, enum steer_kind kind,
         write_pool(a);
     else if (kind == STEER_SWITCH)
         steer_buf_printf(&a->json, "{\"positions\":[\"x\"%s]}", below(a, 3) ? "" : ",\"y\"");
+    else if (kind == STEER_LATENCY)
+        steer_buf_printf(&a->json, "{\"rows\":{\"EU\":{\"s1\":%u}}}", below(a, 100));
     else if (kind == STEER_POLICY)
         write_tree(a, below(a, 6));
     if (kind == STEER_STEERED) {
@@ -161,6 +168,7 @@ static bool tree_names(struct marks *m, const struct steer_node *node)
 {
     if ((node->kind == STEER_NODE_ENDPOINT && *mark_of(m, STEER_ENDPOINT, node->name)) ||
         (node->kind == STEER_NODE_POOL && *mark_of(m, STEER_POOL, node->name)) ||
+        (node->kind == STEER_NODE_LATENCY && *mark_of(m, STEER_LATENCY, node->name)) ||
         (node->kind == STEER_NODE_SWITCH && *mark_of(m, STEER_SWITCH, node->name)) ||
         (node->kind == STEER_NODE_USE && *mark_of(m, STEER_POLICY, node->name)))
         return true;

@@ -640,6 +640,7 @@ static void positions_come_back_and_go_with_their_switch(void **state)
     assert_ok(f, steer_store_put_position(f->store, &p, &f->diag));
     p.name = "mode";
     assert_ok(f, steer_store_put_position(f->store, &p, &f->diag));
+    put(f, "latency table", "world");
     put(f, "switch", "mode"); // replaced: its position stays
     commit(f);
     assert_positions(f, "colour at blue '' ann 1700000000\nmode at blue '' ann 1700000000\n");
