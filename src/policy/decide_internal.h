@@ -153,7 +153,7 @@ struct steer_drawn {
     const struct steer_result *result;
     uint32_t weight;          // 1 for all where only members of weight 0 are left
     struct steer_share share; // out: how often it is given
-    const char *reason;       // why it is not
+    const char *reason;       // why it is not, or not as often as its weight asks
 };
 
 // The picking rules of a pool over its members (in order of name, weight > 0, each with the asked

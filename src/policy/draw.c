@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How a pool picks: one by weight, all, or N of M by systematic sampling.
+// How a pool picks: one by weight, or N of M by systematic sampling, `all` being as many as its limit.
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,26 +37,6 @@ static int by_weight(const void *a, const void *b)
     return strcmp(x->child->object->name, y->child->object->name);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct steer_drawn *x = *(struct steer_drawn *const *)a;
-    const struct steer_drawn *y = *(struct steer_drawn *const *)b;
-    return strcmp(x->child->object->name, y->child->object->name);
-}
-
-static void draw_all(struct steer_eval *e, struct steer_drawn **members, uint32_t count,
-                     uint32_t most, struct steer_list *list)
-{
-    if (count > most) {
-        qsort(members, count, sizeof(struct steer_drawn *), by_weight);
-        for (uint32_t i = most; i < count; i++)
-            members[i]->reason = "others have more weight, and the pool gives no more at once";
-        qsort(members, most, sizeof(struct steer_drawn *), by_name);
-        count = most;
-    }
-    give_together(e, members, count, list);
-}
-
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -76,9 +56,12 @@ static uint64_t lay_out(struct steer_drawn **members, uint32_t count, uint32_t w
     for (uint32_t i = 0; i < count; i++)
         rest += members[i]->weight;
     for (uint32_t i = 0; i < count; i++) {
+        const uint64_t part = (uint64_t)heavy[i]->weight * left;
         heavy[i]->share = (struct steer_share){0, 1};
-        if (i == want - left && (uint64_t)heavy[i]->weight * left >= rest) {
+        if (i == want - left && part >= rest) {
             heavy[i]->share.num = 1; // always given
+            if (part > rest)
+                heavy[i]->reason = "in every answer; its weight asks for more than that";
             rest -= heavy[i]->weight;
             left--;
         }
@@ -150,10 +133,8 @@ void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool,
         draw_one(e, members, count, list);
         break;
     case STEER_PICK_N:
-        draw_n(e, members, count, most, list);
-        break;
     case STEER_PICK_ALL:
-        draw_all(e, members, count, most, list);
+        draw_n(e, members, count, most, list);
         break;
     }
 }

@@ -404,6 +404,41 @@ static void parse_pick(struct steer_parse *p, const struct steer_item *mapping,
         steer_doc_fail(p, max.key_at, "'max' goes only with 'pick: all'");
 }
 
+// Of N places nobody can have more than one. With everything up: the members whose weight asks for
+// more, from the heaviest on; what they leave is shared by the others.
+static void warn_weights(struct steer_parse *p, const struct steer_item *item,
+                         const struct steer_pool *pool)
+{
+    uint64_t rest = 0;
+    uint32_t positive = 0;
+    uint32_t left = pool->pick_count;
+    for (uint32_t i = 0; i < pool->member_count; i++) {
+        rest += pool->members[i].weight;
+        positive += pool->members[i].weight > 0;
+    }
+    if (pool->pick == STEER_PICK_ONE || positive <= left)
+        return;
+    const struct steer_member *last = NULL;
+    for (const struct steer_member *heavy; left; left--, last = heavy) {
+        heavy = NULL;
+        for (uint32_t i = 0; i < pool->member_count; i++) {
+            const struct steer_member *m = &pool->members[i];
+            bool done =
+                last && (m->weight > last->weight || (m->weight == last->weight && m <= last));
+            if (!done && (!heavy || m->weight > heavy->weight))
+                heavy = m;
+        }
+        if ((uint64_t)heavy->weight * left <= rest)
+            return;
+        steer_doc_warn(
+            p, heavy->at,
+            "pool '%s': the weight of '%s' asks for more than one of %u places; it is in "
+            "every answer, and the others share the rest",
+            item->key, heavy->endpoint, pool->pick_count);
+        rest -= heavy->weight;
+    }
+}
+
 static void parse_pool(struct steer_parse *p, const struct steer_item *item,
                        struct steer_pool *pool)
 {
@@ -425,6 +460,8 @@ static void parse_pool(struct steer_parse *p, const struct steer_item *item,
     pool->min_available = (struct steer_minimum){.value = 1};
     if (steer_doc_find(p, item, "min_available", &minimum))
         pool->min_available = steer_value_minimum(p, &minimum);
+    if (!p->err)
+        warn_weights(p, item, pool);
 }
 
 // ---- any object ----------------------------------------------------------------------------------

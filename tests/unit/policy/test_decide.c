@@ -72,16 +72,16 @@ static const struct row rows[] = {
      {.down = "a b c"},
      0,
      "d"},
-    {"all gives at most its limit, by weight then name",
+    {"all gives at most its limit, each by its weight",
      "{\"pool\":\"all2\"}",
      NULL,
      {0},
      0,
-     "b+c"},
-    {"the limit of all is filled up from what is available",
+     "a+c 1/8, b+c 1/4, b+d 3/8, c+d 1/4"},
+    {"all gives all that are available up to its limit",
      "{\"pool\":\"all2\"}",
      NULL,
-     {.down = "b"},
+     {.down = "a b"},
      0,
      "c+d"},
     {"two of four", "{\"pool\":\"two\"}", NULL, {0}, 0, "a+c 1/2, b+d 1/2"},
@@ -799,7 +799,7 @@ static void judge_pool(struct judge *j, const char *name, bool up, struct verdic
     unsigned set = 0;
     if (!count)
         return;
-    if (pool->pick == STEER_PICK_N && count > pool->pick_count) {
+    if (pool->pick != STEER_PICK_ONE && count > pool->pick_count) {
         judge_n(names, weights, count, pool->pick_count, v);
         return;
     }
@@ -808,13 +808,8 @@ static void judge_pool(struct judge *j, const char *name, bool up, struct verdic
             v->p[bit_of(names[i])] += weights[i] / sum;
         return;
     }
-    for (unsigned given = 0; given < pool->pick_count && given < count; given++) {
-        unsigned best = count;
-        for (unsigned i = 0; i < count; i++)
-            if (!(set & bit_of(names[i])) && (best == count || weights[i] > weights[best]))
-                best = i;
-        set |= bit_of(names[best]);
-    }
+    for (unsigned i = 0; i < count; i++)
+        set |= bit_of(names[i]);
     v->p[set] = 1;
 }
 

@@ -584,6 +584,10 @@ static void doubtful_things_are_warned_of(void **state)
         const char *text, *warning;
     } rows[] = {
         {"pools: {p: {endpoints: {a: 0, b: 0}}}", "1:24: all weights are 0"},
+        {"pools: {p: {endpoints: {a: 1, b: 9, c: 1}, pick: 2}}",
+         "1:31: pool 'p': the weight of 'b' asks for more than one of 2 places"},
+        {"pools: {p: {endpoints: {a: 3, b: 1, c: 1}, pick: all, max: 2}}",
+         "1:25: pool 'p': the weight of 'a'"},
         {"policies: {p: {weighted: [{weight: 0, to: {pool: a}}]}}", "1:26: all weights are 0"},
         {"checks: {c: {type: http, interval: 200ms}}", "1:36: check 'c' probes every 200 ms"},
         {"zone: a\nrecords: {b: {allow_negative: true, steer: {geo: {rules: [{match: EU, to: "
