@@ -291,10 +291,15 @@ static bool give_steered(struct response *r, const struct subject *s, uint32_t p
         r->ede = EDE_OTHER;
         return false;
     }
-    uint32_t line = steer_list_draw(list, (uint32_t)r->ask->random);
+    uint32_t line =
+        draw_of(program, list, r->ask, &r->query->edns, s->hashes->hash[s->name->labels]);
     const struct steer_answer_slot *slot = steer_tables_answer(tables, line);
     uint32_t ttl_s = slot->ttl_cap_s < program->ttl_s ? slot->ttl_cap_s : program->ttl_s;
     r->scope = class.scope;
+    if (STEER_UNLIKELY(list->flags & STEER_LIST_STICKY)) {
+        const uint8_t scope = sticky_scope(program, r->ask, &r->query->edns);
+        r->scope = scope > r->scope ? scope : r->scope;
+    }
     r->ede = EDE_NONE;
     r->facts->kind = STEER_FACT_POSITIVE;
     r->facts->answer_line = line;

@@ -252,6 +252,22 @@ static bool ends_with(const char *text, const char *end)
     return end_len <= len && strcmp(text + len - end_len, end) == 0;
 }
 
+static void put_draw(const struct tree *t, const json_t *a)
+{
+    const char *draw = cli_member(a, "draw");
+    struct steer_buf line = {0};
+    if (!*draw || strcmp(draw, "random") == 0)
+        return;
+    steer_buf_puts(&line, draw);
+    if (*cli_member(a, "network")) {
+        steer_buf_printf(&line, ": %s", cli_member(a, "network"));
+        steer_buf_printf(&line, " has slot %s", cli_member(a, "slot"));
+        steer_buf_printf(&line, " of %s", cli_member(a, "slots"));
+    }
+    put_field(t, "draw", line.data);
+    steer_buf_fini(&line);
+}
+
 static void put_head(const struct tree *t, const json_t *a)
 {
     cli_put(t->out, cli_member(a, "name"));
@@ -278,6 +294,7 @@ static void put_head(const struct tree *t, const json_t *a)
             steer_buf_printf(&line, " of %s", cli_member(a, "classes"));
         put_field(t, "class", line.data);
         steer_buf_clear(&line);
+        put_draw(t, a);
     }
     steer_buf_puts(&line, *cli_member(a, "scope") ? "/" : "");
     steer_buf_puts(&line, cli_member(a, "scope"));
@@ -292,6 +309,8 @@ static void put_answers(const struct tree *t, const json_t *a)
 {
     size_t i;
     const json_t *answers = json_object_get(a, "answers"), *answer;
+    const json_t *given =
+        json_object_get(a, "given"); // which of them, where the client's network decides
     put_heading(t, "answers");
     if (json_array_size(answers) == 0)
         put_field(t, *cli_member(a, "rcode") ? cli_member(a, "rcode") : "none", "no records");
@@ -308,6 +327,8 @@ static void put_answers(const struct tree *t, const json_t *a)
             put_dim(t, "from", names.data);
             steer_buf_fini(&names);
         }
+        if (json_is_integer(given) && json_integer_value(given) == (json_int_t)i)
+            put_dim(t, "given to", cli_member(a, "network"));
         steer_buf_puts(t->out, "\n");
     }
     if (json_is_true(json_object_get(a, "served_all")))

@@ -154,6 +154,26 @@ static struct steer_client client_of(const struct steer_linker *l,
     return (struct steer_client){steer_geo_lookup(l->geo, &network->addr), network};
 }
 
+// How the outcome is picked; for a sticky draw the client's network and its slot, which names one of the answers.
+static void explain_draw(const struct steer_explain_question *q, const struct steer_steered *record,
+                         const struct steer_distribution *d, json_t *out)
+{
+    static const char *const words[] = {"random", "coherent", "sticky"};
+    char text[64];
+    struct steer_prefix network;
+    uint8_t scope;
+    set_text(out, "draw", words[record->draw.mode]);
+    if (record->draw.mode != STEER_DRAW_STICKY)
+        return;
+    steer_client_network(&q->client, record->draw.v4_bits, record->draw.v6_bits, &network, &scope);
+    const uint16_t slot = steer_network_slot(&network.addr);
+    set_text(out, "network", steer_prefix_format(&network, text, sizeof text));
+    json_object_set_new(out, "slot", json_integer(slot));
+    json_object_set_new(out, "slots", json_integer(STEER_SLOTS));
+    if (d->count)
+        json_object_set_new(out, "given", json_integer(d->slots ? d->slots[slot] : 0));
+}
+
 static void explain_steered(struct steer_linker *l, const struct steer_explain_question *q,
                             const struct found *f, json_t *out)
 {
@@ -170,7 +190,10 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     struct steer_residual *root =
         steer_residual_resolve(l->residuals, l->catalog, f->object, &client, resolution);
     struct steer_distribution d;
-    steer_decide(root, &l->view.view, type, &d, decision);
+    if (f->object->steered.draw.mode == STEER_DRAW_STICKY)
+        steer_decide_sticky(root, &l->view.view, type, &d, decision);
+    else
+        steer_decide(root, &l->view.view, type, &d, decision);
     for (uint32_t i = 0; i < d.count; i++)
         json_array_append_new(answers, outcome_json(&d.outcomes[i], type, program->ttl_s));
     set_text(out, "record", f->object->name);
@@ -186,6 +209,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     json_object_set_new(out, "served_all", json_boolean(d.served_all));
     json_object_set_new(out, "exhausted", json_boolean(d.exhausted));
     json_object_set_new(out, "answers", answers);
+    explain_draw(q, &f->object->steered, &d, out);
     steer_distribution_fini(&d);
     steer_residual_unref(l->residuals, root);
 }

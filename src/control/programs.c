@@ -68,6 +68,7 @@ static struct steer_program *program_create(const struct steer_object *steered,
     p->ttl_s = steered->steered.ttl_s;
     p->class_count = (uint16_t)class_count;
     p->type_count = types;
+    p->draw = steered->steered.draw;
     p->types[0] = address ? STEER_TYPE_A : STEER_TYPE_CNAME;
     if (address)
         p->types[1] = STEER_TYPE_AAAA;
@@ -81,10 +82,11 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
     struct steer_cells *cells = link->linker->cells;
     const uint32_t count = classes->class_count;
     enum steer_err err = STEER_OK;
+    const bool sticky = p->draw.mode == STEER_DRAW_STICKY;
     uint8_t type = 0;
     for (; type < p->type_count && err == STEER_OK; type++)
-        err = steer_cells_acquire(cells, classes->roots, count, p->types[type], &link->view.view,
-                                  &p->cells[(size_t)type * count]);
+        err = steer_cells_acquire(cells, classes->roots, count, p->types[type], sticky,
+                                  &link->view.view, &p->cells[(size_t)type * count]);
     if (err == STEER_OK)
         return STEER_OK;
     for (size_t n = (size_t)(type - 1) * count; n > 0; n--)

@@ -246,3 +246,25 @@ bool steer_classmap_lookup_embedded(const struct steer_classmap *map, const stru
     result->scope = (uint8_t)(result->scope + offset);
     return true;
 }
+
+// Whether the network of len bits around addr reaches into the area.
+static bool reaches(const struct steer_addr *addr, uint8_t len, const struct steer_prefix *area)
+{
+    struct steer_prefix network = {*addr, len};
+    steer_addr_mask(&network.addr, len);
+    return len < area->len && steer_prefix_contains(&network, &area->addr);
+}
+
+void steer_client_network(const struct steer_addr *addr, uint8_t v4_bits, uint8_t v6_bits,
+                          struct steer_prefix *network, uint8_t *scope)
+{
+    unsigned offset = 0;
+    *network = (struct steer_prefix){*addr, addr->family == STEER_V4 ? v4_bits : v6_bits};
+    if (steer_addr_embedded_v4(addr, &network->addr, &offset))
+        network->len = v4_bits;
+    for (size_t i = 0; network->addr.family == STEER_V6 && i < STEER_ARRAY_LEN(holes); i++)
+        while (reaches(addr, network->len, &holes[i].prefix))
+            network->len++;
+    steer_addr_mask(&network->addr, network->len);
+    *scope = (uint8_t)(offset + network->len);
+}

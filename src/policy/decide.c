@@ -32,33 +32,75 @@ static void eval_root(struct steer_eval *e, struct steer_result *r, struct steer
         steer_trace_reason(r->trace, "exhausted: nothing is available, even with all checks up");
 }
 
+static struct steer_outcome outcome_of(struct steer_choice *choice, struct steer_share share)
+{
+    return (struct steer_outcome){
+        .share = share,
+        .ttl_cap_s = choice->ttl_cap_s,
+        .endpoint_count = choice->endpoint_count,
+        .endpoints = choice->endpoints,
+        .fixed = choice->fixed,
+        .note = &choice->note,
+    };
+}
+
+// The outcomes that own slots, each with the share of its slots.
+static void fill_slots(struct steer_eval *e, const struct steer_result *r,
+                       struct steer_distribution *out)
+{
+    uint32_t *owned = steer_calloc(r->count, sizeof *owned);
+    uint32_t *place = steer_calloc(r->count, sizeof *place);
+    uint16_t *slots = steer_arena_alloc(e->scratch, STEER_SLOTS * sizeof *slots);
+    for (unsigned slot = 0; slot < STEER_SLOTS; slot++)
+        owned[r->slots[slot]]++;
+    for (uint32_t i = 0; i < r->count; i++)
+        out->count += owned[i] > 0;
+    out->outcomes = steer_arena_alloc(e->scratch, out->count * sizeof *out->outcomes);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        if (!owned[i])
+            continue;
+        place[i] = count;
+        out->outcomes[count++] =
+            outcome_of(r->items[i].choice, steer_share_of(owned[i], STEER_SLOTS));
+    }
+    for (unsigned slot = 0; slot < STEER_SLOTS; slot++)
+        slots[slot] = (uint16_t)place[r->slots[slot]];
+    out->slots = count > 1 ? slots : NULL;
+    free(owned);
+    free(place);
+}
+
 static void fill(struct steer_eval *e, const struct steer_result *r, struct steer_distribution *out)
 {
     if (!r->available || !r->count)
         return;
+    if (r->slots) {
+        fill_slots(e, r, out);
+        return;
+    }
     bool all = r->count <= STEER_OUTCOMES_MAX;
     out->count = all ? r->count : STEER_OUTCOMES_MAX;
     out->outcomes = steer_arena_alloc(e->scratch, out->count * sizeof *out->outcomes);
     struct steer_share sum = NO_SHARE;
     for (uint32_t i = 0; i < out->count && !all; i++)
         sum = steer_share_add(sum, r->items[i].share);
-    for (uint32_t i = 0; i < out->count; i++) {
-        struct steer_choice *choice = r->items[i].choice;
-        out->outcomes[i] = (struct steer_outcome){
-            .share = all ? r->items[i].share : steer_share_divide(r->items[i].share, sum),
-            .ttl_cap_s = choice->ttl_cap_s,
-            .endpoint_count = choice->endpoint_count,
-            .endpoints = choice->endpoints,
-            .fixed = choice->fixed,
-            .note = &choice->note,
-        };
-    }
+    // Endpoints first, then fixed data: equal RRsets of one type are one outcome where those of another type are
+    // not, and a coherent draw wants an endpoint at the same place in the lists of all types.
+    uint32_t at = 0;
+    for (int fixed = 0; fixed < 2; fixed++)
+        for (uint32_t i = 0; i < out->count; i++)
+            if ((r->items[i].choice->fixed != NULL) == fixed)
+                out->outcomes[at++] = outcome_of(r->items[i].choice,
+                                                 all ? r->items[i].share
+                                                     : steer_share_divide(r->items[i].share, sum));
 }
 
-static void eval_init(struct steer_eval *e, uint16_t type, struct steer_arena *scratch,
+static void eval_init(struct steer_eval *e, uint16_t type, bool sticky, struct steer_arena *scratch,
                       struct steer_arena *lasting)
 {
     e->type = type;
+    e->sticky = sticky;
     e->arena = e->scratch = scratch;
     e->lasting = lasting;
     steer_ptrmap_init(&e->memo);
@@ -82,13 +124,13 @@ static void release_traces(const struct steer_ptrmap *memo)
     }
 }
 
-void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
-                  struct steer_distribution *out, json_t *trace)
+static void decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
+                   bool sticky, struct steer_distribution *out, json_t *trace)
 {
     *out = (struct steer_distribution){0};
     steer_arena_init(&out->arena);
     struct steer_eval e = {.view = view, .root = root, .tracing = trace != NULL};
-    eval_init(&e, type, &out->arena, &out->arena);
+    eval_init(&e, type, sticky, &out->arena, &out->arena);
     struct steer_result *r = steer_eval_result(&e, root, false);
     eval_root(&e, r, out);
     fill(&e, r, out);
@@ -100,6 +142,18 @@ void steer_decide(const struct steer_residual *root, const struct steer_view *vi
         release_traces(&e.leaf_memo);
     }
     eval_fini(&e);
+}
+
+void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
+                  struct steer_distribution *out, json_t *trace)
+{
+    decide(root, view, type, false, out, trace);
+}
+
+void steer_decide_sticky(const struct steer_residual *root, const struct steer_view *view,
+                         uint16_t type, struct steer_distribution *out, json_t *trace)
+{
+    decide(root, view, type, true, out, trace);
 }
 
 void steer_distribution_fini(struct steer_distribution *distribution)
@@ -123,10 +177,10 @@ struct steer_decider {
     struct steer_distribution distribution;
 };
 
-struct steer_decider *steer_decider_create(uint16_t type)
+struct steer_decider *steer_decider_create(uint16_t type, bool sticky)
 {
     struct steer_decider *d = steer_calloc(1, sizeof *d);
-    eval_init(&d->eval, type, &d->scratch, &d->lasting);
+    eval_init(&d->eval, type, sticky, &d->scratch, &d->lasting);
     return d;
 }
 

@@ -49,7 +49,7 @@ bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type);
 
 // ---- residuals ----------------------------------------------------------------------------------
 
-// The one residual that equals `want` (hash and refs are ignored, the arrays are copied). Takes
+// The one residual that equals `want` (hash, name, height and refs are ignored, the arrays are copied). Takes
 // over the references of want's children and substitute; the caller owns one reference to the
 // result.
 struct steer_residual *steer_residual_intern(struct steer_residuals *store,
@@ -111,12 +111,14 @@ struct steer_result {
     bool shown;      // in the trace already
     uint32_t count;
     const struct steer_item *items;
-    json_t *trace; // or NULL
+    const uint32_t *slots; // sticky, with more than one item: the owner of each slot
+    json_t *trace;         // or NULL
 };
 
 struct steer_eval {
     const struct steer_view *view;
     uint16_t type;
+    bool sticky;
     const struct steer_residual *root;
     bool tracing;
     uint32_t stamp;
@@ -160,6 +162,27 @@ struct steer_drawn {
 // type).
 void steer_draw_pool(struct steer_eval *e, const struct steer_pool *pool,
                      struct steer_drawn **members, uint32_t count, struct steer_list *list);
+
+// ---- slots of a sticky draw (slots.c) ------------------------------------------------------------
+
+// Who competes for the slots at a node.
+struct steer_owner {
+    uint64_t name;
+    double weight;                     // > 0
+    const struct steer_result *result; // of a child: its slots go on to its items
+    uint32_t item;                     // without one: the item itself
+};
+// Says which item of r, whose list was just made, owns each slot. Height: of the node; it makes the choices
+// on the way from the root to a leaf independent of each other.
+void steer_slots_assign(struct steer_eval *e, unsigned height, const struct steer_owner *owners,
+                        uint32_t count, struct steer_result *r);
+void steer_slots_weighted(struct steer_eval *e, const struct steer_residual *n,
+                          struct steer_drawn *const *members, uint32_t count,
+                          struct steer_result *r);
+void steer_slots_pool(struct steer_eval *e, const struct steer_residual *n, struct steer_result *r);
+void steer_slots_trickle(struct steer_eval *e, const struct steer_residual *n,
+                         struct steer_result *const given[2], const uint32_t place[2],
+                         const struct steer_share share[2], struct steer_result *r);
 
 // ---- trace: every function does nothing where node is NULL --------------------------------------
 

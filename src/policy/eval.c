@@ -98,6 +98,7 @@ static void take_list(struct steer_result *r, const struct steer_list *list)
 {
     r->items = list->items;
     r->count = list->count;
+    r->slots = NULL;
 }
 
 static void take_only(struct steer_eval *e, struct steer_result *r, struct steer_choice *choice)
@@ -116,6 +117,7 @@ static void take_result(struct steer_result *r, const struct steer_result *from)
     r->exhausted = from->exhausted;
     r->items = from->items;
     r->count = from->count;
+    r->slots = from->slots;
 }
 
 // ---- leaves --------------------------------------------------------------------------------------
@@ -247,6 +249,8 @@ static void eval_weighted(struct steer_eval *e, const struct steer_residual *n, 
         add_scaled(e, &list, d.taken[i]->result, d.taken[i]->share);
     }
     take_list(r, &list);
+    if (e->sticky)
+        steer_slots_weighted(e, n, d.taken, d.taken_count, r);
     draw_trace(e, n, &d, r, as_up);
 }
 
@@ -273,6 +277,8 @@ static void eval_pool(struct steer_eval *e, const struct steer_residual *n, bool
     if (r->available)
         steer_draw_pool(e, &n->object->pool, d.taken, d.taken_count, &list);
     take_list(r, &list);
+    if (e->sticky)
+        steer_slots_pool(e, n, r);
     draw_trace(e, n, &d, r, as_up);
 }
 
@@ -325,6 +331,8 @@ static void eval_ordered(struct steer_eval *e, const struct steer_residual *n, b
     struct steer_share share[2] = {NO_SHARE, NO_SHARE};
     if (r->available)
         give_first(e, n, given[0], given[1], &share[0], &share[1], r);
+    if (e->sticky && share[0].num && share[1].num)
+        steer_slots_trickle(e, n, given, place, share, r);
     for (uint32_t i = 0; e->tracing && i < n->child_count; i++) {
         const char *reason = i == place[1] && share[1].num ? "trickle" : NULL;
         bool visited = i < reached;

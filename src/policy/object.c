@@ -102,9 +102,11 @@ void steer_object_seal(struct steer_object *object, const char *name, const json
 static struct steer_object *steered_from_json(struct steer_parse *p, const char *name,
                                               const json_t *json)
 {
-    static const char *const keys[] = {"allow_negative", "kind", "steer", "ttl"};
-    static const struct steer_shape shape = {
-        .what = "a steered record", .example = "{steer: ...}", .keys = keys, .key_count = 4};
+    static const char *const keys[] = {"allow_negative", "draw", "kind", "steer", "ttl"};
+    static const struct steer_shape shape = {.what = "a steered record",
+                                             .example = "{steer: ...}",
+                                             .keys = keys,
+                                             .key_count = STEER_ARRAY_LEN(keys)};
     const struct steer_item record = {.key = name, .json = json};
     struct steer_steered_head head = {0};
     struct steer_item tree;
@@ -115,6 +117,7 @@ static struct steer_object *steered_from_json(struct steer_parse *p, const char 
         p, &record, "kind", steer_steered_words, STEER_STEERED_WORDS, STEER_STEERED_SUPPORTED, 0);
     head.ttl_s = steer_doc_seconds(p, &record, "ttl", 0, 300);
     head.allow_negative = steer_doc_bool(p, &record, "allow_negative", false);
+    head.draw = steer_parse_draw(p, &record);
     if (!p->err && (!space || strcmp(space + 1, steer_steered_words[head.kind]) != 0)) {
         steer_doc_fail(p, head.at, "the name does not end with the kind");
         return NULL;

@@ -290,6 +290,7 @@ struct steer_object *steer_parse_steered(struct steer_parse *p,
         .kind = head->kind,
         .ttl_s = head->ttl_s,
         .allow_negative = head->allow_negative,
+        .draw = head->draw,
         .tree = root,
     };
     char owner[STEER_NAME_TEXT_MAX], name[STEER_NAME_TEXT_MAX + 16];
@@ -299,6 +300,9 @@ struct steer_object *steer_parse_steered(struct steer_parse *p,
     json_t *definition =
         json_pack("{s:b, s:s, s:I, s:o}", "allow_negative", head->allow_negative, "kind",
                   steer_steered_words[head->kind], "ttl", (json_int_t)head->ttl_s, "steer", steer);
+    json_t *draw = steer_draw_json(&head->draw);
+    if (draw)
+        json_object_set_new(definition, "draw", draw);
     steer_object_seal(object, name, definition, p, head->at);
     json_decref(definition);
     return object;

@@ -148,7 +148,7 @@ static void note_owner(struct steer_parse *p, struct owners *owners, const struc
 
 // ---- records -------------------------------------------------------------------------------------
 
-static const char *const record_keys[] = {"ttl", "steer", "kind", "allow_negative"};
+static const char *const record_keys[] = {"ttl", "steer", "kind", "draw", "allow_negative"};
 
 static bool is_record_key(const char *key)
 {
@@ -161,12 +161,13 @@ static bool is_record_key(const char *key)
 static void unknown_record_key(struct steer_parse *p, const struct steer_item *entry)
 {
     static const char *const words[] = {
-        "ttl", "steer", "kind", "allow_negative", "A",    "AAAA", "CNAME", "TXT", "MX", "SRV",
-        "CAA", "NS",    "PTR",  "HTTPS",          "SVCB", "DNAME"};
-    static const char *const later[] = {"draw", "sticky", "coherent", "alias"};
-    for (size_t i = 0; i < STEER_ARRAY_LEN(later); i++)
-        if (strcmp(entry->key, later[i]) == 0)
-            steer_doc_fail(p, entry->key_at, "'%s' is not supported by this version", entry->key);
+        "ttl", "steer", "kind", "draw", "allow_negative", "A",    "AAAA", "CNAME", "TXT", "MX",
+        "SRV", "CAA",   "NS",   "PTR",  "HTTPS",          "SVCB", "DNAME"};
+    if (strcmp(entry->key, "alias") == 0)
+        steer_doc_fail(p, entry->key_at, "'%s' is not supported by this version", entry->key);
+    if (strcmp(entry->key, "sticky") == 0 || strcmp(entry->key, "coherent") == 0)
+        steer_doc_fail(p, entry->key_at, "'%s' is a way to draw; write it as draw: %s", entry->key,
+                       entry->key[0] == 's' ? "{sticky: {v4: 24, v6: 56}}" : "coherent");
     const char *near = steer_nearest_word(entry->key, words, STEER_ARRAY_LEN(words));
     if (near)
         steer_doc_fail(p, entry->key_at, "unknown key '%.100s' in a record; did you mean '%s'?",
@@ -174,7 +175,7 @@ static void unknown_record_key(struct steer_parse *p, const struct steer_item *e
     else
         steer_doc_fail(
             p, entry->key_at,
-            "unknown key '%.100s' in a record; known are ttl, steer, kind, allow_negative "
+            "unknown key '%.100s' in a record; known are ttl, steer, kind, draw, allow_negative "
             "and record types like A, TXT or TYPE65280",
             entry->key);
 }
@@ -271,6 +272,7 @@ static void parse_tree(struct steer_parse *p, struct record *r)
         .kind = r->kind,
         .ttl_s = r->ttl_s,
         .allow_negative = steer_doc_bool(p, record, "allow_negative", false),
+        .draw = steer_parse_draw(p, record),
         .at = record->key_at,
     };
     struct steer_object *object = steer_parse_steered(p, &head, &r->tree);

@@ -167,8 +167,12 @@ struct steer_steered_head {
     enum steer_steered_kind kind;
     uint32_t ttl_s;
     bool allow_negative;
+    struct steer_drawing draw;
     struct steer_where at;
 };
+// `draw` of a steered record, and back into the canonical form; NULL for the default.
+struct steer_drawing steer_parse_draw(struct steer_parse *p, const struct steer_item *record);
+json_t *steer_draw_json(const struct steer_drawing *draw);
 struct steer_object *steer_parse_steered(struct steer_parse *p,
                                          const struct steer_steered_head *head,
                                          const struct steer_item *tree);

@@ -171,6 +171,25 @@ static void remove_from_table(struct steer_residuals *store, const struct steer_
     store->count--;
 }
 
+// What a sticky draw knows a choice by: it stays when weights in it change.
+static uint64_t name_of(const struct steer_residual *r)
+{
+    if (r->object)
+        return steer_hash_bytes(r->object->name, strlen(r->object->name), (uint64_t)r->kind + 1);
+    if (r->node)
+        return hash_answer(1, r->node);
+    return r->child_count ? steer_mix64(r->children[0]->name) : 0;
+}
+
+static uint8_t height_of(const struct steer_residual *r)
+{
+    uint8_t height = 0;
+    for (uint32_t i = 0; i < r->child_count; i++)
+        if (r->children[i]->height >= height)
+            height = (uint8_t)(r->children[i]->height + 1);
+    return height;
+}
+
 // One allocation: the head, the children, the weights.
 static struct steer_residual *copy(const struct steer_residual *want, uint64_t hash)
 {
@@ -179,6 +198,8 @@ static struct steer_residual *copy(const struct steer_residual *want, uint64_t h
     struct steer_residual *r = steer_alloc(sizeof *r + pointers + n * sizeof(uint16_t));
     *r = *want;
     r->hash = hash;
+    r->name = name_of(want);
+    r->height = height_of(want);
     r->refs = 1;
     r->children = (struct steer_residual **)(void *)(r + 1);
     if (n)

@@ -158,7 +158,8 @@ static void answer_message(struct tcp *t, const struct connection *c, const uint
                            size_t len)
 {
     const struct steer_answer_cookies cookies = {server_cookie_secrets(t->server), t->unix_s};
-    struct steer_ask ask = {message, len, c->peer, true, steer_rng_next(&t->rng), &cookies};
+    struct steer_ask ask = {message, len, c->peer, true, t->unix_s, steer_rng_next(&t->rng),
+                            &cookies};
     struct steer_facts facts;
     uint8_t *out = t->output + t->out_len;
     const struct steer_world *world = steer_reader_world(t->server->publisher);

@@ -96,6 +96,7 @@ static void prepare(struct udp_worker *w, const struct steer_world *world, unsig
         bool usable = port != 0 && !(h->msg_flags & MSG_TRUNC);
         ask->len = usable ? w->in[i].msg_len : 0;
         ask->random = steer_rng_next(&w->rng);
+        ask->now_s = w->unix_s;
         steer_answer_prepare(ask, &w->prepared[i]);
     }
     steer_answer_locate(world, w->asks, w->prepared, count);

@@ -14,9 +14,14 @@ enum { MAX_CELLS = 1 << 26, MAX_LINES = 1 << 24, MAX_ENDPOINTS = 1 << 22 };
 
 // ---- cells ---------------------------------------------------------------------------------------
 
-static uint64_t cell_hash(const struct steer_residual *residual, uint16_t type)
+static uint64_t cell_hash(const struct steer_residual *residual, uint16_t type, bool sticky)
 {
-    return steer_mix64((uint64_t)(uintptr_t)residual ^ ((uint64_t)type << 48));
+    return steer_mix64((uint64_t)(uintptr_t)residual ^ ((uint64_t)type << 48) ^ sticky);
+}
+
+static uint64_t hash_of(const struct cell *cell)
+{
+    return cell_hash(cell->residual, cell->type, cell->sticky);
 }
 
 static void cell_table_grow(struct steer_cells *c)
@@ -27,7 +32,7 @@ static void cell_table_grow(struct steer_cells *c)
     for (size_t b = 0; b < c->cell_table_cap; b++) {
         for (uint32_t i = c->cell_table[b], next; i != CELLS_NONE; i = next) {
             next = c->cells[i].next;
-            uint64_t hash = cell_hash(c->cells[i].residual, c->cells[i].type);
+            uint64_t hash = hash_of(&c->cells[i]);
             c->cells[i].next = table[hash & (cap - 1)];
             table[hash & (cap - 1)] = i;
         }
@@ -38,13 +43,14 @@ static void cell_table_grow(struct steer_cells *c)
 }
 
 static enum steer_err acquire(struct steer_cells *c, struct steer_residual *residual, uint16_t type,
-                              const struct steer_view *view, uint32_t *cell)
+                              bool sticky, const struct steer_view *view, uint32_t *cell)
 {
     if (c->cell_count >= c->cell_table_cap)
         cell_table_grow(c);
-    uint32_t *bucket = &c->cell_table[cell_hash(residual, type) & (c->cell_table_cap - 1)];
+    uint32_t *bucket = &c->cell_table[cell_hash(residual, type, sticky) & (c->cell_table_cap - 1)];
     for (uint32_t i = *bucket; i != CELLS_NONE; i = c->cells[i].next) {
-        if (c->cells[i].residual == residual && c->cells[i].type == type) {
+        if (c->cells[i].residual == residual && c->cells[i].type == type &&
+            c->cells[i].sticky == sticky) {
             c->cells[i].uses++;
             *cell = i;
             return STEER_OK;
@@ -56,7 +62,13 @@ static enum steer_err acquire(struct steer_cells *c, struct steer_residual *resi
         return err;
     c->cells = steer_grow(c->cells, &c->cells_cap, (size_t)index + 1, sizeof *c->cells);
     c->cells[index] = (struct cell){
-        .residual = steer_residual_ref(residual), .uses = 1, .next = *bucket, .type = type};
+        .residual = steer_residual_ref(residual),
+        .uses = 1,
+        .next = *bucket,
+        .type = type,
+        .sticky = sticky,
+        .draws = sticky && steer_residual_draws(residual, type),
+    };
     *bucket = index;
     c->cell_count++;
     // Nobody reads the cell yet: its first value needs no order.
@@ -73,13 +85,13 @@ static enum steer_err acquire(struct steer_cells *c, struct steer_residual *resi
 }
 
 enum steer_err steer_cells_acquire(struct steer_cells *c, struct steer_residual *const *residuals,
-                                   size_t count, uint16_t type, const struct steer_view *view,
-                                   uint32_t *cells)
+                                   size_t count, uint16_t type, bool sticky,
+                                   const struct steer_view *view, uint32_t *cells)
 {
     enum steer_err err = STEER_OK;
     size_t taken = 0;
     while (taken < count && err == STEER_OK) {
-        err = acquire(c, residuals[taken], type, view, &cells[taken]);
+        err = acquire(c, residuals[taken], type, sticky, view, &cells[taken]);
         taken += err == STEER_OK;
     }
     cells_settle(c);
@@ -93,7 +105,7 @@ void steer_cells_release(struct steer_cells *c, uint32_t index)
     struct cell *cell = &c->cells[index];
     if (--cell->uses)
         return;
-    uint32_t *at = &c->cell_table[cell_hash(cell->residual, cell->type) & (c->cell_table_cap - 1)];
+    uint32_t *at = &c->cell_table[hash_of(cell) & (c->cell_table_cap - 1)];
     while (*at != index)
         at = &c->cells[*at].next;
     *at = cell->next;

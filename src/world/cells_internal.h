@@ -58,6 +58,8 @@ struct cell {
     uint32_t uses;
     uint32_t next; // chain in the hash table
     uint16_t type;
+    bool sticky;
+    bool draws; // steer_residual_draws, where it is sticky
     struct run list;
     uint32_t flags; // of the list
     uint64_t round; // the last refresh of several objects that met it
@@ -72,6 +74,7 @@ struct cell {
 // noted in its outcome, with one use held, so that it is looked for once.
 struct evaluator {
     uint16_t type;
+    bool sticky;
     struct steer_decider *decider;
     bool fresh;     // nothing to forget
     uint32_t *held; // answer lines

@@ -9,15 +9,16 @@
 
 // ---- evaluators ----------------------------------------------------------------------------------
 
-static struct evaluator *evaluator_of(struct steer_cells *c, uint16_t type)
+static struct evaluator *evaluator_of(struct steer_cells *c, uint16_t type, bool sticky)
 {
     for (size_t i = 0; i < c->evaluator_count; i++)
-        if (c->evaluators[i].type == type)
+        if (c->evaluators[i].type == type && c->evaluators[i].sticky == sticky)
             return &c->evaluators[i];
     c->evaluators =
         steer_grow(c->evaluators, &c->evaluator_cap, c->evaluator_count + 1, sizeof *c->evaluators);
     struct evaluator *made = &c->evaluators[c->evaluator_count++];
-    *made = (struct evaluator){.type = type, .decider = steer_decider_create(type)};
+    *made = (struct evaluator){
+        .type = type, .sticky = sticky, .decider = steer_decider_create(type, sticky)};
     return made;
 }
 
@@ -114,21 +115,24 @@ void cells_count_flags(struct steer_cells *c, uint32_t flags, int by)
 }
 
 static bool same_list(const struct steer_list *list, const struct steer_list_entry *entries,
-                      uint32_t count, uint32_t flags)
+                      uint32_t count, uint32_t flags, const uint16_t *slots)
 {
     return list->count == count && list->flags == flags &&
-           (count == 0 || memcmp(list->entries, entries, count * sizeof *entries) == 0);
+           (count == 0 || memcmp(list->entries, entries, count * sizeof *entries) == 0) &&
+           (!slots || memcmp(steer_list_slots(list), slots, STEER_SLOTS * sizeof *slots) == 0);
 }
 
 // Writes c->entries as a new list and makes it the cell's.
 static enum steer_err list_replace(struct steer_cells *c, uint32_t index, uint32_t count,
-                                   uint32_t flags)
+                                   uint32_t flags, const uint16_t *slots)
 {
+    const size_t slots_bytes = slots ? STEER_SLOTS * sizeof *slots : 0;
     struct cell *cell = &c->cells[index];
     struct run run = {0, 0};
     if (count || flags) {
         enum steer_err err = cells_run_take(
-            &c->list_pool, sizeof(struct steer_list) + count * sizeof *c->entries, &run);
+            &c->list_pool, sizeof(struct steer_list) + count * sizeof *c->entries + slots_bytes,
+            &run);
         if (err != STEER_OK)
             return err;
         struct steer_list *list = cells_list_at(c, run.line);
@@ -136,6 +140,8 @@ static enum steer_err list_replace(struct steer_cells *c, uint32_t index, uint32
         list->flags = flags;
         if (count)
             memcpy(list->entries, c->entries, count * sizeof *c->entries);
+        if (slots)
+            memcpy(list->entries + count, slots, slots_bytes);
     }
     for (uint32_t i = 0; i < count; i++)
         cells_answer_use(c, c->entries[i].answer);
@@ -153,17 +159,19 @@ enum steer_err cells_evaluate(struct steer_cells *c, uint32_t index, const struc
                               bool *changed)
 {
     const struct cell *cell = &c->cells[index];
-    struct evaluator *e = evaluator_of(c, cell->type);
+    struct evaluator *e = evaluator_of(c, cell->type, cell->sticky);
     e->fresh = false;
     const struct steer_distribution *d = steer_decider_run(e->decider, cell->residual, view);
     c->evaluations++;
     const uint32_t flags =
-        (d->served_all ? STEER_LIST_SERVED_ALL : 0u) | (d->exhausted ? STEER_LIST_EXHAUSTED : 0u);
+        (d->served_all ? STEER_LIST_SERVED_ALL : 0u) | (d->exhausted ? STEER_LIST_EXHAUSTED : 0u) |
+        (cell->draws ? STEER_LIST_STICKY : 0u) | (d->slots ? STEER_LIST_SLOTS : 0u);
     uint32_t count;
     enum steer_err err = list_entries(c, e, d, &count);
-    if (err != STEER_OK || same_list(cells_list_at(c, cell->list.line), c->entries, count, flags))
+    if (err != STEER_OK ||
+        same_list(cells_list_at(c, cell->list.line), c->entries, count, flags, d->slots))
         return err;
-    err = list_replace(c, index, count, flags);
+    err = list_replace(c, index, count, flags, d->slots);
     *changed = err == STEER_OK;
     return err;
 }

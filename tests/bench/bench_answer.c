@@ -15,7 +15,13 @@
 #include "steerd/base/mem.h"
 #include "steerd/control/linker.h"
 
-enum { QUERIES = 1 << 16, BATCH = STEER_BATCH_MAX, OUT_BYTES = 4096, ROUNDS_MAX = 100, QUERY_BYTES = 96 };
+enum {
+    QUERIES = 1 << 16,
+    BATCH = STEER_BATCH_MAX,
+    OUT_BYTES = 4096,
+    ROUNDS_MAX = 100,
+    QUERY_BYTES = 96
+};
 
 struct settings {
     const char *geo;
@@ -200,8 +206,8 @@ __attribute__((noinline)) static void answer_batch(struct bench *b, struct workl
     size_t at = 0;
     for (unsigned i = 0; i < BATCH; i++) {
         const struct query *q = &w->queries[first + i];
-        b->asks[i] = (struct steer_ask){
-            q->octets, q->len, {STEER_V4, {127, 0, 0, 1}}, false, steer_rng_next(&b->rng)};
+        b->asks[i] = (struct steer_ask){q->octets, q->len, {STEER_V4, {127, 0, 0, 1}},
+                                        false,     0,      steer_rng_next(&b->rng)};
         if (mode == BATCHED)
             steer_answer_prepare(&b->asks[i], &b->prepared[i]);
     }

@@ -215,8 +215,9 @@ void ask_quietly(const struct stage *stage, const struct question *q, uint64_t r
                  struct reply *r)
 {
     static const struct steer_cookie_secrets secrets = {.count = 1, .secret = {"scenario secret"}};
-    const struct steer_answer_cookies cookies = {&secrets, (uint32_t)stage->now_unix_s};
-    struct steer_ask a = {q->query, q->query_len, q->client, q->stream, random, &cookies};
+    const uint32_t now_s = (uint32_t)stage->now_unix_s;
+    const struct steer_answer_cookies cookies = {&secrets, now_s};
+    struct steer_ask a = {q->query, q->query_len, q->client, q->stream, now_s, random, &cookies};
     r->len = steer_answer(steer_linker_world(stage->linker), &settings, &a, r->wire, sizeof r->wire,
                           &r->facts);
     r->pkt = r->len ? knot_pkt_new(r->wire, (uint16_t)r->len, NULL) : NULL;

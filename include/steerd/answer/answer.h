@@ -36,6 +36,7 @@ struct steer_ask {
     size_t len;
     struct steer_addr client;                   // the packet's source
     bool stream;                                // TCP: no truncation by size
+    uint32_t now_s;                             // unix time, for coherent draws
     uint64_t random;                            // 64 random bits of this query: draw and rotation
     const struct steer_answer_cookies *cookies; // NULL: as without secrets
 };

@@ -123,4 +123,10 @@ steer_classmap_prefetch_block(const struct steer_classmap *map, const struct ste
 // offset 96.
 bool steer_addr_embedded_v4(const struct steer_addr *addr, struct steer_addr *v4, unsigned *offset);
 
+// The network that a client counts as, of v4_bits or v6_bits: all addresses of addr/scope are in it. An IPv4
+// address inside IPv6 counts as IPv4, with scope the offset plus v4_bits; a network of IPv6 is
+// narrower where it would hold one of the areas that embed IPv4.
+void steer_client_network(const struct steer_addr *addr, uint8_t v4_bits, uint8_t v6_bits,
+                          struct steer_prefix *network, uint8_t *scope);
+
 #endif

@@ -50,12 +50,18 @@ struct steer_outcome {
 
 enum { STEER_OUTCOMES_MAX = 65535 };
 
+// Sticky draws: clients hash to slots, and each slot has an owner among the outcomes, found by weighted
+// rendezvous at each node that draws. A change of weights or health moves only slots of what
+// changed.
+enum { STEER_SLOT_BITS = 12, STEER_SLOTS = 1 << STEER_SLOT_BITS };
+
 struct steer_distribution {
     bool available;  // the root was available without serve_all
     bool served_all; // check verdicts were read as up at the root
     bool exhausted;  // nothing even then: NODATA and an alarm
     uint32_t count;  // outcomes of the asked type; 0: NODATA. Shares add up to 1. No two are equal.
     struct steer_outcome *outcomes;
+    const uint16_t *slots; // sticky, with more than one outcome: the owner of each slot
     struct steer_arena arena;
 };
 
@@ -64,12 +70,15 @@ struct steer_distribution {
 // "reason":...}],...}. The distribution is initialised by the call; fini frees it.
 void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
                   struct steer_distribution *out, json_t *trace);
+// The same for a sticky draw: the shares are those of the slots.
+void steer_decide_sticky(const struct steer_residual *root, const struct steer_view *view,
+                         uint16_t type, struct steer_distribution *out, json_t *trace);
 void steer_distribution_fini(struct steer_distribution *distribution);
 
 // The same evaluator for many roots of one type, one after the other. It keeps its memory, and what endpoints,
 // pools and answers came to, so that these are asked for once. One thread.
 struct steer_decider;
-struct steer_decider *steer_decider_create(uint16_t type);
+struct steer_decider *steer_decider_create(uint16_t type, bool sticky);
 void steer_decider_destroy(struct steer_decider *decider);
 // As steer_decide. The distribution is the decider's: valid until the next call, not for fini. Requires that
 // the view says the same as it did since the last forget.
@@ -84,6 +93,10 @@ void steer_decider_forget(struct steer_decider *decider);
 // more than once). Used for the endpoint -> cell index.
 void steer_residual_visit(const struct steer_residual *root,
                           void (*visit)(void *ctx, const struct steer_object *object), void *ctx);
+
+// Whether some state of health leaves it a choice between outcomes of the type. Where none does, a draw plays
+// no part, whatever its mode.
+bool steer_residual_draws(const struct steer_residual *root, uint16_t type);
 
 // Appends the RRs of an outcome in pre-rendered form: owner as a pointer to offset 12, type, class IN,
 // TTL 0 (patched when given), RDLENGTH, RDATA. Returns the number of RRs.

@@ -186,12 +186,25 @@ uint32_t steer_switch_position(const struct steer_switch *object, const char *na
 
 enum steer_steered_kind { STEER_STEERED_ADDRESS, STEER_STEERED_CNAME };
 
+// What picks the outcome for a client (steering.md, "The draw").
+enum steer_draw {
+    STEER_DRAW_RANDOM,
+    STEER_DRAW_COHERENT, // one for each resolver and span of one TTL
+    STEER_DRAW_STICKY,   // one for each network of clients
+};
+
+struct steer_drawing {
+    enum steer_draw mode;
+    uint8_t v4_bits, v6_bits; // sticky: of a network
+};
+
 struct steer_steered {
     struct steer_name zone;  // origin, lower case
     struct steer_name owner; // absolute, lower case; may start with the label "*"
     enum steer_steered_kind kind;
     uint32_t ttl_s;
     bool allow_negative;
+    struct steer_drawing draw;
     const struct steer_node *tree;
 };
 

@@ -39,6 +39,8 @@ struct steer_residual {
     const struct steer_node *node;     // answer; lives in `owner`
     const struct steer_object *owner;  // the object that `node` lives in (a reference is held)
     uint64_t hash;
+    uint64_t name;  // of what it is called, or of what its first child is; weights play no part
+    uint8_t height; // of a leaf 0
     uint32_t refs;
 };
 

@@ -8,9 +8,12 @@
 #ifndef STEERD_WORLD_TABLES_H
 #define STEERD_WORLD_TABLES_H
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "steerd/base/hash.h"
 #include "steerd/base/slab.h"
 #include "steerd/policy/decide.h"
 
@@ -22,13 +25,19 @@ struct steer_list_entry {
     uint32_t answer; // line of the answer
 };
 
-// Seven outcomes and the head fill a cache line; longer lists run on into the following lines.
+// Seven outcomes and the head fill a cache line; longer lists run on into the following lines. A sticky
+// one with several outcomes has its slots after them: STEER_SLOTS u16, each the number of an entry.
 struct steer_list {
     uint32_t count; // 0: NODATA
     uint32_t flags; // STEER_LIST_*
     struct steer_list_entry entries[];
 };
-enum { STEER_LIST_SERVED_ALL = 1, STEER_LIST_EXHAUSTED = 2 };
+enum {
+    STEER_LIST_SERVED_ALL = 1,
+    STEER_LIST_EXHAUSTED = 2,
+    STEER_LIST_STICKY = 4, // the client's network plays a part, now or in other health
+    STEER_LIST_SLOTS = 8,
+};
 
 // A pre-rendered RRset: RRs with the owner as a pointer to offset 12 and TTL 0 (patched when given).
 struct steer_answer_slot {
@@ -91,6 +100,32 @@ static inline void steer_tables_note_given(const struct steer_tables *t, uint32_
                                                       memory_order_relaxed))
             continue;
     }
+}
+
+static inline const uint16_t *steer_list_slots(const struct steer_list *list)
+{
+    return (const uint16_t *)(list->entries + list->count);
+}
+
+static inline uint64_t steer_addr_hash(const struct steer_addr *addr)
+{
+    uint64_t words[2];
+    memcpy(words, addr->octets, sizeof words);
+    return steer_mix64(steer_mix64(be64toh(words[0]) + addr->family) ^ be64toh(words[1]));
+}
+
+// The slot of a network of clients, the same for all records.
+static inline uint16_t steer_network_slot(const struct steer_addr *network)
+{
+    return (uint16_t)(steer_addr_hash(network) >> (64 - STEER_SLOT_BITS));
+}
+
+// The outcome of a sticky list, which has one at least.
+static inline uint32_t steer_list_owner(const struct steer_list *list, uint16_t slot)
+{
+    if (!(list->flags & STEER_LIST_SLOTS))
+        return list->entries[0].answer;
+    return list->entries[steer_list_slots(list)[slot]].answer;
 }
 
 // The outcome of a list for a draw u; the list has one at least.

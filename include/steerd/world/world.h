@@ -19,6 +19,7 @@ struct steer_program {
     uint32_t ttl_s;
     uint16_t class_count;
     uint8_t type_count;
+    struct steer_drawing draw;
     uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA; cname: CNAME
     uint32_t cells[];                    // [type index * class_count + class]
 };

@@ -190,6 +190,24 @@ static void explain_is_a_readable_tree(void **state)
     json_decref(answer);
 }
 
+static void explain_says_which_answer_a_network_is_given(void **state)
+{
+    (void)state;
+    json_t *answer = json_loads(answer_json, 0, NULL);
+    struct cli cli = {0};
+    struct steer_buf out = {0};
+    json_object_set_new(answer, "draw", json_string("sticky"));
+    json_object_set_new(answer, "network", json_string("192.0.2.0/24"));
+    json_object_set_new(answer, "slot", json_integer(3128));
+    json_object_set_new(answer, "slots", json_integer(4096));
+    json_object_set_new(answer, "given", json_integer(0));
+    cli_explain_render(&out, &cli, answer);
+    assert_non_null(strstr(out.data, "\ndraw      sticky: 192.0.2.0/24 has slot 3128 of 4096\n"));
+    assert_non_null(strstr(out.data, "  from iad-1  given to 192.0.2.0/24\n"));
+    steer_buf_fini(&out);
+    json_decref(answer);
+}
+
 static void explain_bears_missing_members(void **state)
 {
     (void)state;
@@ -233,6 +251,7 @@ int main(void)
         cmocka_unit_test(options_stand_anywhere),
         cmocka_unit_test(names_are_encoded_for_paths),
         cmocka_unit_test(explain_is_a_readable_tree),
+        cmocka_unit_test(explain_says_which_answer_a_network_is_given),
         cmocka_unit_test(explain_bears_missing_members),
         cmocka_unit_test(times_and_sizes_are_for_people),
     };

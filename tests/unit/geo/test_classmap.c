@@ -265,6 +265,43 @@ static void known_answers(void **state)
     steer_classmap_destroy(map);
 }
 
+static void a_client_counts_as_its_network(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *addr;
+        uint8_t v4, v6;
+        const char *network;
+        uint8_t scope;
+    } rows[] = {
+        {"10.1.2.3", 24, 56, "10.1.2.0/24", 24},
+        {"10.1.2.3", 32, 56, "10.1.2.3/32", 32},
+        {"10.1.2.3", 1, 56, "0.0.0.0/1", 1},
+        {"2001:db8:1:2345::9", 24, 56, "2001:db8:1:2300::/56", 56},
+        {"2001:db8:1:2345::9", 24, 128, "2001:db8:1:2345::9/128", 128},
+        {"::ffff:10.1.2.3", 24, 56, "10.1.2.0/24", 120},
+        {"64:ff9b::10.1.2.3", 24, 56, "10.1.2.0/24", 120},
+        {"2002:a01:203::", 24, 56, "10.1.2.0/24", 40},
+        {"2001:0:c000:201::f5fe:fdfc", 20, 56, "10.1.0.0/20", 116},
+        // Networks that would hold an area of embedded IPv4 stop before it.
+        {"::1", 24, 56, "::/81", 81},
+        {"2003::1", 24, 8, "2003::/16", 16},
+        {"2400::1", 24, 8, "2400::/8", 8},
+        {"2001:8000::1", 24, 16, "2001:8000::/17", 17},
+        {"64:ff9b::1:0:0:1", 24, 56, "64:ff9b:0:0:1::/80", 80},
+    };
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        struct steer_addr addr;
+        struct steer_prefix network;
+        uint8_t scope;
+        char text[64];
+        assert_true(steer_addr_parse(rows[i].addr, &addr));
+        steer_client_network(&addr, rows[i].v4, rows[i].v6, &network, &scope);
+        assert_string_equal(steer_prefix_format(&network, text, sizeof text), rows[i].network);
+        assert_int_equal(scope, rows[i].scope);
+    }
+}
+
 static void one_class_for_all_has_scope_zero_everywhere(void **state)
 {
     (void)state;
@@ -313,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(class_and_scope_are_what_a_linear_judge_says),
         cmocka_unit_test(known_answers),
+        cmocka_unit_test(a_client_counts_as_its_network),
         cmocka_unit_test(one_class_for_all_has_scope_zero_everywhere),
         cmocka_unit_test(one_class_in_each_family_has_scopes_of_one),
         cmocka_unit_test(equal_blocks_are_stored_once),

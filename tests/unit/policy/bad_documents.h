@@ -451,7 +451,19 @@ static const struct bad bad_records[] = {
     {"zone: example.com\nrecords:\n  www: {PTR: 192.0.2.1}\n",
      "3:14: '192.0.2.1' is an address, not a domain name"},
     {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, sticky: {v4: 24}}\n",
-     "3:27: 'sticky' is not supported by this version"},
+     "3:27: 'sticky' is a way to draw; write it as draw: {sticky: {v4: 24, v6: 56}}"},
+    {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, draw: stiky}\n",
+     "3:33: 'draw' must be one of random, coherent, sticky, not 'stiky'; did you mean 'sticky'?"},
+    {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, draw: {sticky: 24}}\n",
+     "3:42: 'sticky' must be a mapping like {v4: 24, v6: 56}, not a number"},
+    {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, draw: {sticky: {v4: 0}}}\n",
+     "3:47: 'v4' must be a whole number from 1 to 32"},
+    {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, draw: {sticky: {ipv6: 48}}}\n",
+     "3:43: unknown key 'ipv6' in 'sticky'"},
+    {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, draw: {coherent: true}}\n",
+     "3:34: unknown key 'coherent' in 'draw'"},
+    {"zone: example.com\nrecords:\n  www: {draw: random, A: 192.0.2.1}\n",
+     "3:9: 'draw' goes only with 'steer'"},
 };
 
 #endif

@@ -1488,7 +1488,7 @@ static void a_decider_says_of_each_root_what_steer_decide_says(void **state)
     enum { ROOTS = 24 };
     struct maker m = {.policies = 0};
     steer_rng_init(&m.rng, 7);
-    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A);
+    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A, false);
     for (int round = 0; round < 150; round++) {
         struct steer_residuals *store = steer_residuals_create();
         struct steer_catalog *catalog = small_catalog();
@@ -1536,7 +1536,7 @@ static void a_decider_asks_once_for_what_roots_share(void **state)
     (void)state;
     struct steer_catalog *catalog = small_catalog();
     struct steer_residuals *store = steer_residuals_create();
-    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A);
+    struct steer_decider *decider = steer_decider_create(STEER_TYPE_A, false);
     struct moment moment = {0};
     const struct steer_view view = view_of(&moment);
     const struct steer_location nowhere = at_place(NULL);

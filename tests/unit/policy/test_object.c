@@ -182,6 +182,9 @@ static void assert_same_body(const struct steer_object *a, const struct steer_ob
         assert_int_equal(a->steered.kind, b->steered.kind);
         assert_int_equal(a->steered.ttl_s, b->steered.ttl_s);
         assert_int_equal(a->steered.allow_negative, b->steered.allow_negative);
+        assert_int_equal(a->steered.draw.mode, b->steered.draw.mode);
+        assert_int_equal(a->steered.draw.v4_bits, b->steered.draw.v4_bits);
+        assert_int_equal(a->steered.draw.v6_bits, b->steered.draw.v6_bits);
         assert_same_node(a->steered.tree, b->steered.tree);
         break;
     case STEER_KINDS:
@@ -243,6 +246,10 @@ static void every_form_comes_back_from_its_json(void **state)
         "records:\n"
         "  \"*\": {steer: {geo: {rules: [{match: EU, to: {answer: {CNAME: www}}, fence: true}]}},\n"
         "        kind: cname, allow_negative: true, ttl: 1m}\n"
+        "  r: {steer: {pool: a}, draw: random}\n"
+        "  s: {steer: {pool: a}, draw: sticky}\n"
+        "  t: {steer: {pool: a}, draw: {sticky: {v6: 48}}}\n"
+        "  u: {steer: {pool: a}, draw: coherent}\n"
         "  \"a\\\\032b\": {steer: {weighted: [{weight: 1, to: {pool: a}}], min_available: 2}, ttl: "
         "0}\n");
 }

@@ -60,7 +60,8 @@ static uint32_t acquire(struct bed *bed, const char *tree, uint16_t type)
 {
     struct steer_residual *r = residual(bed, tree);
     uint32_t cell = UINT32_MAX;
-    assert_int_equal(steer_cells_acquire(bed->cells, &r, 1, type, &bed->view, &cell), STEER_OK);
+    assert_int_equal(steer_cells_acquire(bed->cells, &r, 1, type, false, &bed->view, &cell),
+                     STEER_OK);
     steer_residual_unref(bed->residuals, r); // the cell holds its own
     return cell;
 }
@@ -115,15 +116,24 @@ static void check_slot(const struct bed *bed, uint32_t line, const struct steer_
 }
 
 // The judge: the evaluator asked afresh. Each entry's width is its exact share, rounded at its borders.
-static void check_cell(struct bed *bed, uint32_t cell, struct steer_residual *r, uint16_t type)
+static void check_drawn(struct bed *bed, uint32_t cell, struct steer_residual *r, uint16_t type,
+                        bool sticky)
 {
     const struct steer_list *list = list_of(bed, cell);
     struct steer_distribution d;
     struct moment then = bed->moment;
     const struct steer_view view = view_of(&then);
-    steer_decide(r, &view, type, &d, NULL);
-    assert_int_equal(list->flags, (d.served_all ? STEER_LIST_SERVED_ALL : 0) |
-                                      (d.exhausted ? STEER_LIST_EXHAUSTED : 0));
+    (sticky ? steer_decide_sticky : steer_decide)(r, &view, type, &d, NULL);
+    assert_int_equal(list->flags,
+                     (d.served_all ? STEER_LIST_SERVED_ALL : 0) |
+                         (d.exhausted ? STEER_LIST_EXHAUSTED : 0) |
+                         (sticky && steer_residual_draws(r, type) ? STEER_LIST_STICKY : 0) |
+                         (d.slots ? STEER_LIST_SLOTS : 0));
+    if (d.slots)
+        assert_memory_equal(steer_list_slots(list), d.slots, STEER_SLOTS * sizeof *d.slots);
+    for (unsigned slot = 0; sticky && d.count && slot < STEER_SLOTS; slot++)
+        assert_int_equal(steer_list_owner(list, (uint16_t)slot),
+                         list->entries[d.slots ? d.slots[slot] : 0].answer);
     check_list(bed, list);
     struct steer_share sum = {0, 1};
     uint32_t at = 0;
@@ -142,6 +152,11 @@ static void check_cell(struct bed *bed, uint32_t cell, struct steer_residual *r,
     }
     assert_int_equal(at, list->count);
     steer_distribution_fini(&d);
+}
+
+static void check_cell(struct bed *bed, uint32_t cell, struct steer_residual *r, uint16_t type)
+{
+    check_drawn(bed, cell, r, type, false);
 }
 
 // ---- sharing -------------------------------------------------------------------------------------
@@ -467,6 +482,7 @@ struct live {
     struct steer_residual *residual;
     uint32_t cell;
     uint16_t type;
+    bool sticky;
 };
 
 static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
@@ -487,9 +503,10 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
             struct live *l = &live[count++];
             l->residual = residual(bed, tree.data);
             l->type = types[below(&rng, 3)];
-            assert_int_equal(
-                steer_cells_acquire(bed->cells, &l->residual, 1, l->type, &bed->view, &l->cell),
-                STEER_OK);
+            l->sticky = below(&rng, 4) == 0;
+            assert_int_equal(steer_cells_acquire(bed->cells, &l->residual, 1, l->type, l->sticky,
+                                                 &bed->view, &l->cell),
+                             STEER_OK);
         } else if (event < 7 && count) {
             const unsigned i = below(&rng, count);
             steer_cells_release(bed->cells, live[i].cell);
@@ -512,7 +529,7 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
         }
         if (step % 8 == 0)
             for (unsigned i = 0; i < count; i++)
-                check_cell(bed, live[i].cell, live[i].residual, live[i].type);
+                check_drawn(bed, live[i].cell, live[i].residual, live[i].type, live[i].sticky);
     }
     while (count) {
         const unsigned i = below(&rng, count);
@@ -520,7 +537,7 @@ static void any_order_of_events_leaves_what_the_evaluator_says(void **state)
         steer_residual_unref(bed->residuals, live[i].residual);
         live[i] = live[--count];
         for (unsigned k = 0; k < count; k++)
-            check_cell(bed, live[k].cell, live[k].residual, live[k].type);
+            check_drawn(bed, live[k].cell, live[k].residual, live[k].type, live[k].sticky);
     }
     assert_int_equal(stats_of(bed).cells + stats_of(bed).answers, 0);
     assert_int_equal(stats_of(bed).served_all + stats_of(bed).exhausted, 0);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Who owns the slots of a sticky draw: weighted rendezvous (highest random weight) at each node that
+// draws. Of owners with weights w and numbers h in (0,1], made of slot and name alone, the one with the least
+// -ln(h)/w has the slot: with a probability of its share, and a weight that grows or falls
+// takes or leaves slots without moving any between the others.
+#include <math.h>
+#include <stdlib.h>
+
+#include "decide_internal.h"
+#include "steerd/base/hash.h"
+
+#define LEVEL UINT64_C(0x9e3779b97f4a7c15)
+
+static uint32_t owner_of(const struct steer_owner *owners, const uint64_t *seeds, uint32_t count,
+                         uint64_t slot)
+{
+    double least = HUGE_VAL;
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t bits = steer_mix64(seeds[i] ^ slot);
+        const double h = ((double)(bits >> 11) + 1) * 0x1p-53;
+        // -ln(h) >= 1 - h: most are out of it without a logarithm.
+        if (1 - h >= least * owners[i].weight)
+            continue;
+        const double score = -log(h) / owners[i].weight;
+        if (score < least) {
+            least = score;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static uint32_t item_of(const struct steer_owner *owner, unsigned slot)
+{
+    const struct steer_result *result = owner->result;
+    if (!result)
+        return owner->item;
+    return result->items[result->slots ? result->slots[slot] : 0].choice->at;
+}
+
+void steer_slots_assign(struct steer_eval *e, unsigned height, const struct steer_owner *owners,
+                        uint32_t count, struct steer_result *r)
+{
+    if (r->count < 2 || !count)
+        return;
+    uint64_t *seeds = steer_calloc(count, sizeof *seeds);
+    uint32_t *slots = steer_arena_alloc(e->arena, STEER_SLOTS * sizeof *slots);
+    for (uint32_t i = 0; i < count; i++)
+        seeds[i] = steer_mix64(owners[i].name + height * LEVEL) << STEER_SLOT_BITS;
+    for (unsigned slot = 0; slot < STEER_SLOTS; slot++)
+        slots[slot] = item_of(&owners[owner_of(owners, seeds, count, slot)], slot);
+    r->slots = slots;
+    free(seeds);
+}
+
+// Children that are called alike are told apart by their order.
+static uint64_t name_among(const struct steer_residual *n, const struct steer_residual *child)
+{
+    uint64_t name = child->name;
+    for (uint32_t i = 0; i < n->child_count && n->children[i] != child; i++)
+        if (n->children[i]->name == child->name)
+            name = steer_mix64(name);
+    return name;
+}
+
+void steer_slots_weighted(struct steer_eval *e, const struct steer_residual *n,
+                          struct steer_drawn *const *members, uint32_t count,
+                          struct steer_result *r)
+{
+    if (r->count < 2)
+        return;
+    struct steer_owner *owners = steer_calloc(count, sizeof *owners);
+    for (uint32_t i = 0; i < count; i++)
+        owners[i] = (struct steer_owner){
+            .name = name_among(n, members[i]->child),
+            .weight = members[i]->weight,
+            .result = members[i]->result,
+        };
+    steer_slots_assign(e, n->height, owners, count, r);
+    free(owners);
+}
+
+// A pool's outcomes: its endpoints, or what N of them are given together.
+void steer_slots_pool(struct steer_eval *e, const struct steer_residual *n, struct steer_result *r)
+{
+    if (r->count < 2)
+        return;
+    struct steer_owner *owners = steer_calloc(r->count, sizeof *owners);
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct steer_choice *choice = r->items[i].choice;
+        owners[i].weight = steer_share_value(r->items[i].share);
+        owners[i].item = i;
+        for (uint32_t k = 0; k < choice->endpoint_count; k++)
+            owners[i].name =
+                steer_mix64(owners[i].name ^ steer_hash_string(choice->endpoints[k]->name));
+    }
+    steer_slots_assign(e, n->height, owners, r->count, r);
+    free(owners);
+}
+
+void steer_slots_trickle(struct steer_eval *e, const struct steer_residual *n,
+                         struct steer_result *const given[2], const uint32_t place[2],
+                         const struct steer_share share[2], struct steer_result *r)
+{
+    struct steer_owner owners[2];
+    for (unsigned i = 0; i < 2; i++)
+        owners[i] = (struct steer_owner){
+            .name = name_among(n, n->children[place[i]]),
+            .weight = steer_share_value(share[i]),
+            .result = given[i],
+        };
+    steer_slots_assign(e, n->height, owners, 2, r);
+}
+
+// ---- whether there is anything to draw -----------------------------------------------------------
+
+static bool gives(const struct steer_residual *n, uint16_t type)
+{
+    if (n->kind == STEER_R_ENDPOINT)
+        return steer_endpoint_gives(&n->object->endpoint, type);
+    for (uint32_t i = 0; n->kind == STEER_R_ANSWER && i < n->node->fixed_count; i++)
+        if (n->node->fixed[i].type == type)
+            return true;
+    for (uint32_t i = 0; i < n->child_count; i++)
+        if (gives(n->children[i], type))
+            return true;
+    return n->substitute && gives(n->substitute, type);
+}
+
+// More than `together` children that give the type may meet in one draw: all with a positive weight, or, once none
+// of those is available, the others.
+static bool draws_itself(const struct steer_residual *n, uint16_t type, uint32_t together)
+{
+    uint32_t positive = 0;
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < n->child_count; i++) {
+        if (!gives(n->children[i], type))
+            continue;
+        if (!n->weights || n->weights[i])
+            positive++;
+        else
+            others++;
+    }
+    return positive > together || others > together;
+}
+
+static bool draws(const struct steer_residual *n, uint16_t type)
+{
+    if (n->kind == STEER_R_POOL)
+        return draws_itself(n, type, n->object->pool.pick_count ? n->object->pool.pick_count : 1);
+    if ((n->kind == STEER_R_WEIGHTED || n->trickle_ppm) && draws_itself(n, type, 1))
+        return true;
+    for (uint32_t i = 0; i < n->child_count; i++)
+        if (draws(n->children[i], type))
+            return true;
+    return n->substitute && draws(n->substitute, type);
+}
+
+bool steer_residual_draws(const struct steer_residual *root, uint16_t type)
+{
+    return draws(root, type);
+}
