@@ -211,6 +211,33 @@ static void a_change_inside_a_branch_stays_in_it(void **state)
     assert_int_equal(all_moved(&before, &after), moved(&before, &after, "ab=", "cdef"));
 }
 
+static void branches_that_begin_alike_are_told_apart(void **state)
+{
+    struct bed *bed = *state;
+    struct slots slots;
+    look(bed,
+         "{\"weighted\":[{\"weight\":1,\"to\":{\"failover\":[{\"endpoint\":\"a\"},{\"endpoint\":"
+         "\"b\"}]}},{\"weight\":1,\"to\":{\"failover\":[{\"endpoint\":\"a\"},{\"endpoint\":\"c\"}]}"
+         "}]}",
+         "a", STEER_TYPE_A, &slots);
+    assert_true(fabs(slots.share['b'] - 0.5) < 0.04);
+    assert_true(fabs(slots.share['c'] - 0.5) < 0.04);
+}
+
+// b stands beside a branch that holds b too: who lost against it above must not lose again below.
+static void choices_on_one_way_are_independent(void **state)
+{
+    struct bed *bed = *state;
+    struct slots slots;
+    look(bed,
+         "{\"weighted\":[{\"weight\":1,\"to\":{\"weighted\":[{\"weight\":1,\"to\":{\"endpoint\":"
+         "\"a\"}},"
+         "{\"weight\":1,\"to\":{\"endpoint\":\"b\"}}]}},{\"weight\":1,\"to\":{\"endpoint\":\"b\"}}]"
+         "}",
+         NULL, STEER_TYPE_A, &slots);
+    assert_true(fabs(slots.share['a'] - 0.25) < 0.035);
+}
+
 static void both_families_have_the_same_owners_where_they_can(void **state)
 {
     struct bed *bed = *state;
@@ -303,6 +330,8 @@ int main(void)
         cmocka_unit_test(a_changed_weight_moves_no_more_than_its_share),
         cmocka_unit_test(who_leaves_takes_nothing_else_along),
         cmocka_unit_test(a_change_inside_a_branch_stays_in_it),
+        cmocka_unit_test(branches_that_begin_alike_are_told_apart),
+        cmocka_unit_test(choices_on_one_way_are_independent),
         cmocka_unit_test(both_families_have_the_same_owners_where_they_can),
         cmocka_unit_test(n_of_m_owns_slots_together),
         cmocka_unit_test(it_is_known_beforehand_whether_there_is_a_choice),
