@@ -92,6 +92,8 @@ void link_advise(struct steer_link *link, const struct steer_object *steered,
         return;
     advise_type(link, steered, classes, STEER_TYPE_A);
     advise_type(link, steered, classes, STEER_TYPE_AAAA);
+    advise_type(link, steered, classes, STEER_TYPE_HTTPS);
+    advise_type(link, steered, classes, STEER_TYPE_SVCB);
 }
 
 // ---- static records --------------------------------------------------------------------------------

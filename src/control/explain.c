@@ -246,7 +246,8 @@ static void choose(struct steer_linker *l, struct found *f, uint16_t type)
     for (unsigned i = 0; i < f->node->rrset_count; i++) {
         const struct steer_rrset *set = &f->node->rrsets[i];
         bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_A ||
-                     type == STEER_TYPE_AAAA || type == STEER_TYPE_ANY;
+                     type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
+                     type == STEER_TYPE_SVCB || type == STEER_TYPE_ANY;
         if (steer_rrset_is_steered(set) && asked && find_steered(l, f, set, &f->object))
             f->steered = set;
     }

@@ -58,20 +58,44 @@ void link_release_program(struct steer_linker *l, const struct steer_program *pr
     map_release(l, program->map);
 }
 
-static struct steer_program *program_create(const struct steer_object *steered,
-                                            uint32_t class_count)
+static bool any_gives(const struct steer_classes *classes, uint16_t type)
 {
-    bool address = steered->steered.kind == STEER_STEERED_ADDRESS;
-    uint8_t types = address ? 2 : 1;
+    for (uint32_t i = 0; i < classes->class_count; i++)
+        if (steer_residual_gives(classes->roots[i], type))
+            return true;
+    return false;
+}
+
+// Of the types that few addresses have, cells are made only where there is something to give.
+static uint8_t types_of(const struct steer_steered *steered, const struct steer_classes *classes,
+                        uint16_t types[STEER_PROGRAM_TYPES])
+{
+    uint8_t count = 0;
+    if (steered->kind == STEER_STEERED_CNAME) {
+        types[count++] = STEER_TYPE_CNAME;
+        return count;
+    }
+    types[count++] = STEER_TYPE_A;
+    types[count++] = STEER_TYPE_AAAA;
+    if (any_gives(classes, STEER_TYPE_HTTPS))
+        types[count++] = STEER_TYPE_HTTPS;
+    if (any_gives(classes, STEER_TYPE_SVCB))
+        types[count++] = STEER_TYPE_SVCB;
+    return count;
+}
+
+static struct steer_program *program_create(const struct steer_object *steered,
+                                            const struct steer_classes *classes)
+{
+    uint16_t types[STEER_PROGRAM_TYPES] = {0};
+    const uint8_t count = types_of(&steered->steered, classes, types);
     struct steer_program *p =
-        steer_calloc(1, sizeof *p + (size_t)types * class_count * sizeof p->cells[0]);
+        steer_calloc(1, sizeof *p + (size_t)count * classes->class_count * sizeof p->cells[0]);
     p->ttl_s = steered->steered.ttl_s;
-    p->class_count = (uint16_t)class_count;
-    p->type_count = types;
+    p->class_count = (uint16_t)classes->class_count;
+    p->type_count = count;
+    memcpy(p->types, types, sizeof p->types);
     p->draw = steered->steered.draw;
-    p->types[0] = address ? STEER_TYPE_A : STEER_TYPE_CNAME;
-    if (address)
-        p->types[1] = STEER_TYPE_AAAA;
     return p;
 }
 
@@ -103,7 +127,7 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
         steer_classes_compile(l->residuals, link->catalog, steered, link->geo, &classes, diag);
     if (err != STEER_OK)
         return err;
-    struct steer_program *p = program_create(steered, classes.class_count);
+    struct steer_program *p = program_create(steered, &classes);
     err = acquire_cells(link, &classes, p);
     if (err == STEER_OK) {
         link_advise(link, steered, &classes);

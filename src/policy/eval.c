@@ -22,7 +22,9 @@ bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type)
 {
     return (type == STEER_TYPE_A && endpoint->has_v4) ||
            (type == STEER_TYPE_AAAA && endpoint->has_v6) ||
-           (type == STEER_TYPE_CNAME && endpoint->has_hostname);
+           (type == STEER_TYPE_CNAME && endpoint->has_hostname) ||
+           (type == STEER_TYPE_HTTPS && endpoint->https.priority) ||
+           (type == STEER_TYPE_SVCB && endpoint->svcb.priority);
 }
 
 // ---- choices and lists of them -------------------------------------------------------------------
@@ -126,12 +128,17 @@ static const char *lacks(struct steer_eval *e, const struct steer_residual *n)
 {
     if (!e->tracing)
         return NULL;
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_A)
-        return "lacks an A address";
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_AAAA)
-        return "lacks an AAAA address";
-    if (n->kind == STEER_R_ENDPOINT && e->type == STEER_TYPE_CNAME)
-        return "lacks a hostname";
+    static const struct {
+        uint16_t type;
+        const char *text;
+    } words[] = {
+        {STEER_TYPE_A, "lacks an A address"},   {STEER_TYPE_AAAA, "lacks an AAAA address"},
+        {STEER_TYPE_CNAME, "lacks a hostname"}, {STEER_TYPE_HTTPS, "has no 'https'"},
+        {STEER_TYPE_SVCB, "has no 'svcb'"},
+    };
+    for (size_t i = 0; n->kind == STEER_R_ENDPOINT && i < STEER_ARRAY_LEN(words); i++)
+        if (words[i].type == e->type)
+            return words[i].text;
     return "gives nothing of this type";
 }
 

@@ -311,8 +311,8 @@ static void parse_labels(struct steer_parse *p, const struct steer_item *mapping
 static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
                            struct steer_endpoint *endpoint)
 {
-    static const char *const keys[] = {"ipv4",   "ipv6",    "hostname", "site",  "check",
-                                       "checks", "require", "ttl_cap",  "labels"};
+    static const char *const keys[] = {"ipv4",    "ipv6",    "hostname", "site",  "check", "checks",
+                                       "require", "ttl_cap", "labels",   "https", "svcb"};
     static const struct steer_shape shape = {.what = "an endpoint",
                                              .example = "{ipv4: 192.0.2.10, check: web}",
                                              .keys = keys,
@@ -331,6 +331,7 @@ static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
     parse_endpoint_checks(p, item, endpoint);
     endpoint->ttl_cap_s = steer_doc_seconds(p, item, "ttl_cap", 1, 0);
     parse_labels(p, item, endpoint);
+    steer_parse_services(p, item, endpoint);
 }
 
 // ---- pools ---------------------------------------------------------------------------------------

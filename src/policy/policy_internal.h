@@ -170,6 +170,9 @@ struct steer_steered_head {
     struct steer_drawing draw;
     struct steer_where at;
 };
+// `https` and `svcb` of an endpoint.
+void steer_parse_services(struct steer_parse *p, const struct steer_item *endpoint,
+                          struct steer_endpoint *out);
 // `draw` of a steered record, and back into the canonical form; NULL for the default.
 struct steer_drawing steer_parse_draw(struct steer_parse *p, const struct steer_item *record);
 json_t *steer_draw_json(const struct steer_drawing *draw);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// Outcomes as RRs.
 #include <string.h>
 
 #include "decide_internal.h"
 #include "steerd/wire/message.h"
 
 enum { OWNER_POINTER = 0xc00c }; // the question's name stands at offset 12 (RFC 1035 4.1.4)
+
+// RFC 9460 14.3.2
+enum { KEY_ALPN = 1, KEY_PORT = 3, KEY_IPV4HINT = 4, KEY_IPV6HINT = 6 };
 
 static void render_rr(struct steer_buf *out, uint16_t type, const void *rdata, uint16_t len)
 {
@@ -38,6 +42,89 @@ static bool given_before(const struct steer_outcome *outcome, uint32_t index, ui
     return false;
 }
 
+// ---- HTTPS and SVCB ------------------------------------------------------------------------------
+
+static const struct steer_service *service_of(const struct steer_outcome *outcome, uint32_t index,
+                                              uint16_t type)
+{
+    const struct steer_endpoint *e = &outcome->endpoints[index]->endpoint;
+    return type == STEER_TYPE_HTTPS ? &e->https : &e->svcb;
+}
+
+static bool alike(const struct steer_service *a, const struct steer_service *b)
+{
+    return a->priority == b->priority && a->port == b->port && a->alpn_len == b->alpn_len &&
+           (!a->alpn_len || memcmp(a->alpn, b->alpn, a->alpn_len) == 0);
+}
+
+// The addresses of the endpoints that say the same as the one at `first`: each once.
+static void add_hints(struct steer_buf *params, const struct steer_outcome *outcome, uint32_t first,
+                      uint16_t type, uint16_t family)
+{
+    const bool v4 = family == STEER_TYPE_A;
+    struct steer_buf hints = {0};
+    for (uint32_t i = first; i < outcome->endpoint_count; i++) {
+        const struct steer_endpoint *e = &outcome->endpoints[i]->endpoint;
+        uint16_t len;
+        const uint8_t *rdata = rdata_of(e, family, &len);
+        bool known = !(v4 ? e->has_v4 : e->has_v6) ||
+                     !alike(service_of(outcome, i, type), service_of(outcome, first, type));
+        for (size_t at = 0; at < hints.len && !known; at += len)
+            known = memcmp(hints.data + at, rdata, len) == 0;
+        if (!known)
+            steer_buf_add(&hints, rdata, len);
+    }
+    if (hints.len) {
+        steer_buf_u16(params, v4 ? KEY_IPV4HINT : KEY_IPV6HINT);
+        steer_buf_u16(params, (uint16_t)hints.len);
+        steer_buf_add(params, hints.data, hints.len);
+    }
+    steer_buf_fini(&hints);
+}
+
+// In service mode, for the owner itself (target "."): one RR for all endpoints that say the same, with
+// the addresses of all of them as hints.
+static void render_service(struct steer_buf *out, const struct steer_outcome *outcome,
+                           uint32_t first, uint16_t type)
+{
+    const struct steer_service *service = service_of(outcome, first, type);
+    struct steer_buf rdata = {0};
+    steer_buf_u16(&rdata, service->priority);
+    steer_buf_u8(&rdata, 0);
+    if (service->alpn_len) {
+        steer_buf_u16(&rdata, KEY_ALPN);
+        steer_buf_u16(&rdata, service->alpn_len);
+        steer_buf_add(&rdata, service->alpn, service->alpn_len);
+    }
+    if (service->port) {
+        steer_buf_u16(&rdata, KEY_PORT);
+        steer_buf_u16(&rdata, 2);
+        steer_buf_u16(&rdata, service->port);
+    }
+    add_hints(&rdata, outcome, first, type, STEER_TYPE_A);
+    add_hints(&rdata, outcome, first, type, STEER_TYPE_AAAA);
+    render_rr(out, type, rdata.data, (uint16_t)rdata.len);
+    steer_buf_fini(&rdata);
+}
+
+static uint16_t render_services(const struct steer_outcome *outcome, uint16_t type,
+                                struct steer_buf *out)
+{
+    uint16_t given = 0;
+    for (uint32_t i = 0; i < outcome->endpoint_count; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < i && !known; k++)
+            known = alike(service_of(outcome, k, type), service_of(outcome, i, type));
+        if (known)
+            continue;
+        render_service(out, outcome, i, type);
+        given++;
+    }
+    return given;
+}
+
+// ---- any outcome ---------------------------------------------------------------------------------
+
 uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type,
                               struct steer_buf *out)
 {
@@ -47,6 +134,8 @@ uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type
             render_rr(out, type, outcome->fixed->rdata[i], outcome->fixed->len[i]);
         return given;
     }
+    if (type == STEER_TYPE_HTTPS || type == STEER_TYPE_SVCB)
+        return render_services(outcome, type, out);
     for (uint32_t i = 0; i < outcome->endpoint_count; i++) {
         uint16_t len;
         const uint8_t *rdata = rdata_of(&outcome->endpoints[i]->endpoint, type, &len);

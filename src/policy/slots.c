@@ -115,7 +115,7 @@ void steer_slots_trickle(struct steer_eval *e, const struct steer_residual *n,
 
 // ---- whether there is anything to draw -----------------------------------------------------------
 
-static bool gives(const struct steer_residual *n, uint16_t type)
+bool steer_residual_gives(const struct steer_residual *n, uint16_t type)
 {
     if (n->kind == STEER_R_ENDPOINT)
         return steer_endpoint_gives(&n->object->endpoint, type);
@@ -123,9 +123,9 @@ static bool gives(const struct steer_residual *n, uint16_t type)
         if (n->node->fixed[i].type == type)
             return true;
     for (uint32_t i = 0; i < n->child_count; i++)
-        if (gives(n->children[i], type))
+        if (steer_residual_gives(n->children[i], type))
             return true;
-    return n->substitute && gives(n->substitute, type);
+    return n->substitute && steer_residual_gives(n->substitute, type);
 }
 
 // More than `together` children that give the type may meet in one draw: all with a positive weight, or, once none
@@ -135,7 +135,7 @@ static bool draws_itself(const struct steer_residual *n, uint16_t type, uint32_t
     uint32_t positive = 0;
     uint32_t others = 0;
     for (uint32_t i = 0; i < n->child_count; i++) {
-        if (!gives(n->children[i], type))
+        if (!steer_residual_gives(n->children[i], type))
             continue;
         if (!n->weights || n->weights[i])
             positive++;

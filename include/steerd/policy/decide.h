@@ -65,7 +65,7 @@ struct steer_distribution {
     struct steer_arena arena;
 };
 
-// Evaluates for one RR type (A, AAAA, CNAME). trace: NULL, or a JSON object that receives the visited
+// Evaluates for one RR type (A, AAAA, HTTPS, SVCB, CNAME). trace: NULL, or a JSON object that receives the visited
 // nodes as a tree: {"node":"failover","available":true,"candidates":[{"child":...,"chosen":true,
 // "reason":...}],...}. The distribution is initialised by the call; fini frees it.
 void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
@@ -94,6 +94,8 @@ void steer_decider_forget(struct steer_decider *decider);
 void steer_residual_visit(const struct steer_residual *root,
                           void (*visit)(void *ctx, const struct steer_object *object), void *ctx);
 
+// Whether there is anything of the type in it.
+bool steer_residual_gives(const struct steer_residual *root, uint16_t type);
 // Whether some state of health leaves it a choice between outcomes of the type. Where none does, a draw plays
 // no part, whatever its mode.
 bool steer_residual_draws(const struct steer_residual *root, uint16_t type);

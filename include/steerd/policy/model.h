@@ -146,6 +146,14 @@ struct steer_label {
     const char *key, *value;
 };
 
+// What an HTTPS or SVCB record says of an endpoint beside its addresses (RFC 9460 7).
+struct steer_service {
+    uint16_t priority; // 0: there is no such record of it
+    uint16_t port;     // 0: not said
+    uint16_t alpn_len;
+    const uint8_t *alpn; // wire form: each identifier behind its length
+};
+
 struct steer_endpoint {
     bool has_v4, has_v6, has_hostname;
     struct steer_addr v4, v6;
@@ -155,6 +163,7 @@ struct steer_endpoint {
     const char *const *checks;
     uint32_t checks_needed; // how many must be up: all by default, 1 for `any`
     uint32_t ttl_cap_s;     // 0: none
+    struct steer_service https, svcb;
     uint32_t label_count;
     const struct steer_label *labels;
 };

@@ -11,7 +11,7 @@
 #include "steerd/world/tables.h"
 #include "steerd/zone/zone.h"
 
-enum { STEER_PROGRAM_TYPES = 2, STEER_PROGRAMS_MAX = 1 << 20 };
+enum { STEER_PROGRAM_TYPES = 4, STEER_PROGRAMS_MAX = 1 << 20 };
 
 // A steered record ready to be asked: class table and cells. One heap block.
 struct steer_program {
@@ -20,7 +20,7 @@ struct steer_program {
     uint16_t class_count;
     uint8_t type_count;
     struct steer_drawing draw;
-    uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA; cname: CNAME
+    uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA, and HTTPS and SVCB where there are any
     uint32_t cells[];                    // [type index * class_count + class]
 };
 

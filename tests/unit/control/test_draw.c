@@ -21,10 +21,10 @@ struct fixture {
 static const char document[] =
     "zone: example.com\n"
     "endpoints:\n"
-    "  a: {ipv4: 192.0.2.1, ipv6: \"2001:db8::1\"}\n"
-    "  b: {ipv4: 192.0.2.2, ipv6: \"2001:db8::2\"}\n"
-    "  c: {ipv4: 192.0.2.3, ipv6: \"2001:db8::3\"}\n"
-    "  d: {ipv4: 192.0.2.4, ipv6: \"2001:db8::4\"}\n"
+    "  a: {ipv4: 192.0.2.1, ipv6: \"2001:db8::1\", https: {alpn: h2}}\n"
+    "  b: {ipv4: 192.0.2.2, ipv6: \"2001:db8::2\", https: {alpn: h2}}\n"
+    "  c: {ipv4: 192.0.2.3, ipv6: \"2001:db8::3\", https: {alpn: h2}}\n"
+    "  d: {ipv4: 192.0.2.4, ipv6: \"2001:db8::4\", https: {alpn: h2}}\n"
     "pools:\n"
     "  p: {endpoints: {a: 1, b: 2, c: 3, d: 2}}\n"
     "records:\n"
@@ -105,8 +105,13 @@ static unsigned given(const struct fixture *f, const char *name, uint16_t type,
         steer_answer(steer_linker_world(f->linker), &settings, &a, r.wire, sizeof r.wire, &r.facts);
     assert_int_equal(r.facts.kind, STEER_FACT_POSITIVE);
     char text[512];
-    reply_text(&r, text, sizeof text);
     *scope = r.facts.scope;
+    if (type == STEER_TYPE_HTTPS) {
+        const uint8_t *hint = memmem(r.wire, r.len, "\0\4\xc0\0\2", 5);
+        assert_non_null(hint);
+        return hint[5];
+    }
+    reply_text(&r, text, sizeof text);
     const char *end = strrchr(text, type == STEER_TYPE_A ? '.' : ':');
     return (unsigned)strtoul(end + 1, NULL, 10);
 }
@@ -142,6 +147,9 @@ static void one_resolver_gets_one_endpoint_for_one_ttl(void **state)
                                    NOW + s, steer_rng_next(&rng), &scope),
                              a);
             assert_int_equal(scope, 0);
+            assert_int_equal(given(f, "coherent.example.com.", STEER_TYPE_HTTPS, &from, NULL,
+                                   NOW + s, steer_rng_next(&rng), &scope),
+                             a);
             changes += s && a != last;
             last = a;
         }
@@ -229,6 +237,7 @@ static void a_network_stays_with_its_endpoint(void **state)
         const struct steer_addr from = random_addr(&rng);
         struct steer_addr client = random_addr(&rng);
         const uint8_t bits = client.family == STEER_V4 ? v4 : v6;
+        static const uint16_t types[] = {STEER_TYPE_HTTPS, STEER_TYPE_A, STEER_TYPE_AAAA};
         uint8_t scope;
         const unsigned first =
             given(f, rows[i % 2].name, STEER_TYPE_A, &from, &client, NOW, 0, &scope);
@@ -238,9 +247,9 @@ static void a_network_stays_with_its_endpoint(void **state)
                                            (steer_family_bits(client.family) - bits);
             client.octets[at / 8] ^= (uint8_t)(0x80 >> at % 8);
             // With the subnet, and as the source of the packet.
-            assert_int_equal(given(f, rows[i % 2].name, k % 2 ? STEER_TYPE_AAAA : STEER_TYPE_A,
-                                   k < 2 ? &from : &client, k < 2 ? &client : NULL, NOW + 977 * k,
-                                   steer_rng_next(&rng), &scope),
+            assert_int_equal(given(f, rows[i % 2].name, types[k % 3], k < 2 ? &from : &client,
+                                   k < 2 ? &client : NULL, NOW + 977 * k, steer_rng_next(&rng),
+                                   &scope),
                              first);
             assert_int_equal(scope, bits);
         }

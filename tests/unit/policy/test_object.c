@@ -88,6 +88,15 @@ static void assert_same_node(const struct steer_node *a, const struct steer_node
         assert_same_node(a->substitute, b->substitute);
 }
 
+static void assert_same_service(const struct steer_service *a, const struct steer_service *b)
+{
+    assert_int_equal(a->priority, b->priority);
+    assert_int_equal(a->port, b->port);
+    assert_int_equal(a->alpn_len, b->alpn_len);
+    assert_memory_equal(a->alpn_len ? (const void *)a->alpn : "",
+                        b->alpn_len ? (const void *)b->alpn : "", a->alpn_len);
+}
+
 static void assert_same_endpoint(const struct steer_endpoint *a, const struct steer_endpoint *b)
 {
     assert_memory_equal(&a->v4, &b->v4, sizeof a->v4);
@@ -102,6 +111,8 @@ static void assert_same_endpoint(const struct steer_endpoint *a, const struct st
         assert_string_equal(a->checks[i], b->checks[i]);
     assert_int_equal(a->checks_needed, b->checks_needed);
     assert_int_equal(a->ttl_cap_s, b->ttl_cap_s);
+    assert_same_service(&a->https, &b->https);
+    assert_same_service(&a->svcb, &b->svcb);
     assert_int_equal(a->label_count, b->label_count);
     for (uint32_t i = 0; i < a->label_count; i++) {
         assert_string_equal(a->labels[i].key, b->labels[i].key);
@@ -235,6 +246,7 @@ static void every_form_comes_back_from_its_json(void **state)
         "endpoints:\n"
         "  a: {ipv4: 192.0.2.1, ipv6: \"::1\", labels: {z: a, a: z}, ttl_cap: 1h}\n"
         "  b: {hostname: h.example, checks: [c, a, b], require: 2}\n"
+        "  c: {ipv6: \"::2\", https: {alpn: [h3, h2], port: 8443}, svcb: {priority: 7}}\n"
         "pools:\n"
         "  a: {endpoints: [b, a], pick: all}\n"
         "  b: {endpoints: {z: 3, y: 0, x: 65535}, pick: 2, min_available: 100%}\n"
