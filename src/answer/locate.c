@@ -76,6 +76,16 @@ static void find_zone(const struct steer_world *world, struct steer_prepared *p)
     steer_trie_begin(&p->zone->names, p->name_hash, &p->cursor);
 }
 
+// Of several steered RRsets the one that is asked for, if any.
+static const struct steer_rrset *steered_for(const struct steer_zone_node *node,
+                                             const struct steer_rrset *first, uint16_t qtype)
+{
+    for (const struct steer_rrset *set = first; set < node->rrsets + node->rrset_count; set++)
+        if (set->type == qtype && steer_rrset_is_steered(set))
+            return set;
+    return first;
+}
+
 // The node, and the program where a record there is steered.
 static void find_node(const struct steer_world *world, struct steer_prepared *p)
 {
@@ -85,6 +95,8 @@ static void find_node(const struct steer_world *world, struct steer_prepared *p)
     const struct steer_rrset *set = p->node->rrsets;
     while (!steer_rrset_is_steered(set))
         set++;
+    if (STEER_UNLIKELY(p->node->rrset_count > 1))
+        set = steered_for(p->node, set, p->query.qtype);
     p->program = steer_world_program(world, set->at);
     if (p->program)
         __builtin_prefetch(p->program);

@@ -87,9 +87,13 @@ static void advise_type(struct steer_link *link, const struct steer_object *stee
 void link_advise(struct steer_link *link, const struct steer_object *steered,
                  const struct steer_classes *classes)
 {
-    if (link->loading || classes->class_count < 2 ||
-        steered->steered.kind != STEER_STEERED_ADDRESS || steered->steered.allow_negative)
+    if (link->loading || classes->class_count < 2 || steered->steered.kind == STEER_STEERED_CNAME ||
+        steered->steered.allow_negative)
         return;
+    if (steered->steered.kind != STEER_STEERED_ADDRESS) {
+        advise_type(link, steered, classes, steer_steered_type(steered->steered.kind));
+        return;
+    }
     advise_type(link, steered, classes, STEER_TYPE_A);
     advise_type(link, steered, classes, STEER_TYPE_AAAA);
     advise_type(link, steered, classes, STEER_TYPE_HTTPS);

@@ -64,11 +64,11 @@ static const char *rrset_label(char out[KEY_MAX], const struct steer_name *owner
     return out;
 }
 
-static const char *steered_label(char out[KEY_MAX], const struct steer_name *owner, bool cname)
+static const char *steered_label(char out[KEY_MAX], const struct steer_name *owner, uint16_t type)
 {
     char name[STEER_NAME_TEXT_MAX];
     snprintf(out, KEY_MAX, "record %s %s", steer_name_format(owner->octets, name),
-             cname ? "cname" : "address");
+             steer_steered_kind_text(steer_steered_of_type(type)));
     return out;
 }
 
@@ -220,7 +220,7 @@ static enum steer_err give_way(struct applying *a, const struct newcomer *n, uin
 {
     char key[KEY_MAX];
     if (steered)
-        steered_label(key, n->owner, type == STEER_TYPE_CNAME);
+        steered_label(key, n->owner, type);
     else
         rrset_label(key, n->owner, type);
     if (steer_map_get(&a->defined, key, NULL))
@@ -303,7 +303,7 @@ static enum steer_err put_steered(struct applying *a, struct steer_object *objec
     const struct newcomer n = {
         .origin = &s->zone,
         .owner = &s->owner,
-        .type = s->kind == STEER_STEERED_ADDRESS ? STEER_TYPE_ADDRESS : STEER_TYPE_CNAME,
+        .type = steer_steered_type(s->kind),
         .steered = true,
         .key = key,
         .document = object->document,

@@ -29,7 +29,7 @@ static bool find_steered(struct steer_linker *l, const struct found *f,
     char text[STEER_NAME_TEXT_MAX];
     char name[STEER_NAME_TEXT_MAX + 16];
     snprintf(name, sizeof name, "%s %s", steer_name_format(steer_zone_node_owner(f->node), text),
-             set->type == STEER_TYPE_CNAME ? "cname" : "address");
+             steer_steered_kind_text(steer_steered_of_type(set->type)));
     *object = steer_catalog_get(l->catalog, STEER_STEERED, name);
     return *object != NULL;
 }
@@ -178,7 +178,8 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
                             const struct found *f, json_t *out)
 {
     char place[16];
-    uint16_t type = f->object->steered.kind == STEER_STEERED_CNAME ? STEER_TYPE_CNAME : q->type;
+    const uint16_t own = steer_steered_type(f->object->steered.kind);
+    const uint16_t type = own ? own : q->type;
     struct steer_prefix network;
     const struct steer_client client = client_of(l, q, &network);
     const struct steer_program *program =
@@ -198,7 +199,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
         json_array_append_new(answers, outcome_json(&d.outcomes[i], type, program->ttl_s));
     set_text(out, "record", f->object->name);
     set_text(out, "document", f->object->document);
-    set_text(out, "kind", f->object->steered.kind == STEER_STEERED_CNAME ? "cname" : "address");
+    set_text(out, "kind", steer_steered_kind_text(f->object->steered.kind));
     json_object_set_new(out, "ttl", json_integer((json_int_t)program->ttl_s));
     set_text(out, "place", steer_place_format(&client.location->place, place, sizeof place));
     json_object_set_new(out, "class", json_integer(class.class_index));
@@ -245,9 +246,10 @@ static void choose(struct steer_linker *l, struct found *f, uint16_t type)
         return;
     for (unsigned i = 0; i < f->node->rrset_count; i++) {
         const struct steer_rrset *set = &f->node->rrsets[i];
-        bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_A ||
-                     type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
-                     type == STEER_TYPE_SVCB || type == STEER_TYPE_ANY;
+        const bool address = type == STEER_TYPE_A || type == STEER_TYPE_AAAA ||
+                             type == STEER_TYPE_HTTPS || type == STEER_TYPE_SVCB;
+        const bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_ANY ||
+                           (set->type == STEER_TYPE_ADDRESS ? address : set->type == type);
         if (steer_rrset_is_steered(set) && asked && find_steered(l, f, set, &f->object))
             f->steered = set;
     }

@@ -97,8 +97,8 @@ static enum steer_err put_steered(struct steer_control *c, int64_t zone_id,
                                   const struct steer_object *o, struct steer_diag *diag)
 {
     struct steer_store_steered row = {o->steered.owner.octets, o->name,
-                                      o->steered.kind == STEER_STEERED_CNAME ? "cname" : "address",
-                                      o->document, o->json};
+                                      steer_steered_kind_text(o->steered.kind), o->document,
+                                      o->json};
     return steer_store_put_steered(c->store, zone_id, &row, diag);
 }
 

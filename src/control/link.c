@@ -150,14 +150,18 @@ bool steer_link_has_zone(const struct steer_link *link, const struct steer_name 
     return z->edit || (z->before && !z->removed);
 }
 
-// A static CNAME and a steered one have one place in a zone, and two in the store: who comes removes the
-// other one first.
-static void remove_steered_cname(struct steer_link *link, const struct steer_name *origin,
-                                 const struct steer_name *owner)
+// A static RRset and a steered one of its type have one place in a zone, and two in the store: who comes
+// removes the other one first.
+static void remove_steered_rrset(struct steer_link *link, const struct steer_name *origin,
+                                 const struct steer_name *owner, uint16_t type)
 {
     char text[STEER_NAME_TEXT_MAX];
     char name[STEER_NAME_TEXT_MAX + 8];
-    snprintf(name, sizeof name, "%s cname", steer_name_format(owner->octets, text));
+    const enum steer_steered_kind kind = steer_steered_of_type(type);
+    if (kind == STEER_STEERED_ADDRESS)
+        return;
+    snprintf(name, sizeof name, "%s %s", steer_name_format(owner->octets, text),
+             steer_steered_kind_text(kind));
     const struct steer_object *there = steer_catalog_get(link->catalog, STEER_STEERED, name);
     if (there && steer_name_equal(there->steered.zone.octets, origin->octets))
         steer_link_remove_steered(link, name);
@@ -169,8 +173,7 @@ enum steer_err steer_link_put_rrset(struct steer_link *link, const struct steer_
                                     struct steer_diag *diag)
 {
     struct open_zone *z = link_open_zone(link, origin, true, "");
-    if (type == STEER_TYPE_CNAME)
-        remove_steered_cname(link, origin, owner);
+    remove_steered_rrset(link, origin, owner, type);
     enum steer_err err =
         steer_zone_put_packed(z->edit, owner->octets, type, ttl_s, packed, packed_len, diag);
     if (err != STEER_OK)
@@ -207,11 +210,6 @@ bool steer_link_remove_rrset(struct steer_link *link, const struct steer_name *o
 
 // ---- steered records -----------------------------------------------------------------------------
 
-static uint16_t zone_type(const struct steer_steered *s)
-{
-    return s->kind == STEER_STEERED_ADDRESS ? STEER_TYPE_ADDRESS : STEER_TYPE_CNAME;
-}
-
 static enum steer_err program_id(struct steer_link *link, const char *name, uint32_t *id,
                                  struct steer_diag *diag)
 {
@@ -237,7 +235,8 @@ static enum steer_err place_steered(struct steer_link *link, struct steer_zone_e
     uint32_t id;
     enum steer_err err = program_id(link, steered->name, &id, diag);
     if (err == STEER_OK)
-        err = steer_zone_put_steered(edit, s->owner.octets, zone_type(s), s->ttl_s, id, diag);
+        err = steer_zone_put_steered(edit, s->owner.octets, steer_steered_type(s->kind), s->ttl_s,
+                                     id, diag);
     return err;
 }
 
@@ -251,8 +250,9 @@ enum steer_err steer_link_put_steered(struct steer_link *link, struct steer_obje
     if (there && !steer_name_equal(there->steered.zone.octets, zone->octets))
         steer_link_remove_steered(link, steered->name);
     struct open_zone *z = link_open_zone(link, zone, true, steered->document);
-    if (steered->steered.kind == STEER_STEERED_CNAME && !link->loading)
-        steer_link_remove_rrset(link, zone, &steered->steered.owner, STEER_TYPE_CNAME);
+    if (steered->steered.kind != STEER_STEERED_ADDRESS && !link->loading)
+        steer_link_remove_rrset(link, zone, &steered->steered.owner,
+                                steer_steered_type(steered->steered.kind));
     enum steer_err err = place_steered(link, z->edit, steered, diag);
     if (err != STEER_OK)
         return err;
@@ -288,7 +288,8 @@ void steer_link_remove_steered(struct steer_link *link, const char *name)
         return;
     struct open_zone *z = link_open_zone(link, &steered->steered.zone, false, NULL);
     if (z) {
-        steer_zone_remove(z->edit, steered->steered.owner.octets, zone_type(&steered->steered));
+        steer_zone_remove(z->edit, steered->steered.owner.octets,
+                          steer_steered_type(steered->steered.kind));
         z->changed = true;
     }
     drop_steered(link, steered);
@@ -322,9 +323,11 @@ static enum steer_err carry_steered(struct steer_link *link, const struct steer_
     for (size_t i = 0; i < count && err == STEER_OK; i++) {
         const struct steer_steered *s = &list[i]->steered;
         const struct steer_zone_node *node = steer_zone_edit_find(build, s->owner.octets);
-        if (s->kind == STEER_STEERED_CNAME && node && steer_zone_node_rrset(node, STEER_TYPE_CNAME))
-            err = steer_diag_set(diag, STEER_EINVAL, "%s is steered, and has a CNAME in the file",
-                                 list[i]->name);
+        const uint16_t type = steer_steered_type(s->kind);
+        char text[STEER_TYPE_TEXT_MAX];
+        if (type && node && steer_zone_node_rrset(node, type))
+            err = steer_diag_set(diag, STEER_EINVAL, "%s is steered, and stands as %s in the file",
+                                 list[i]->name, steer_type_format(type, text));
         else
             err = place_steered(link, build, list[i], diag);
     }

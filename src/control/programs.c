@@ -71,8 +71,8 @@ static uint8_t types_of(const struct steer_steered *steered, const struct steer_
                         uint16_t types[STEER_PROGRAM_TYPES])
 {
     uint8_t count = 0;
-    if (steered->kind == STEER_STEERED_CNAME) {
-        types[count++] = STEER_TYPE_CNAME;
+    if (steered->kind != STEER_STEERED_ADDRESS) {
+        types[count++] = steer_steered_type(steered->kind);
         return count;
     }
     types[count++] = STEER_TYPE_A;

@@ -322,7 +322,7 @@ static void write_rrset(struct steer_buf *out, const struct steer_zone_node *nod
         char name[STEER_NAME_TEXT_MAX];
         steer_buf_printf(out, "; %s %u is steered (%s); see `steerctl explain`\n",
                          steer_name_format(owner, name), set->ttl_s,
-                         set->type == STEER_TYPE_CNAME ? "cname" : "address");
+                         steer_steered_kind_text(steer_steered_of_type(set->type)));
         return;
     }
     while (steer_rrset_next(node, set, &at, &rr))

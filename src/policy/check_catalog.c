@@ -11,7 +11,7 @@
 #include "steerd/base/hash.h"
 #include "steerd/wire/message.h"
 
-enum { GIVES_A = 1, GIVES_AAAA = 2, GIVES_CNAME = 4 };
+enum { GIVES_A = 1, GIVES_AAAA = 2, GIVES_CNAME = 4, GIVES_MX = 8, GIVES_SRV = 16, GIVES_TXT = 32 };
 
 // A node, and the object that it stands in.
 struct spot {
@@ -113,7 +113,8 @@ static enum steer_err check_endpoint(const struct checker *c, const struct steer
 static uint8_t endpoint_gives(const struct steer_endpoint *e)
 {
     return (uint8_t)((e->has_v4 ? GIVES_A : 0) | (e->has_v6 ? GIVES_AAAA : 0) |
-                     (e->has_hostname ? GIVES_CNAME : 0));
+                     (e->has_hostname ? GIVES_CNAME | GIVES_MX : 0) |
+                     (e->srv_port ? GIVES_SRV : 0));
 }
 
 static enum steer_err check_pool(const struct checker *c, const struct steer_object *object)
@@ -266,6 +267,9 @@ static enum steer_err walk_leaf(struct checker *c, const struct steer_object *ob
         facts->gives |= (uint8_t)(type == STEER_TYPE_A       ? GIVES_A
                                   : type == STEER_TYPE_AAAA  ? GIVES_AAAA
                                   : type == STEER_TYPE_CNAME ? GIVES_CNAME
+                                  : type == STEER_TYPE_MX    ? GIVES_MX
+                                  : type == STEER_TYPE_SRV   ? GIVES_SRV
+                                  : type == STEER_TYPE_TXT   ? GIVES_TXT
                                                              : 0);
     }
     return STEER_OK;
@@ -409,6 +413,21 @@ static enum steer_err refuse_negative(const struct checker *c, const struct stee
                 steer_node_kind_text(spot.node->kind), path);
 }
 
+// A record must be able to give something.
+static const struct {
+    uint8_t gives;
+    const char *missing;
+} kinds[STEER_STEERED_KINDS] = {
+    [STEER_STEERED_ADDRESS] = {GIVES_A | GIVES_AAAA, "nothing in it has an IPv4 or IPv6 address"},
+    [STEER_STEERED_CNAME] = {GIVES_CNAME,
+                             "nothing in it has a hostname, which a cname record gives"},
+    [STEER_STEERED_MX] = {GIVES_MX, "nothing in it has a hostname, which an mx record gives"},
+    [STEER_STEERED_SRV] = {GIVES_SRV,
+                           "nothing in it has 'srv' with a port, which an srv record gives"},
+    [STEER_STEERED_TXT] = {GIVES_TXT, "nothing in it is an `answer` with TXT, which a txt record "
+                                      "gives"},
+};
+
 static enum steer_err check_steered(struct checker *c, const struct steer_object *object)
 {
     const struct steer_steered *steered = &object->steered;
@@ -418,10 +437,8 @@ static enum steer_err check_steered(struct checker *c, const struct steer_object
         return err;
     struct steer_where at = steered->tree->at;
     bool cname = steered->kind == STEER_STEERED_CNAME;
-    if (cname && !(facts.gives & GIVES_CNAME))
-        return fail(c, object, at, "nothing in it has a hostname, which a cname record gives");
-    if (!cname && !(facts.gives & (GIVES_A | GIVES_AAAA)))
-        return fail(c, object, at, "nothing in it has an IPv4 or IPv6 address");
+    if (!(facts.gives & kinds[steered->kind].gives))
+        return fail(c, object, at, "%s", kinds[steered->kind].missing);
     if (cname && facts.several.node)
         return fail(c, object, at,
                     "pool '%s' gives several endpoints at once, but a cname record has one target; "

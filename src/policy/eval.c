@@ -22,7 +22,8 @@ bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type)
 {
     return (type == STEER_TYPE_A && endpoint->has_v4) ||
            (type == STEER_TYPE_AAAA && endpoint->has_v6) ||
-           (type == STEER_TYPE_CNAME && endpoint->has_hostname) ||
+           ((type == STEER_TYPE_CNAME || type == STEER_TYPE_MX) && endpoint->has_hostname) ||
+           (type == STEER_TYPE_SRV && endpoint->srv_port) ||
            (type == STEER_TYPE_HTTPS && endpoint->https.priority) ||
            (type == STEER_TYPE_SVCB && endpoint->svcb.priority);
 }
@@ -133,7 +134,8 @@ static const char *lacks(struct steer_eval *e, const struct steer_residual *n)
         const char *text;
     } words[] = {
         {STEER_TYPE_A, "lacks an A address"},   {STEER_TYPE_AAAA, "lacks an AAAA address"},
-        {STEER_TYPE_CNAME, "lacks a hostname"}, {STEER_TYPE_HTTPS, "has no 'https'"},
+        {STEER_TYPE_CNAME, "lacks a hostname"}, {STEER_TYPE_MX, "lacks a hostname"},
+        {STEER_TYPE_SRV, "has no 'srv'"},       {STEER_TYPE_HTTPS, "has no 'https'"},
         {STEER_TYPE_SVCB, "has no 'svcb'"},
     };
     for (size_t i = 0; n->kind == STEER_R_ENDPOINT && i < STEER_ARRAY_LEN(words); i++)

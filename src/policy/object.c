@@ -114,7 +114,7 @@ static struct steer_object *steered_from_json(struct steer_parse *p, const char 
     if (!steer_doc_keys(p, &record, &shape))
         return NULL;
     head.kind = (enum steer_steered_kind)steer_doc_choice(
-        p, &record, "kind", steer_steered_words, STEER_STEERED_WORDS, STEER_STEERED_SUPPORTED, 0);
+        p, &record, "kind", steer_steered_words, STEER_STEERED_KINDS, STEER_STEERED_KINDS, 0);
     head.ttl_s = steer_doc_seconds(p, &record, "ttl", 0, 300);
     head.allow_negative = steer_doc_bool(p, &record, "allow_negative", false);
     head.draw = steer_parse_draw(p, &record);

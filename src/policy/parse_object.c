@@ -311,8 +311,9 @@ static void parse_labels(struct steer_parse *p, const struct steer_item *mapping
 static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
                            struct steer_endpoint *endpoint)
 {
-    static const char *const keys[] = {"ipv4",    "ipv6",    "hostname", "site",  "check", "checks",
-                                       "require", "ttl_cap", "labels",   "https", "svcb"};
+    static const char *const keys[] = {"ipv4",   "ipv6",    "hostname", "site",   "check",
+                                       "checks", "require", "ttl_cap",  "labels", "https",
+                                       "svcb",   "mx",      "srv"};
     static const struct steer_shape shape = {.what = "an endpoint",
                                              .example = "{ipv4: 192.0.2.10, check: web}",
                                              .keys = keys,

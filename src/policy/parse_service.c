@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What an endpoint says of itself in records other than its addresses: https and svcb.
+// What an endpoint says of itself in records other than its addresses: https, svcb, mx and srv.
 #include <stdio.h>
 #include <string.h>
 
 #include "policy_internal.h"
 
-enum { ALPN_MAX = 16, PORT_MAX = 65535 };
+enum { ALPN_MAX = 16, PORT_MAX = 65535, MX_PREFERENCE = 10 };
 
 static void add_alpn(struct steer_parse *p, const struct steer_item *item, uint8_t *wire,
                      struct steer_service *service)
@@ -66,9 +66,53 @@ static void parse_service(struct steer_parse *p, const struct steer_item *endpoi
         parse_alpn(p, &alpn, service);
 }
 
+static bool find_named(struct steer_parse *p, const struct steer_item *endpoint,
+                       const struct steer_endpoint *of, const struct steer_shape *shape,
+                       const char *key, struct steer_item *item)
+{
+    if (!steer_doc_find(p, endpoint, key, item) || !steer_doc_keys(p, item, shape))
+        return false;
+    if (!of->has_hostname)
+        steer_doc_fail(p, item->key_at, "'%s' goes only with 'hostname', which it points at", key);
+    return !p->err;
+}
+
+static void parse_mx(struct steer_parse *p, const struct steer_item *endpoint,
+                     struct steer_endpoint *out)
+{
+    static const char *const keys[] = {"preference"};
+    static const struct steer_shape shape = {
+        .what = "'mx'", .example = "{preference: 10}", .keys = keys, .key_count = 1};
+    struct steer_item item;
+    out->mx_preference = MX_PREFERENCE;
+    if (find_named(p, endpoint, out, &shape, "mx", &item))
+        out->mx_preference =
+            (uint16_t)steer_doc_uint(p, &item, "preference", 0, UINT16_MAX, MX_PREFERENCE);
+}
+
+static void parse_srv(struct steer_parse *p, const struct steer_item *endpoint,
+                      struct steer_endpoint *out)
+{
+    static const char *const keys[] = {"port", "priority", "weight"};
+    static const struct steer_shape shape = {.what = "'srv'",
+                                             .example = "{port: 5060, priority: 10, weight: 5}",
+                                             .keys = keys,
+                                             .key_count = STEER_ARRAY_LEN(keys)};
+    struct steer_item item;
+    if (!find_named(p, endpoint, out, &shape, "srv", &item))
+        return;
+    out->srv_port = (uint16_t)steer_doc_uint(p, &item, "port", 1, PORT_MAX, 0);
+    out->srv_priority = (uint16_t)steer_doc_uint(p, &item, "priority", 0, UINT16_MAX, 0);
+    out->srv_weight = (uint16_t)steer_doc_uint(p, &item, "weight", 0, UINT16_MAX, 0);
+    if (!p->err && !out->srv_port)
+        steer_doc_fail(p, item.at, "'srv' needs 'port', like {port: 5060}");
+}
+
 void steer_parse_services(struct steer_parse *p, const struct steer_item *endpoint,
                           struct steer_endpoint *out)
 {
     parse_service(p, endpoint, "https", out, &out->https);
     parse_service(p, endpoint, "svcb", out, &out->svcb);
+    parse_mx(p, endpoint, out);
+    parse_srv(p, endpoint, out);
 }

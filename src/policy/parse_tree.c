@@ -247,9 +247,6 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item, stru
 
 // ---- steered records -----------------------------------------------------------------------------
 
-const char *const steer_steered_words[STEER_STEERED_WORDS] = {"address", "cname", "mx", "srv",
-                                                              "txt"};
-
 // A geo or network without default may give a negative answer; where that was allowed it is worth a word.
 static void warn_negative(struct steer_parse *p, const struct steer_node *node)
 {

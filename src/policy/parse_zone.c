@@ -216,6 +216,17 @@ static void parse_static(struct steer_parse *p, struct record *r, const struct s
     steer_parse_rrset(p, entry, type, &rrset->data);
 }
 
+// What the steered record of an owner gives; a CNAME would have no place beside it.
+static bool is_steered(const struct record *r, uint16_t type)
+{
+    if (!r->has_tree)
+        return false;
+    if (r->kind != STEER_STEERED_ADDRESS)
+        return type == STEER_TYPE_CNAME || type == steer_steered_type(r->kind);
+    return type == STEER_TYPE_A || type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
+           type == STEER_TYPE_SVCB || type == STEER_TYPE_CNAME;
+}
+
 // RFC 2181 10.1 for CNAME; a steered address owns A, AAAA, HTTPS and SVCB; nothing may lie at a cut.
 static void check_neighbours(struct steer_parse *p, const struct record *r)
 {
@@ -225,19 +236,17 @@ static void check_neighbours(struct steer_parse *p, const struct record *r)
     for (size_t i = r->first; i < zone->rrset_count && !p->err; i++) {
         uint16_t type = zone->rrsets[i].data.type;
         struct steer_where at = zone->rrsets[i].at;
-        bool owned = type == STEER_TYPE_A || type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
-                     type == STEER_TYPE_SVCB || type == STEER_TYPE_CNAME;
         steer_type_format(type, text);
         if (r->has_tree && r->kind == STEER_STEERED_CNAME)
             steer_doc_fail(p, at,
                            "%s cannot stand beside a steered cname, which shares its name with "
                            "nothing",
                            text);
-        else if (r->has_tree && owned)
+        else if (is_steered(r, type))
             steer_doc_fail(p, at,
-                           "%s cannot stand beside a steered address, which gives it; use an "
+                           "%s cannot stand beside a steered %s, which gives it; use an "
                            "`answer` node for fixed data",
-                           text);
+                           text, steer_steered_kind_text(r->kind));
         else if (r->has_tree && type == STEER_TYPE_NS && !r->apex)
             steer_doc_fail(p, at, "NS makes this name a delegation, which cannot be steered");
         else if (type == STEER_TYPE_CNAME && r->apex)
@@ -266,7 +275,7 @@ static void parse_tree(struct steer_parse *p, struct record *r)
     if (!r->has_tree)
         return;
     r->kind = (enum steer_steered_kind)steer_doc_choice(
-        p, record, "kind", steer_steered_words, STEER_STEERED_WORDS, STEER_STEERED_SUPPORTED, 0);
+        p, record, "kind", steer_steered_words, STEER_STEERED_KINDS, STEER_STEERED_KINDS, 0);
     struct steer_steered_head head = {
         .owner = r->owner,
         .kind = r->kind,

@@ -170,7 +170,7 @@ struct steer_steered_head {
     struct steer_drawing draw;
     struct steer_where at;
 };
-// `https` and `svcb` of an endpoint.
+// `https`, `svcb`, `mx` and `srv` of an endpoint.
 void steer_parse_services(struct steer_parse *p, const struct steer_item *endpoint,
                           struct steer_endpoint *out);
 // `draw` of a steered record, and back into the canonical form; NULL for the default.
@@ -179,8 +179,7 @@ json_t *steer_draw_json(const struct steer_drawing *draw);
 struct steer_object *steer_parse_steered(struct steer_parse *p,
                                          const struct steer_steered_head *head,
                                          const struct steer_item *tree);
-extern const char *const steer_steered_words[]; // "address", "cname", then those of later versions
-enum { STEER_STEERED_WORDS = 5, STEER_STEERED_SUPPORTED = 2 };
+extern const char *const steer_steered_words[STEER_STEERED_KINDS]; // "address", "cname", ...
 
 void steer_parse_node(struct steer_parse *p, const struct steer_item *item,
                       struct steer_node *node);

@@ -5,7 +5,11 @@
 #include "decide_internal.h"
 #include "steerd/wire/message.h"
 
-enum { OWNER_POINTER = 0xc00c }; // the question's name stands at offset 12 (RFC 1035 4.1.4)
+enum {
+    OWNER_POINTER = 0xc00c, // the question's name stands at offset 12 (RFC 1035 4.1.4)
+    RR_HEAD_BYTES = 12,
+    RDATA_MAX = 6 + STEER_NAME_MAX,
+};
 
 // RFC 9460 14.3.2
 enum { KEY_ALPN = 1, KEY_PORT = 3, KEY_IPV4HINT = 4, KEY_IPV6HINT = 6 };
@@ -20,23 +24,36 @@ static void render_rr(struct steer_buf *out, uint16_t type, const void *rdata, u
     steer_buf_add(out, rdata, len);
 }
 
-static const uint8_t *rdata_of(const struct steer_endpoint *endpoint, uint16_t type, uint16_t *len)
+// The RDATA of an endpoint; its octets.
+static uint16_t rdata_of(const struct steer_endpoint *endpoint, uint16_t type,
+                         uint8_t rdata[RDATA_MAX])
 {
-    *len = type == STEER_TYPE_A ? 4 : type == STEER_TYPE_AAAA ? 16 : endpoint->hostname.len;
-    if (type == STEER_TYPE_A)
-        return endpoint->v4.octets;
-    return type == STEER_TYPE_AAAA ? endpoint->v6.octets : endpoint->hostname.octets;
+    const uint16_t mx[] = {endpoint->mx_preference};
+    const uint16_t srv[] = {endpoint->srv_priority, endpoint->srv_weight, endpoint->srv_port};
+    const uint16_t *numbers = type == STEER_TYPE_MX ? mx : srv;
+    const unsigned count = type == STEER_TYPE_MX ? 1 : type == STEER_TYPE_SRV ? 3 : 0;
+    if (type == STEER_TYPE_A || type == STEER_TYPE_AAAA) {
+        const uint16_t len = type == STEER_TYPE_A ? 4 : 16;
+        memcpy(rdata, type == STEER_TYPE_A ? endpoint->v4.octets : endpoint->v6.octets, len);
+        return len;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        rdata[2 * i] = (uint8_t)(numbers[i] >> 8);
+        rdata[2 * i + 1] = (uint8_t)numbers[i];
+    }
+    memcpy(rdata + (size_t)2 * count, endpoint->hostname.octets, endpoint->hostname.len);
+    return (uint16_t)(2 * count + endpoint->hostname.len);
 }
 
-// An RRset has no duplicates (RFC 2181 5), but two endpoints may have one address.
-static bool given_before(const struct steer_outcome *outcome, uint32_t index, uint16_t type)
+// An RRset has no duplicates (RFC 2181 5), but two endpoints may have one address. rrs: those given so far.
+static bool given_before(const struct steer_buf *out, size_t rrs, const uint8_t *rdata,
+                         uint16_t len)
 {
-    uint16_t len;
-    const uint8_t *rdata = rdata_of(&outcome->endpoints[index]->endpoint, type, &len);
-    for (uint32_t i = 0; i < index; i++) {
-        uint16_t other_len;
-        const uint8_t *other = rdata_of(&outcome->endpoints[i]->endpoint, type, &other_len);
-        if (other_len == len && memcmp(other, rdata, len) == 0)
+    size_t other;
+    for (size_t at = rrs; at < out->len; at += RR_HEAD_BYTES + other) {
+        const uint8_t *rr = (const uint8_t *)out->data + at;
+        other = (size_t)(rr[10] << 8 | rr[11]);
+        if (other == len && memcmp(rr + RR_HEAD_BYTES, rdata, len) == 0)
             return true;
     }
     return false;
@@ -65,8 +82,8 @@ static void add_hints(struct steer_buf *params, const struct steer_outcome *outc
     struct steer_buf hints = {0};
     for (uint32_t i = first; i < outcome->endpoint_count; i++) {
         const struct steer_endpoint *e = &outcome->endpoints[i]->endpoint;
-        uint16_t len;
-        const uint8_t *rdata = rdata_of(e, family, &len);
+        uint8_t rdata[RDATA_MAX];
+        const uint16_t len = rdata_of(e, family, rdata);
         bool known = !(v4 ? e->has_v4 : e->has_v6) ||
                      !alike(service_of(outcome, i, type), service_of(outcome, first, type));
         for (size_t at = 0; at < hints.len && !known; at += len)
@@ -128,6 +145,7 @@ static uint16_t render_services(const struct steer_outcome *outcome, uint16_t ty
 uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type,
                               struct steer_buf *out)
 {
+    const size_t rrs = out->len;
     uint16_t given = 0;
     if (outcome->fixed) {
         for (uint16_t i = 0; i < outcome->fixed->count; i++, given++)
@@ -137,9 +155,9 @@ uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type
     if (type == STEER_TYPE_HTTPS || type == STEER_TYPE_SVCB)
         return render_services(outcome, type, out);
     for (uint32_t i = 0; i < outcome->endpoint_count; i++) {
-        uint16_t len;
-        const uint8_t *rdata = rdata_of(&outcome->endpoints[i]->endpoint, type, &len);
-        if (given_before(outcome, i, type))
+        uint8_t rdata[RDATA_MAX];
+        const uint16_t len = rdata_of(&outcome->endpoints[i]->endpoint, type, rdata);
+        if (given_before(out, rrs, rdata, len))
             continue;
         render_rr(out, type, rdata, len);
         given++;

@@ -113,8 +113,24 @@ static const char latency_tables[] =
     " name TEXT PRIMARY KEY, document TEXT NOT NULL, body TEXT NOT NULL CHECK(json_valid(body))"
     ") STRICT, WITHOUT ROWID;";
 
+// 7: steered records of more kinds.
+static const char steered_kinds[] =
+    "CREATE TABLE steered_new("
+    " name TEXT PRIMARY KEY,"
+    " zone_id INTEGER NOT NULL REFERENCES zone(id) ON DELETE CASCADE,"
+    " owner BLOB NOT NULL,"
+    " kind TEXT NOT NULL CHECK(kind IN ('address', 'cname', 'mx', 'srv', 'txt')),"
+    " document TEXT NOT NULL,"
+    " body TEXT NOT NULL CHECK(json_valid(body))"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO steered_new SELECT name, zone_id, owner, kind, document, body FROM steered;"
+    "DROP TABLE steered;"
+    "ALTER TABLE steered_new RENAME TO steered;"
+    "CREATE INDEX steered_by_zone ON steered(zone_id);";
+
 const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
-                                              audit_who,         switches,      latency_tables};
+                                              audit_who,         switches,      latency_tables,
+                                              steered_kinds};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

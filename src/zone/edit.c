@@ -407,8 +407,11 @@ enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner
         return err;
     struct draft *draft = edit->draft;
     struct draft_set *set = steer_draft_find(draft, type);
-    if (set && !set->count)
-        return fail(diag, owner, "has a steered CNAME already");
+    if (set && !set->count) {
+        char text[STEER_TYPE_TEXT_MAX], what[STEER_TYPE_TEXT_MAX + 32];
+        snprintf(what, sizeof what, "has a steered %s already", steer_type_format(type, text));
+        return fail(diag, owner, what);
+    }
     if (rdata_len > RRSET_BYTES_MAX - RR_HEAD_BYTES)
         return too_long(diag, owner, type);
     if (draft->bytes + RR_HEAD_BYTES + rdata_len > DRAFT_BYTES_MAX)
@@ -434,10 +437,8 @@ enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_
                                       uint16_t type, uint32_t ttl_s, uint32_t program,
                                       struct steer_diag *diag)
 {
-    if (type != STEER_TYPE_ADDRESS && type != STEER_TYPE_CNAME)
-        return fail(diag, owner,
-                    "was given a steered record that is neither an address nor a CNAME");
-    const enum steer_err err = turn_to_static(edit, owner, STEER_TYPE_CNAME, diag);
+    const enum steer_err err =
+        turn_to_static(edit, owner, type == STEER_TYPE_ADDRESS ? STEER_TYPE_A : type, diag);
     if (err)
         return err;
     steer_draft_set_reset(&edit->scratch, type, ttl_s);

@@ -289,7 +289,7 @@ static void release(struct stage *stage, struct space *s)
 
 static const struct steer_object *record_of(const struct stage *stage, const struct line *line)
 {
-    static const char *const kinds[] = {"address", "cname"};
+    static const char *const kinds[] = {"address", "cname", "mx", "srv", "txt"};
     char name[STEER_NAME_TEXT_MAX + 16];
     for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds) && line->count == 3; i++) {
         const char *owner = line->words[1];

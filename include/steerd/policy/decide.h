@@ -65,7 +65,7 @@ struct steer_distribution {
     struct steer_arena arena;
 };
 
-// Evaluates for one RR type (A, AAAA, HTTPS, SVCB, CNAME). trace: NULL, or a JSON object that receives the visited
+// Evaluates for one RR type (A, AAAA, HTTPS, SVCB, CNAME, MX, SRV, TXT). trace: NULL, or a JSON object that receives the visited
 // nodes as a tree: {"node":"failover","available":true,"candidates":[{"child":...,"chosen":true,
 // "reason":...}],...}. The distribution is initialised by the call; fini frees it.
 void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,

@@ -157,13 +157,15 @@ struct steer_service {
 struct steer_endpoint {
     bool has_v4, has_v6, has_hostname;
     struct steer_addr v4, v6;
-    struct steer_name hostname; // target of CNAME answers
+    struct steer_name hostname; // target of CNAME, MX and SRV answers
     const char *site;           // NULL: none
     uint32_t check_count;
     const char *const *checks;
     uint32_t checks_needed; // how many must be up: all by default, 1 for `any`
     uint32_t ttl_cap_s;     // 0: none
     struct steer_service https, svcb;
+    uint16_t mx_preference;                      // default 10
+    uint16_t srv_port, srv_priority, srv_weight; // port 0: there is no SRV record of it
     uint32_t label_count;
     const struct steer_label *labels;
 };
@@ -193,7 +195,20 @@ struct steer_switch {
 // The index of a position, or position_count.
 uint32_t steer_switch_position(const struct steer_switch *object, const char *name);
 
-enum steer_steered_kind { STEER_STEERED_ADDRESS, STEER_STEERED_CNAME };
+enum steer_steered_kind {
+    STEER_STEERED_ADDRESS,
+    STEER_STEERED_CNAME,
+    STEER_STEERED_MX,
+    STEER_STEERED_SRV,
+    STEER_STEERED_TXT,
+    STEER_STEERED_KINDS
+};
+// "address", "cname", ...
+const char *steer_steered_kind_text(enum steer_steered_kind kind);
+// The RR type that a zone keeps such a record under; 0 for an address, which is several.
+uint16_t steer_steered_type(enum steer_steered_kind kind);
+// The kind of a steered record that a zone keeps under a type; ADDRESS for all others.
+enum steer_steered_kind steer_steered_of_type(uint16_t type);
 
 // What picks the outcome for a client (steering.md, "The draw").
 enum steer_draw {

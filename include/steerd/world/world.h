@@ -20,7 +20,7 @@ struct steer_program {
     uint16_t class_count;
     uint8_t type_count;
     struct steer_drawing draw;
-    uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA, and HTTPS and SVCB where there are any
+    uint16_t types[STEER_PROGRAM_TYPES]; // address: A, AAAA, HTTPS and SVCB if any
     uint32_t cells[];                    // [type index * class_count + class]
 };
 

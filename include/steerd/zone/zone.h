@@ -32,7 +32,7 @@ enum {
 };
 
 // Steered `address` records are kept under this pseudo-type (reserved by RFC 6895, never on the wire); a
-// steered CNAME under CNAME with count 0.
+// steered CNAME, MX, SRV or TXT under its type with count 0.
 enum { STEER_TYPE_ADDRESS = 0 };
 
 struct steer_zone_node {
@@ -131,7 +131,7 @@ enum steer_err steer_zone_add(struct steer_zone_edit *edit, const uint8_t *owner
                               uint32_t ttl_s, const uint8_t *rdata, size_t rdata_len,
                               struct steer_zone_added *added,
                               struct steer_diag *diag) STEER_MUST_USE;
-// type: STEER_TYPE_ADDRESS or CNAME.
+// type: STEER_TYPE_ADDRESS, or that of the records.
 enum steer_err steer_zone_put_steered(struct steer_zone_edit *edit, const uint8_t *owner,
                                       uint16_t type, uint32_t ttl_s, uint32_t program,
                                       struct steer_diag *diag) STEER_MUST_USE;

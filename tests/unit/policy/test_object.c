@@ -113,6 +113,10 @@ static void assert_same_endpoint(const struct steer_endpoint *a, const struct st
     assert_int_equal(a->ttl_cap_s, b->ttl_cap_s);
     assert_same_service(&a->https, &b->https);
     assert_same_service(&a->svcb, &b->svcb);
+    assert_int_equal(a->mx_preference, b->mx_preference);
+    assert_int_equal(a->srv_port, b->srv_port);
+    assert_int_equal(a->srv_priority, b->srv_priority);
+    assert_int_equal(a->srv_weight, b->srv_weight);
     assert_int_equal(a->label_count, b->label_count);
     for (uint32_t i = 0; i < a->label_count; i++) {
         assert_string_equal(a->labels[i].key, b->labels[i].key);
@@ -247,6 +251,7 @@ static void every_form_comes_back_from_its_json(void **state)
         "  a: {ipv4: 192.0.2.1, ipv6: \"::1\", labels: {z: a, a: z}, ttl_cap: 1h}\n"
         "  b: {hostname: h.example, checks: [c, a, b], require: 2}\n"
         "  c: {ipv6: \"::2\", https: {alpn: [h3, h2], port: 8443}, svcb: {priority: 7}}\n"
+        "  d: {hostname: h.example, mx: {preference: 0}, srv: {port: 53, priority: 2, weight: 3}}\n"
         "pools:\n"
         "  a: {endpoints: [b, a], pick: all}\n"
         "  b: {endpoints: {z: 3, y: 0, x: 65535}, pick: 2, min_available: 100%}\n"
@@ -262,6 +267,9 @@ static void every_form_comes_back_from_its_json(void **state)
         "  s: {steer: {pool: a}, draw: sticky}\n"
         "  t: {steer: {pool: a}, draw: {sticky: {v6: 48}}}\n"
         "  u: {steer: {pool: a}, draw: coherent}\n"
+        "  v: {steer: {pool: a}, kind: mx}\n"
+        "  w: {steer: {pool: a}, kind: srv}\n"
+        "  x: {steer: {answer: {TXT: a}}, kind: txt}\n"
         "  \"a\\\\032b\": {steer: {weighted: [{weight: 1, to: {pool: a}}], min_available: 2}, ttl: "
         "0}\n");
 }

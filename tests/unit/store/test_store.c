@@ -1230,11 +1230,18 @@ static void a_database_of_each_older_version_is_brought_up_to_date(void **state)
         assert_ok(f, steer_store_migrate(db, steer_store_migrations, version, &f->diag));
         if (version > 0)
             assert_int_equal(
-                sqlite3_exec(db, "INSERT INTO site VALUES('old', 'doc', '{}')", NULL, NULL, NULL),
+                sqlite3_exec(
+                    db,
+                    "INSERT INTO site VALUES('old', 'doc', '{}');"
+                    "INSERT INTO zone(id, origin, document) VALUES(7, x'00', 'doc');"
+                    "INSERT INTO steered VALUES('a. cname', 7, x'00', 'cname', 'doc', '{}')",
+                    NULL, NULL, NULL),
                 SQLITE_OK);
         sqlite3_close(db);
         open_store(f);
         assert_objects(f, version > 0 ? "site old doc {} -\n" : "");
+        assert_int_equal(number(f, "SELECT count(*) FROM steered WHERE kind='cname' AND zone_id=7"),
+                         version > 0);
         begin(f);
         put(f, "check", "http");
         put(f, "endpoint", "web");
