@@ -26,9 +26,10 @@ static const char document_text[] =
     "checks: {web: {type: tcp, port: 80, rise: 1, fall: 1}}\n"
     "sites: {fra: {at: EU-DE}, iad: {at: NA-US}}\n"
     "endpoints:\n"
-    "  a: {site: fra, ipv4: 192.0.2.1, ipv6: '2001:db8::1', hostname: a.s., check: web}\n"
+    "  a: {site: fra, ipv4: 192.0.2.1, ipv6: '2001:db8::1', hostname: a.s., check: web, "
+    "https: {alpn: [h2, h3]}, srv: {port: 1}}\n"
     "  b: {site: iad, ipv4: 192.0.2.2, ipv6: '2001:db8::2', hostname: b.s., ttl_cap: 5s, check: "
-    "web}\n"
+    "web, https: {port: 2}, svcb: {}, mx: {preference: 3}}\n"
     "  c: {ipv4: 192.0.2.3, hostname: w.z., check: web}\n"
     "  d: {ipv6: '2001:db8::4'}\n"
     "pools:\n"
@@ -64,6 +65,13 @@ static const char document_text[] =
     "when_unavailable: serve_none}}\n"
     "    o: {steer: {failover: [{endpoint: a}, {weighted: [{weight: 9, to: {endpoint: b}}, "
     "{weight: 1, to: {endpoint: c}}]}], when_unavailable: {answer: {A: [192.0.2.77]}}}}\n"
+    "    r: {draw: coherent, ttl: 7, steer: {pool: one}}\n"
+    "    q: {draw: sticky, steer: {use: near}}\n"
+    "    '*.q': {draw: {sticky: {v4: 20, v6: 8}}, steer: {pool: two}}\n"
+    "    i: {kind: mx, draw: sticky, steer: {pool: all}, A: [192.0.2.98]}\n"
+    "    j: {kind: srv, steer: {pool: one}}\n"
+    "    y: {kind: txt, steer: {geo: {rules: [{match: EU, to: {answer: {TXT: [a, b]}}}], default: "
+    "{answer: {TXT: c}}}}}\n"
     "    v: {SRV: ['0 0 1 g'], steer: {use: near}}\n"
     "    k.e: {kind: cname, steer: {failover: [{endpoint: a}, {endpoint: c}]}}\n"
     "    sub: {NS: [ns.sub, 's.']}\n"
@@ -387,6 +395,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct steer_ask ask = {
         .message = data,
         .len = size,
+        .now_s = 1700000000,
         .client = pick & 16 ? (struct steer_addr){STEER_V6, {0x20, 1, 0xd, 0xb8, 0, 0xde}}
                             : (struct steer_addr){STEER_V4, {198, 51, 100, 1}},
         .stream = pick & 1,
