@@ -115,27 +115,38 @@ void steer_slots_trickle(struct steer_eval *e, const struct steer_residual *n,
 
 // ---- whether there is anything to draw -----------------------------------------------------------
 
-bool steer_residual_gives(const struct steer_residual *n, uint16_t type)
+// Shared parts of a tree are looked at once.
+struct search {
+    uint16_t type;
+    struct steer_ptrmap gives, draws; // residual -> yes or no
+};
+
+static char yes, no;
+
+static bool gives(struct search *s, const struct steer_residual *n);
+static bool draws(struct search *s, const struct steer_residual *n);
+
+static bool find_gives(struct search *s, const struct steer_residual *n)
 {
     if (n->kind == STEER_R_ENDPOINT)
-        return steer_endpoint_gives(&n->object->endpoint, type);
+        return steer_endpoint_gives(&n->object->endpoint, s->type);
     for (uint32_t i = 0; n->kind == STEER_R_ANSWER && i < n->node->fixed_count; i++)
-        if (n->node->fixed[i].type == type)
+        if (n->node->fixed[i].type == s->type)
             return true;
     for (uint32_t i = 0; i < n->child_count; i++)
-        if (steer_residual_gives(n->children[i], type))
+        if (gives(s, n->children[i]))
             return true;
-    return n->substitute && steer_residual_gives(n->substitute, type);
+    return n->substitute && gives(s, n->substitute);
 }
 
 // More than `together` children that give the type may meet in one draw: all with a positive weight, or, once none
 // of those is available, the others.
-static bool draws_itself(const struct steer_residual *n, uint16_t type, uint32_t together)
+static bool draws_itself(struct search *s, const struct steer_residual *n, uint32_t together)
 {
     uint32_t positive = 0;
     uint32_t others = 0;
     for (uint32_t i = 0; i < n->child_count; i++) {
-        if (!steer_residual_gives(n->children[i], type))
+        if (!gives(s, n->children[i]))
             continue;
         if (!n->weights || n->weights[i])
             positive++;
@@ -145,19 +156,57 @@ static bool draws_itself(const struct steer_residual *n, uint16_t type, uint32_t
     return positive > together || others > together;
 }
 
-static bool draws(const struct steer_residual *n, uint16_t type)
+static bool find_draws(struct search *s, const struct steer_residual *n)
 {
     if (n->kind == STEER_R_POOL)
-        return draws_itself(n, type, n->object->pool.pick_count ? n->object->pool.pick_count : 1);
-    if ((n->kind == STEER_R_WEIGHTED || n->trickle_ppm) && draws_itself(n, type, 1))
+        return draws_itself(s, n, n->object->pool.pick_count ? n->object->pool.pick_count : 1);
+    if ((n->kind == STEER_R_WEIGHTED || n->trickle_ppm) && draws_itself(s, n, 1))
         return true;
     for (uint32_t i = 0; i < n->child_count; i++)
-        if (draws(n->children[i], type))
+        if (draws(s, n->children[i]))
             return true;
-    return n->substitute && draws(n->substitute, type);
+    return n->substitute && draws(s, n->substitute);
+}
+
+static bool recall(struct search *s, struct steer_ptrmap *known, const struct steer_residual *n,
+                   bool (*find)(struct search *s, const struct steer_residual *n))
+{
+    const void *there = *steer_ptrmap_at(known, (uintptr_t)n);
+    if (there)
+        return there == &yes;
+    const bool found = find(s, n);
+    *steer_ptrmap_at(known, (uintptr_t)n) = found ? &yes : &no;
+    return found;
+}
+
+static bool gives(struct search *s, const struct steer_residual *n)
+{
+    return recall(s, &s->gives, n, find_gives);
+}
+
+static bool draws(struct search *s, const struct steer_residual *n)
+{
+    return recall(s, &s->draws, n, find_draws);
+}
+
+static bool search(const struct steer_residual *root, uint16_t type,
+                   bool (*question)(struct search *s, const struct steer_residual *n))
+{
+    struct search s = {.type = type};
+    steer_ptrmap_init(&s.gives);
+    steer_ptrmap_init(&s.draws);
+    const bool answer = question(&s, root);
+    steer_ptrmap_fini(&s.gives);
+    steer_ptrmap_fini(&s.draws);
+    return answer;
+}
+
+bool steer_residual_gives(const struct steer_residual *root, uint16_t type)
+{
+    return search(root, type, gives);
 }
 
 bool steer_residual_draws(const struct steer_residual *root, uint16_t type)
 {
-    return draws(root, type);
+    return search(root, type, draws);
 }

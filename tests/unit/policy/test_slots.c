@@ -323,6 +323,29 @@ static void it_is_known_beforehand_whether_there_is_a_choice(void **state)
     }
 }
 
+// Ten ways to the same policy on each of fourteen levels.
+static void shared_parts_are_looked_at_once(void **state)
+{
+    struct bed *bed = *state;
+    put(bed->catalog, STEER_POLICY, "p0",
+        "{\"failover\":[{\"endpoint\":\"a\"},{\"endpoint\":\"b\"}]}");
+    for (unsigned i = 1; i < 14; i++) {
+        char name[8];
+        struct steer_buf json = {0};
+        snprintf(name, sizeof name, "p%u", i);
+        for (unsigned k = 0; k < 10; k++)
+            steer_buf_printf(&json, "%s{\"use\":\"p%u\"}", k ? "," : "{\"failover\":[", i - 1);
+        steer_buf_puts(&json, "]}");
+        put(bed->catalog, STEER_POLICY, name, json.data);
+        steer_buf_fini(&json);
+    }
+    struct steer_residual *root = resolve(bed, "{\"use\":\"p13\"}");
+    assert_false(steer_residual_draws(root, STEER_TYPE_A));
+    assert_false(steer_residual_gives(root, STEER_TYPE_TXT));
+    assert_true(steer_residual_gives(root, STEER_TYPE_MX));
+    steer_residual_unref(bed->store, root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(both_families_have_the_same_owners_where_they_can),
         cmocka_unit_test(n_of_m_owns_slots_together),
         cmocka_unit_test(it_is_known_beforehand_whether_there_is_a_choice),
+        cmocka_unit_test(shared_parts_are_looked_at_once),
     };
     return cmocka_run_group_tests(tests, open_bed, close_bed);
 }
