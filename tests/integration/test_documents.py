@@ -67,6 +67,38 @@ records:
         self.assertEqual(done.returncode, 0)
         self.assertIn("family.yaml:6:3: api.example.com. address: some clients get AAAA records", done.stderr)
 
+    def test_draws_are_settled_by_who_asks_and_survive_a_restart(self):
+        document = """zone: example.com
+endpoints:
+  a: {ipv4: 192.0.2.1, ipv6: "2001:db8::1", hostname: a.example.com}
+  b: {ipv4: 192.0.2.2, ipv6: "2001:db8::2", hostname: b.example.com, mx: {preference: 5}}
+pools:
+  p: {endpoints: [a, b]}
+records:
+  random: {ttl: 1d, steer: {pool: p}}
+  coherent: {ttl: 1d, draw: coherent, steer: {pool: p}}
+  sticky: {ttl: 1d, draw: sticky, steer: {pool: p}}
+  mail: {kind: mx, draw: sticky, steer: {pool: p}}
+"""
+        self.apply(document)
+        given = {}
+        for name in ("random", "coherent", "sticky"):
+            given[name] = {tuple(self.data(name + ".example.com", "A", GERMANY)) for _ in range(40)}
+        self.assertEqual((2, 1, 1), tuple(len(given[name]) for name in ("random", "coherent", "sticky")))
+        self.assertEqual(24, self.ask("sticky.example.com", "A", GERMANY).scope)
+        self.assertEqual(0, self.ask("coherent.example.com", "A", GERMANY).scope)
+        # Networks are told apart, and the choice of each is the same in a new process.
+        networks = ["10.%d.%d.0" % (i, j) for i in range(8) for j in range(8)]
+        before = [self.data("sticky.example.com", "A", network) for network in networks]
+        self.assertEqual(2, len({tuple(data) for data in before}))
+        mail = self.ask("mail.example.com", "MX", GERMANY)
+        self.assertEqual((0, 24), (mail.rcode, mail.scope))
+        self.steerd.stop()
+        self.steerd.start()
+        self.assertEqual(before, [self.data("sticky.example.com", "A", network) for network in networks])
+        self.assertEqual(given["coherent"], {tuple(self.data("coherent.example.com", "A", GERMANY))})
+        self.assertEqual(0, self.ask("mail.example.com", "MX", GERMANY).rcode)
+
     def test_without_yes_and_without_a_terminal_nothing_is_applied(self):
         done = self.steerd.ctl("apply", self.write("d.yaml", STEADY), check=False, stdin="y\n")
         self.assertEqual(2, done.returncode)
