@@ -47,6 +47,39 @@ static bool read_flag(struct admin_request *r, json_t *body, const char *name, b
     return true;
 }
 
+// A list of strings; *names is the caller's.
+static bool read_names(struct admin_request *r, json_t *body, const char *member,
+                       const char ***names, size_t *count)
+{
+    json_t *list = json_object_get(body, member), *item;
+    size_t i;
+    *count = json_array_size(list);
+    *names = steer_calloc(*count, sizeof **names);
+    if (list && !json_is_array(list)) {
+        admin_problem(r, 422, "%s must be a list of strings", member);
+        return false;
+    }
+    json_array_foreach(list, i, item)
+    {
+        (*names)[i] = json_string_value(item);
+        if ((*names)[i])
+            continue;
+        admin_problem(r, 422, "%s[%zu] must be a string", member, i);
+        return false;
+    }
+    return true;
+}
+
+static bool read_reason(struct admin_request *r, json_t *body, const char **reason)
+{
+    json_t *value = json_object_get(body, "reason");
+    *reason = json_string_value(value);
+    if (!value || *reason)
+        return true;
+    admin_problem(r, 422, "reason must be a string");
+    return false;
+}
+
 static bool read_apply(struct admin_request *r, json_t *body, struct steer_control_apply *apply,
                        struct steer_control_text *texts)
 {
@@ -56,27 +89,32 @@ static bool read_apply(struct admin_request *r, json_t *body, struct steer_contr
             return false;
     return read_flag(r, body, "take_over", &apply->take_over) &&
            read_flag(r, body, "prune", &apply->prune) &&
-           read_flag(r, body, "dry_run", &apply->dry_run);
+           read_flag(r, body, "dry_run", &apply->dry_run) && read_reason(r, body, &apply->reason);
 }
 
 void admin_apply(struct admin_request *r)
 {
-    static const char *const known[] = {"documents", "take_over", "prune", "dry_run"};
+    static const char *const known[] = {"documents", "take_over",        "prune",
+                                        "dry_run",   "override_asserts", "reason"};
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (!body)
         return;
     struct steer_control_apply apply = {
         .count = json_array_size(json_object_get(body, "documents")), .by = admin_by(r)};
     struct steer_control_text *texts = steer_calloc(apply.count, sizeof *texts);
+    const char **names = NULL;
     apply.texts = texts;
     if (apply.count == 0) {
         admin_problem(r, 422, "documents must be a list with at least one {\"name\", \"text\"}");
-    } else if (read_apply(r, body, &apply, texts)) {
+    } else if (read_apply(r, body, &apply, texts) &&
+               read_names(r, body, "override_asserts", &names, &apply.override_assert_count)) {
+        apply.override_asserts = names;
         json_t *summary = NULL;
         struct steer_diag diag = {0};
         enum steer_err err = steer_control_apply(r->admin->control, &apply, &summary, &diag);
         admin_reply_result(r, err, &diag, summary);
     }
+    free(names);
     free(texts);
     json_decref(body);
 }

@@ -24,10 +24,16 @@ struct cli {
 
 // ---- options.c
 struct cli_option {
-    const char *name;   // without --
-    char letter;        // 0: none
-    const char **value; // or
-    bool *flag;
+    const char *name;          // without --
+    char letter;               // 0: none
+    const char **value;        // or
+    bool *flag;                // or
+    struct cli_values *values; // it may be given more than once
+};
+enum { CLI_VALUES_MAX = 64 };
+struct cli_values {
+    const char *items[CLI_VALUES_MAX];
+    size_t count;
 };
 // Reads options (the given ones and the global ones) up to the end, or to the first operand when
 // first_operand_only. Operands are moved to the front of argv; *argc becomes their number. False: a usage

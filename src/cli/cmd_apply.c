@@ -10,6 +10,8 @@
 
 struct apply {
     bool yes, dry_run, take_over, prune;
+    struct cli_values override_asserts;
+    const char *reason;
     struct cli_source *sources;
     size_t count;
 };
@@ -67,6 +69,14 @@ static char *request_body(struct cli *cli, const struct apply *apply, bool dry_r
     }
     json_t *body = json_pack("{s:o, s:b, s:b, s:b}", "documents", documents, "take_over",
                              apply->take_over, "prune", apply->prune, "dry_run", dry_run);
+    json_t *asserts = json_array();
+    for (size_t i = 0; i < apply->override_asserts.count; i++)
+        json_array_append_new(asserts, json_string(apply->override_asserts.items[i]));
+    if (apply->override_asserts.count)
+        json_object_set(body, "override_asserts", asserts);
+    if (apply->reason)
+        json_object_set_new(body, "reason", json_string(apply->reason));
+    json_decref(asserts);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return text;
@@ -162,15 +172,19 @@ int cmd_apply(struct cli *cli, int argc, char **argv)
 {
     struct apply apply = {0};
     const struct cli_option options[] = {
-        {"yes", 'y', NULL, &apply.yes},
-        {"dry-run", 'n', NULL, &apply.dry_run},
-        {"take-over", 0, NULL, &apply.take_over},
-        {"prune", 0, NULL, &apply.prune},
+        {"yes", 'y', NULL, &apply.yes, NULL},
+        {"dry-run", 'n', NULL, &apply.dry_run, NULL},
+        {"take-over", 0, NULL, &apply.take_over, NULL},
+        {"prune", 0, NULL, &apply.prune, NULL},
+        {.name = "override-assert", .values = &apply.override_asserts},
+        {.name = "reason", .value = &apply.reason},
     };
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc == 0)
         return cli_usage(cli, "name at least one document ('-' is standard input)");
+    if (apply.override_asserts.count && !apply.reason)
+        return cli_usage(cli, "say why: --reason TEXT goes with --override-assert");
     if (!apply.yes && !apply.dry_run && (cli->json || !cli_on_terminal()))
         return cli_usage(
             cli, "there is no terminal to ask on: pass --yes to apply, or --dry-run to look");

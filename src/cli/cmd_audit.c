@@ -10,7 +10,8 @@ int cmd_audit(struct cli *cli, int argc, char **argv)
         {"DETAIL", "detail", false},
     };
     const char *limit = NULL, *since = NULL;
-    const struct cli_option options[] = {{"limit", 'n', &limit, NULL}, {"since", 0, &since, NULL}};
+    const struct cli_option options[] = {{"limit", 'n', &limit, NULL, NULL},
+                                         {"since", 0, &since, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 0)

@@ -367,7 +367,7 @@ void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *an
 int cmd_explain(struct cli *cli, int argc, char **argv)
 {
     const char *client = NULL;
-    const struct cli_option options[] = {{"client", 'c', &client, NULL}};
+    const struct cli_option options[] = {{"client", 'c', &client, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 2)

@@ -27,8 +27,9 @@ static json_t *override_body(const char *state, const char *reason, const char *
 int cmd_override_set(struct cli *cli, int argc, char **argv)
 {
     const char *reason = NULL, *owner = NULL, *expires_in = NULL;
-    const struct cli_option options[] = {
-        {"reason", 0, &reason, NULL}, {"owner", 0, &owner, NULL}, {"for", 0, &expires_in, NULL}};
+    const struct cli_option options[] = {{"reason", 0, &reason, NULL, NULL},
+                                         {"owner", 0, &owner, NULL, NULL},
+                                         {"for", 0, &expires_in, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 3)

@@ -132,7 +132,7 @@ static int import_one(const struct cli *cli, const char *origin, const char *fil
 int cmd_zone_import(struct cli *cli, int argc, char **argv)
 {
     const char *list = NULL;
-    const struct cli_option options[] = {{"list", 0, &list, NULL}};
+    const struct cli_option options[] = {{"list", 0, &list, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (list && argc == 0)
@@ -162,7 +162,7 @@ static int write_whole(const struct cli *cli, const char *path, const struct ste
 int cmd_zone_export(struct cli *cli, int argc, char **argv)
 {
     const char *output = NULL;
-    const struct cli_option options[] = {{"output", 'o', &output, NULL}};
+    const struct cli_option options[] = {{"output", 'o', &output, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 1)
@@ -198,7 +198,7 @@ int cmd_zone_list(struct cli *cli, int argc, char **argv)
 int cmd_zone_delete(struct cli *cli, int argc, char **argv)
 {
     bool yes = false;
-    const struct cli_option options[] = {{"yes", 'y', NULL, &yes}};
+    const struct cli_option options[] = {{"yes", 'y', NULL, &yes, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 1)

@@ -19,7 +19,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"apply", "[--yes] [--dry-run] [--take-over] [--prune] FILE...",
+    {"apply",
+     "[--yes] [--dry-run] [--take-over] [--prune] [--override-assert NAME --reason TEXT] FILE...",
      "apply policy documents, all or none",
      "Sends the documents (YAML or JSON; '-' is standard input) to steerd, which applies all of "
      "them or\n"
@@ -27,7 +28,9 @@ static const struct command commands[] = {
      "  --yes        do not ask\n"
      "  --dry-run    only show what would change\n"
      "  --take-over  also define objects that another document defined\n"
-     "  --prune      remove what is in the documents' zones and no longer in the documents\n",
+     "  --prune      remove what is in the documents' zones and no longer in the documents\n"
+     "  --override-assert NAME  apply although this assertion does not hold (may be repeated)\n"
+     "  --reason TEXT           why; goes into the audit with it\n",
      cmd_apply},
     {"zone import", "ORIGIN FILE | --list FILE", "load zones from master files",
      "Replaces (or creates) the static records of a zone; its steered records stay. FILE '-' is "
@@ -197,8 +200,8 @@ static int run(struct cli *cli, int argc, char **argv)
         return CLI_USAGE;
     }
     bool help = false, version = false;
-    const struct cli_option options[] = {{"help", 'h', NULL, &help},
-                                         {"version", 'V', NULL, &version}};
+    const struct cli_option options[] = {{"help", 'h', NULL, &help, NULL},
+                                         {"version", 'V', NULL, &version, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), true, &argc, argv))
         return CLI_USAGE;
     if (version) {

@@ -74,7 +74,15 @@ static int read_one(const struct cli *cli, const struct cli_option *options, siz
         cli_usage(cli, "option '--%s' needs a value", option->name);
         return 0;
     }
-    *option->value = equals ? equals + 1 : argv[at + 1];
+    const char *value = equals ? equals + 1 : argv[at + 1];
+    if (option->values && option->values->count == CLI_VALUES_MAX) {
+        cli_usage(cli, "option '--%s' may be given %d times", option->name, CLI_VALUES_MAX);
+        return 0;
+    }
+    if (option->values)
+        option->values->items[option->values->count++] = value;
+    else
+        *option->value = value;
     return equals ? 1 : 2;
 }
 
@@ -82,9 +90,9 @@ bool cli_options_read(struct cli *cli, const struct cli_option *options, size_t 
                       bool first_operand_only, int *argc, char **argv)
 {
     const struct cli_option global[] = {
-        {"url", 0, &cli->url, NULL},
-        {"token-file", 0, &cli->token_file, NULL},
-        {"json", 0, NULL, &cli->json},
+        {"url", 0, &cli->url, NULL, NULL},
+        {"token-file", 0, &cli->token_file, NULL, NULL},
+        {"json", 0, NULL, &cli->json, NULL},
     };
     struct cli_option all[OPTIONS_MAX];
     memcpy(all, global, sizeof global);

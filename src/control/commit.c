@@ -30,6 +30,8 @@ static void touch_reached(void *ctx, enum steer_kind kind, const char *name)
     struct steer_link *link = ctx;
     if (kind == STEER_STEERED && steer_catalog_get(link->catalog, kind, name))
         steer_map_put(&link->touched, name, 1);
+    if (kind == STEER_ASSERTION && steer_catalog_get(link->catalog, kind, name))
+        steer_map_put(&link->reached, name, 1);
 }
 
 // Touches the records that the changes reach, and checks what they reach; all of it when loading.
@@ -152,6 +154,8 @@ enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
     if (err == STEER_OK)
         err = link_compile(link, diag);
     if (err == STEER_OK)
+        err = link_judge(link, diag);
+    if (err == STEER_OK)
         err = check_zones(link, now_unix_s, diag);
     return err;
 }
@@ -241,6 +245,7 @@ static void journal_fini(struct steer_link *link)
 
 static void link_free(struct steer_link *link)
 {
+    link_judge_fini(link);
     journal_fini(link);
     for (size_t i = 0; i < link->zone_count; i++)
         free(link->zones[i]);

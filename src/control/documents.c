@@ -129,6 +129,8 @@ static enum steer_err put_objects(struct applying *a, const struct steer_documen
             return err;
         if (!skip)
             steer_link_put(a->link, d->objects[i]);
+        else if (d->objects[i]->kind == STEER_ASSERTION) // the same, but it may stand elsewhere now
+            steer_catalog_put(a->link->catalog, d->objects[i]);
     }
     return STEER_OK;
 }
@@ -467,6 +469,25 @@ static void prune_zone(struct applying *a, const struct steer_document_zone *z)
     free(u.types);
 }
 
+// Assertions are replaced with their document, with and without prune.
+static void drop_old_assertions(struct applying *a, const struct steer_document *d)
+{
+    char key[KEY_MAX];
+    const size_t count = steer_catalog_count(steer_link_catalog(a->link), STEER_ASSERTION);
+    if (!count)
+        return;
+    const struct steer_object **list =
+        steer_catalog_list(steer_link_catalog(a->link), STEER_ASSERTION);
+    for (size_t i = 0; i < count; i++) {
+        kind_key(key, sizeof key, STEER_ASSERTION, list[i]->name);
+        if (strcmp(list[i]->document, d->name) != 0 || steer_map_get(&a->defined, key, NULL))
+            continue;
+        note_removed(a, key);
+        steer_link_remove(a->link, STEER_ASSERTION, list[i]->name);
+    }
+    free(list);
+}
+
 // What the document defined before and does not now; records first, then what they are made of.
 static void prune_objects(struct applying *a, const struct steer_document *d)
 {
@@ -509,8 +530,11 @@ enum steer_err steer_link_documents(struct steer_link *link,
 {
     struct applying a = {link, options, summary, {0}, diag};
     enum steer_err err = STEER_OK;
-    for (size_t i = 0; i < count && err == STEER_OK; i++)
+    for (size_t i = 0; i < count && err == STEER_OK; i++) {
         err = put_objects(&a, documents[i]);
+        if (err == STEER_OK)
+            drop_old_assertions(&a, documents[i]);
+    }
     for (size_t i = 0; i < count && err == STEER_OK; i++)
         for (uint32_t z = 0; z < documents[i]->zone_count && err == STEER_OK; z++)
             err = put_zone(&a, documents[i], &documents[i]->zones[z]);

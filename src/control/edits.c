@@ -42,6 +42,7 @@ void control_keep_document(struct steer_control *c, const char *name, const char
 struct apply_job {
     const struct steer_control_apply *apply;
     struct steer_document **documents;
+    const struct steer_link *link; // under way
     struct steer_link_summary summary;
     json_t *warnings;
     uint64_t build_ns, commit_ns, now_unix_s;
@@ -55,6 +56,26 @@ static enum steer_err store_texts(struct steer_control *c, void *ctx, struct ste
     for (size_t i = 0; i < job->apply->count && err == STEER_OK; i++) {
         const struct steer_control_text *t = &job->apply->texts[i];
         err = steer_store_put_document(c->store, t->name, t->data, t->len, job->now_unix_s, diag);
+    }
+    return err;
+}
+
+// What a change writes beside its journal.
+static enum steer_err store_extra(struct steer_control *c, void *ctx, struct steer_diag *diag)
+{
+    const struct apply_job *job = ctx;
+    size_t count;
+    enum steer_err err = store_texts(c, ctx, diag);
+    const struct steer_link_breach *breaches = steer_link_breaches(job->link, &count);
+    for (size_t i = 0; i < count && err == STEER_OK; i++) {
+        if (!breaches[i].waived || breaches[i].now ||
+            (i && breaches[i - 1].assertion == breaches[i].assertion))
+            continue;
+        char detail[1024];
+        snprintf(detail, sizeof detail, "%.400s: %s", job->apply->reason,
+                 breaches[i].breach.message);
+        err = control_audit(c, job->apply->by, "override assertion", breaches[i].assertion->name,
+                            detail, diag);
     }
     return err;
 }
@@ -103,6 +124,35 @@ static void keep_advice(struct apply_job *job, const struct steer_link *link)
         json_array_append_new(job->warnings, diag_json(&advice[i]));
 }
 
+// An assertion that came from the store has lost its line: its document still has it.
+static void locate_assertion(const struct steer_control *c, struct steer_diag *diag)
+{
+    static const char lead[] = "assertion '";
+    const char *end = strncmp(diag->message, lead, strlen(lead)) == 0
+                          ? strchr(diag->message + strlen(lead), '\'')
+                          : NULL;
+    struct steer_document *document;
+    if (diag->line || !end)
+        return;
+    const char *name = diag->message + strlen(lead);
+    for (size_t i = 0; i < c->document_count; i++) {
+        const struct document_text *d = &c->documents[i];
+        if (strcmp(d->name, diag->file) != 0 ||
+            steer_document_parse(d->text, d->len, d->name, d->name, &document, NULL) != STEER_OK)
+            continue;
+        for (uint32_t k = 0; k < document->object_count; k++) {
+            const struct steer_object *o = document->objects[k];
+            if (o->kind == STEER_ASSERTION &&
+                strncmp(steer_assertion_short_name(o), name, (size_t)(end - name)) == 0 &&
+                !steer_assertion_short_name(o)[end - name]) {
+                diag->line = o->at.line;
+                diag->column = o->at.column;
+            }
+        }
+        steer_document_destroy(document);
+    }
+}
+
 static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct apply_job *job = arg;
@@ -112,12 +162,17 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
     job->now_unix_s = steer_clock_unix_s();
     enum steer_err err = steer_link_documents(link, job->documents, job->apply->count, &options,
                                               &job->summary, diag);
+    for (size_t i = 0; i < job->apply->override_assert_count && err == STEER_OK; i++)
+        err = steer_link_waive(link, job->apply->override_asserts[i], diag);
     if (err != STEER_OK)
         control_refuse(c, link);
     else
         err = control_prepare(c, link, begin, diag);
-    if (err != STEER_OK)
+    if (err != STEER_OK) {
+        locate_assertion(c, diag);
         return err;
+    }
+    job->link = link;
     steer_link_review(link, job->documents, job->apply->count);
     keep_advice(job, link);
     job->build_ns = c->last_build_ns;
@@ -128,7 +183,7 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         return STEER_OK;
     }
     const struct control_commit commit = {job->apply->by, "apply", job->apply->texts[0].name,
-                                          store_texts,    job,     NULL};
+                                          store_extra,    job,     NULL};
     begin = steer_clock_mono_ns();
     if (job->changed) {
         err = control_commit(c, link, &commit, diag);
@@ -175,6 +230,10 @@ enum steer_err steer_control_apply(struct steer_control *c, const struct steer_c
     size_t parsed = 0;
     if (!apply->count)
         return steer_diag_set(diag, STEER_EINVAL, "no document was given");
+    if (apply->override_assert_count && !(apply->reason && apply->reason[0]))
+        return steer_diag_set(
+            diag, STEER_EINVAL,
+            "overriding an assertion needs a reason, for whoever reads the audit");
     job.documents = steer_calloc(apply->count, sizeof *job.documents);
     job.warnings = json_array();
     for (; parsed < apply->count; parsed++) {

@@ -81,6 +81,16 @@ struct steer_link {
     size_t advice_count, advice_cap;
     struct refreshed *refreshed;
     size_t refreshed_count, refreshed_cap;
+    struct steer_map reached; // assertions to be judged for all their records
+    struct steer_map waived;  // assertions that need not hold
+    struct steer_map judged;  // assertion -> for how many records
+    bool planning;
+    struct steer_judge *judge, *judge_now; // made when they are needed
+    const struct steer_object **assertions; // of the candidate catalogue, in order of name
+    size_t assertion_count;
+    bool assertions_listed;
+    struct steer_link_breach *breaches;
+    size_t breach_count, breach_cap;
 };
 
 // linker.c
@@ -103,6 +113,14 @@ struct open_zone *link_open_zone(struct steer_link *link, const struct steer_nam
 enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);
 // Ends a program's uses of cells and class table; call once no reader can reach it. Does not free it.
 void link_release_program(struct steer_linker *linker, const struct steer_program *program);
+
+// judge.c: assertions.
+// All that are about a record which is compiled.
+void link_judge_record(struct steer_link *link, const struct steer_object *steered,
+                       const struct steer_classes *classes);
+// Then those that the change reached otherwise, and the verdict.
+enum steer_err link_judge(struct steer_link *link, struct steer_diag *diag);
+void link_judge_fini(struct steer_link *link);
 
 // advice.c: what is right but may surprise; compile calls it for each record.
 void link_advise(struct steer_link *link, const struct steer_object *steered,

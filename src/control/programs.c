@@ -131,6 +131,7 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
     err = acquire_cells(link, &classes, p);
     if (err == STEER_OK) {
         link_advise(link, steered, &classes);
+        link_judge_record(link, steered, &classes);
         p->map = map_acquire(l, link->geo, &classes);
         out->program = p;
         out->ranked_first = classes.ranked_first;

@@ -249,12 +249,15 @@ static void relative_owner(const struct steer_steered *steered, char out[STEER_N
 const char *steer_object_path(const struct steer_object *object, char out[STEER_PATH_MAX])
 {
     static const char *const plural[STEER_KINDS] = {
-        [STEER_SITE] = "sites", [STEER_CHECK] = "checks",    [STEER_ENDPOINT] = "endpoints",
-        [STEER_POOL] = "pools", [STEER_POLICY] = "policies", [STEER_STEERED] = "records"};
+        [STEER_SITE] = "sites",      [STEER_CHECK] = "checks",    [STEER_ENDPOINT] = "endpoints",
+        [STEER_POOL] = "pools",      [STEER_POLICY] = "policies", [STEER_STEERED] = "records",
+        [STEER_ASSERTION] = "assert"};
     char owner[STEER_NAME_TEXT_MAX];
     if (object->kind == STEER_STEERED)
         relative_owner(&object->steered, owner);
     snprintf(out, STEER_PATH_MAX, "%s/%s", plural[object->kind],
-             object->kind == STEER_STEERED ? owner : object->name);
+             object->kind == STEER_STEERED     ? owner
+             : object->kind == STEER_ASSERTION ? steer_assertion_short_name(object)
+                                               : object->name);
     return out;
 }

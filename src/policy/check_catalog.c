@@ -449,6 +449,62 @@ static enum steer_err check_steered(struct checker *c, const struct steer_object
     return STEER_OK;
 }
 
+// ---- assertions ------------------------------------------------------------------------------------
+
+static enum steer_err check_target(const struct checker *c, const struct steer_object *object,
+                                   const struct steer_target *target)
+{
+    static const enum steer_kind kinds[] = {STEER_POOL, STEER_ENDPOINT, STEER_SITE};
+    enum steer_kind first = STEER_KINDS;
+    if (target->kind != STEER_KINDS)
+        return steer_catalog_get(c->catalog, target->kind, target->name)
+                   ? STEER_OK
+                   : unknown(c, object, target->at, target->kind, target->name);
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
+        if (!steer_catalog_get(c->catalog, kinds[i], target->name))
+            continue;
+        if (first != STEER_KINDS)
+            return fail(c, object, target->at,
+                        "'%s' is the name of a %s and of a %s; say which, like {%s: %s}",
+                        target->name, steer_kind_text(first), steer_kind_text(kinds[i]),
+                        steer_kind_text(first), target->name);
+        first = kinds[i];
+    }
+    if (first != STEER_KINDS)
+        return STEER_OK;
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
+        const char *near = nearest(c, kinds[i], target->name);
+        if (near)
+            return fail(c, object, target->at,
+                        "no pool, endpoint or site '%s' is defined; did you mean %s '%s'?",
+                        target->name, steer_kind_text(kinds[i]), near);
+    }
+    return fail(c, object, target->at, "no pool, endpoint or site '%s' is defined", target->name);
+}
+
+static bool is_steered(const struct checker *c, const struct steer_name *owner)
+{
+    char name[STEER_STEERED_NAME_MAX];
+    for (unsigned kind = 0; steer_steered_name(owner, kind, name); kind++)
+        if (steer_catalog_get(c->catalog, STEER_STEERED, name))
+            return true;
+    return false;
+}
+
+static enum steer_err check_assertion(const struct checker *c, const struct steer_object *object)
+{
+    const struct steer_assertion *a = &object->assertion;
+    enum steer_err err = STEER_OK;
+    char name[STEER_NAME_TEXT_MAX];
+    for (uint32_t i = 0; i < a->target_count && err == STEER_OK; i++)
+        err = check_target(c, object, &a->targets[i]);
+    for (uint32_t i = 0; i < a->record_count && err == STEER_OK; i++)
+        if (!is_steered(c, &a->records[i]))
+            err = fail(c, object, object->at, "there is no steered record %s",
+                       steer_name_format(a->records[i].octets, name));
+    return err;
+}
+
 // ---- the whole, and what an edit reaches ---------------------------------------------------------
 
 static enum steer_err check_one(struct checker *c, const struct steer_object *object)
@@ -462,6 +518,8 @@ static enum steer_err check_one(struct checker *c, const struct steer_object *ob
         return visit_policy(c, object, NULL, NULL);
     case STEER_STEERED:
         return check_steered(c, object);
+    case STEER_ASSERTION:
+        return check_assertion(c, object);
     case STEER_SITE:
     case STEER_CHECK:
     case STEER_SWITCH:

@@ -55,14 +55,11 @@ static void parse_one_zone(struct steer_parse *p, const struct steer_item *mappi
 static void parse_zone_list(struct steer_parse *p, const struct steer_item *list,
                             struct steer_document *document)
 {
-    static const char *const keys[] = {"zone", "soa", "ns", "records"};
-    static const char *const later[] = {"assert"};
+    static const char *const keys[] = {"zone", "soa", "ns", "records", "assert"};
     static const struct steer_shape shape = {.what = "an entry of 'zones'",
                                              .example = "{zone: example.com, records: {...}}",
                                              .keys = keys,
-                                             .key_count = STEER_ARRAY_LEN(keys),
-                                             .later = later,
-                                             .later_count = 1};
+                                             .key_count = STEER_ARRAY_LEN(keys)};
     struct steer_entries entries;
     struct steer_item entry;
     if (!steer_doc_list(p, list, "[{zone: example.com, records: {...}}]"))
@@ -78,6 +75,9 @@ static void parse_zone_list(struct steer_parse *p, const struct steer_item *list
         uint32_t first;
         if (p->err)
             break;
+        p->origin = &zone->origin;
+        steer_parse_assertions(p, &entry, &zone->origin, document);
+        p->origin = NULL;
         steer_name_format(zone->origin.octets, text);
         if (steer_map_get(&seen, text, &first))
             steer_doc_fail(p, zone->at,
@@ -113,8 +113,9 @@ static void parse_root(struct steer_parse *p, struct steer_document *document)
 {
     static const char *const keys[] = {"zone",     "zones",     "soa",       "ns",
                                        "checks",   "sites",     "endpoints", "pools",
-                                       "switches", "latencies", "policies",  "records"};
-    static const char *const later[] = {"assert", "rollouts",  "overrides",
+                                       "switches", "latencies", "policies",  "records",
+                                       "assert"};
+    static const char *const later[] = {"rollouts",  "overrides",
                                         "tables", "locations", "settings"};
     static const struct steer_shape shape = {.what = "a document",
                                              .example = "{zone: example.com, records: {...}}",
@@ -129,6 +130,10 @@ static void parse_root(struct steer_parse *p, struct steer_document *document)
         steer_doc_fail(p, root.at, "the document is empty");
     parse_objects(p, &root, document);
     parse_zones(p, &root, document);
+    // Where the document has one zone, names in `records` may be relative to it.
+    p->origin = document->zone_count == 1 ? &document->zones[0].origin : NULL;
+    steer_parse_assertions(p, &root, NULL, document);
+    p->origin = NULL;
 }
 
 enum steer_err steer_document_parse(const char *text, size_t len, const char *name,

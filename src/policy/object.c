@@ -10,8 +10,13 @@
 const char *steer_kind_text(enum steer_kind kind)
 {
     static const char *const texts[STEER_KINDS] = {
-        "site", "check", "endpoint", "pool", "switch", "latency table", "policy", "steered record"};
+        "site", "check", "endpoint", "pool", "switch", "latency table", "policy", "assertion", "steered record"};
     return kind < STEER_KINDS ? texts[kind] : "unknown";
+}
+
+const char *steer_assertion_short_name(const struct steer_object *assertion)
+{
+    return strrchr(assertion->name, '/') + 1;
 }
 
 const char *steer_node_kind_text(enum steer_node_kind kind)
@@ -147,6 +152,8 @@ enum steer_err steer_object_from_json(enum steer_kind kind, const char *name, co
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         steer_doc_fail(&p, (struct steer_where){0}, "%s", error.text);
+    } else if (kind == STEER_ASSERTION) {
+        made = steer_parse_assertion(&p, name, &(struct steer_item){.json = root}, NULL);
     } else if (kind != STEER_STEERED) {
         made = steer_parse_object(&p, kind, &(struct steer_item){.key = name, .json = root});
     } else if (!zone) {

@@ -504,6 +504,7 @@ struct steer_object *steer_parse_object(struct steer_parse *p, enum steer_kind k
         p->origin = NULL; // policies belong to no zone
         steer_parse_node(p, item, &object->tree);
         break;
+    case STEER_ASSERTION:
     case STEER_STEERED:
     case STEER_KINDS:
         steer_doc_fail(p, item->key_at, "not an object that stands by itself");

@@ -264,6 +264,17 @@ static void warn_negative(struct steer_parse *p, const struct steer_node *node)
                        steer_node_kind_text(node->kind));
 }
 
+bool steer_steered_name(const struct steer_name *owner, unsigned kind,
+                        char out[STEER_STEERED_NAME_MAX])
+{
+    char text[STEER_NAME_TEXT_MAX];
+    if (kind >= STEER_STEERED_SUPPORTED)
+        return false;
+    snprintf(out, STEER_STEERED_NAME_MAX, "%s %s", steer_name_format(owner->octets, text),
+             steer_steered_words[kind]);
+    return true;
+}
+
 struct steer_object *steer_parse_steered(struct steer_parse *p,
                                          const struct steer_steered_head *head,
                                          const struct steer_item *tree)
@@ -290,9 +301,8 @@ struct steer_object *steer_parse_steered(struct steer_parse *p,
         .draw = head->draw,
         .tree = root,
     };
-    char owner[STEER_NAME_TEXT_MAX], name[STEER_NAME_TEXT_MAX + 16];
-    snprintf(name, sizeof name, "%s %s", steer_name_format(head->owner.octets, owner),
-             steer_steered_words[head->kind]);
+    char name[STEER_STEERED_NAME_MAX];
+    (void)steer_steered_name(&head->owner, head->kind, name);
     json_t *steer = json_deep_copy(tree->json);
     json_t *definition =
         json_pack("{s:b, s:s, s:I, s:o}", "allow_negative", head->allow_negative, "kind",

@@ -224,6 +224,15 @@ void steer_parse_zone(struct steer_parse *p, const struct steer_item *mapping,
                       struct steer_document_zone *zone);
 void steer_zone_release(struct steer_document_zone *zone); // its steered records
 
+// One assertion; name is "DOCUMENT/NAME". zone: of whose entry it stands in, else NULL. p->origin: of relative names in
+// `records`, or NULL. NULL after an error.
+struct steer_object *steer_parse_assertion(struct steer_parse *p, const char *name,
+                                           const struct steer_item *item,
+                                           const struct steer_name *zone);
+// `assert` of a mapping, into the document's objects.
+void steer_parse_assertions(struct steer_parse *p, const struct steer_item *mapping,
+                            const struct steer_name *zone, struct steer_document *document);
+
 // ---- object.c -------------------------------------------------------------------------------------
 
 struct steer_object *steer_object_create(enum steer_kind kind);

@@ -64,6 +64,21 @@ static void visit_tree(const struct naming *n, const struct steer_node *node)
         visit_tree(n, node->substitute);
 }
 
+// A target without a kind names whatever has its name; a record, whatever is steered there.
+static void visit_assertion(const struct naming *n, const struct steer_assertion *a)
+{
+    static const enum steer_kind kinds[] = {STEER_POOL, STEER_ENDPOINT, STEER_SITE};
+    for (uint32_t i = 0; i < a->target_count; i++)
+        for (unsigned k = 0; k < STEER_ARRAY_LEN(kinds); k++)
+            if (a->targets[i].kind == STEER_KINDS || a->targets[i].kind == kinds[k])
+                n->visit(n->ctx, kinds[k], a->targets[i].name);
+    for (uint32_t i = 0; i < a->record_count; i++) {
+        char name[STEER_STEERED_NAME_MAX];
+        for (unsigned k = 0; steer_steered_name(&a->records[i], k, name); k++)
+            n->visit(n->ctx, STEER_STEERED, name);
+    }
+}
+
 static void visit_named(const struct naming *n, const struct steer_object *object)
 {
     switch (object->kind) {
@@ -82,6 +97,9 @@ static void visit_named(const struct naming *n, const struct steer_object *objec
         break;
     case STEER_STEERED:
         visit_tree(n, object->steered.tree);
+        break;
+    case STEER_ASSERTION:
+        visit_assertion(n, &object->assertion);
         break;
     case STEER_SITE:
     case STEER_CHECK:

@@ -120,7 +120,10 @@ void steer_trace_why(json_t *node, const char *state, json_t *why)
     char text[400];
     const json_t *override = json_object_get(why, "override");
     const char *reason = json_string_value(json_object_get(override, "reason"));
-    if (state && override)
+    const char *hypothesis = json_string_value(json_object_get(why, "hypothesis"));
+    if (state && hypothesis)
+        steer_trace_reason(node, "%s: hypothesis: %s", state, hypothesis);
+    else if (state && override)
         steer_trace_reason(node, "%s: override%s%s", state, reason && *reason ? ": " : "",
                            reason ? reason : "");
     else if (state && failing_check(why, text, sizeof text))

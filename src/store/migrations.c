@@ -128,9 +128,15 @@ static const char steered_kinds[] =
     "ALTER TABLE steered_new RENAME TO steered;"
     "CREATE INDEX steered_by_zone ON steered(zone_id);";
 
+// 8: what must hold of the records of a document.
+static const char assertions[] =
+    "CREATE TABLE assertion("
+    " name TEXT PRIMARY KEY, document TEXT NOT NULL, body TEXT NOT NULL CHECK(json_valid(body))"
+    ") STRICT, WITHOUT ROWID;";
+
 const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
                                               audit_who,         switches,      latency_tables,
-                                              steered_kinds};
+                                              steered_kinds,     assertions};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Sites, checks, endpoints, pools, switches, latency tables and policies.
+// Sites, checks, endpoints, pools, switches, latency tables, policies and assertions.
 #include "store_internal.h"
 
 // In the order in which they are loaded, so that each comes after what it names.
 static const char *const kinds[] = {"site",   "check",         "endpoint", "pool",
-                                    "switch", "latency table", "policy"};
-enum { SITE, CHECK, ENDPOINT, POOL, SWITCH, LATENCY, POLICY };
+                                    "switch", "latency table", "policy", "assertion"};
+enum { SITE, CHECK, ENDPOINT, POOL, SWITCH, LATENCY, POLICY, ASSERTION };
 
 // STEER_ARRAY_LEN(kinds), with diag, when there is no such kind.
 static unsigned find_kind(const char *name, struct steer_diag *diag)
@@ -97,7 +97,7 @@ enum steer_err steer_store_load_objects(struct steer_store *store,
 {
     struct object_reader reader = {.row = row, .ctx = ctx};
     enum steer_err err = STEER_OK;
-    for (unsigned kind = SITE; !err && kind <= POLICY; kind++) {
+    for (unsigned kind = SITE; !err && kind <= ASSERTION; kind++) {
         reader.kind = kinds[kind];
         err = steer_store_scan(store, SQL_LOAD_SITES + kind, NULL, 0, read_object, &reader, diag);
     }

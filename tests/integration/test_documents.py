@@ -150,6 +150,40 @@ records:
         code, body = self.post(geo_document(2, "1h"), "other.yaml", take_over=True)
         self.assertEqual(200, code, body)
 
+    def test_an_assertion_that_does_not_hold_refuses_the_change_unless_it_is_overridden(self):
+        document = """zone: geo.test
+sites: {fra: {at: EU-DE}, iad: {at: NA-US}}
+endpoints:
+  fra-1: {site: fra, ipv4: 192.0.2.10}
+  iad-1: {site: iad, ipv4: 198.51.100.10}
+records:
+  api: {ttl: 30, steer: {failover: [{endpoint: fra-1}, {endpoint: iad-1}]}}
+assert:
+  - {name: two-sites, survive: any-one-site}
+  - {clients: [EU], never: [iad]}
+"""
+        path = self.write("asserted.yaml", document)
+        self.steerd.ctl("apply", "--yes", path)
+        self.steerd.stop()  # an assertion from the store still knows where it stands
+        self.steerd.start()
+        before = self.version()
+        other = self.write("site.yaml", "sites: {fra: {at: EU-DE}, iad: {at: EU-DE}}\nendpoints:\n"
+                                        "  iad-1: {site: fra, ipv4: 198.51.100.10}\n")
+        refused = self.steerd.ctl("apply", "--yes", "--take-over", other, check=False)
+        self.assertEqual(1, refused.returncode)
+        for words in ("asserted.yaml:9:5: assertion 'two-sites' (survive any-one-site) does not hold",
+                      "api.geo.test. address: with site fra down, a client at "):
+            self.assertIn(words, refused.stderr)
+        self.assertEqual(before, self.version())
+        unknown = self.steerd.ctl("apply", "--yes", "--take-over", "--override-assert", "two-site", "--reason", "x",
+                                  other, check=False)
+        self.assertIn("did you mean 'two-sites'?", unknown.stderr)
+        self.assertEqual(2, self.steerd.ctl("apply", "--yes", "--override-assert", "a", other, check=False).returncode)
+        self.steerd.ctl("apply", "--yes", "--take-over", "--override-assert", "two-sites", "--reason", "iad moves",
+                        other)
+        audit = self.steerd.ctl("audit").stdout
+        self.assertRegex(audit, r"override assertion +asserted\.yaml/two-sites +iad moves: api\.geo\.test\.")
+
 
 if __name__ == "__main__":
     unittest.main()

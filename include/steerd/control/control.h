@@ -60,6 +60,10 @@ struct steer_control_apply {
         prune; // remove what these documents defined, and what static records their zones have, but for
                // SOA and NS, that is not in them now
     bool dry_run; // validate and report; change nothing
+    // Assertions that need not hold for this change, and why: both go into the audit.
+    const char *const *override_asserts;
+    size_t override_assert_count;
+    const char *reason; // required with them
     const char *by;
 };
 // All documents or none. What is as before stays untouched: applied twice, a document raises no serial. *summary:

@@ -12,6 +12,7 @@
 #include "steerd/base/hash.h"
 #include "steerd/control/vitals.h"
 #include "steerd/policy/document.h"
+#include "steerd/policy/judge.h"
 #include "steerd/world/cells.h"
 #include "steerd/world/world.h"
 
@@ -129,6 +130,28 @@ const struct steer_diag *steer_link_advice(const struct steer_link *link, size_t
 // Publishes, unless nothing has changed; the link is gone afterwards.
 void steer_link_commit(struct steer_link *link);
 void steer_link_abort(struct steer_link *link); // NULL is accepted
+
+// ---- assertions ------------------------------------------------------------------------------------
+
+// prepare judges what the link reaches: all assertions about records that are compiled, and all records of assertions
+// that changed, or whose targets did. One that does not hold is STEER_EINVAL with the assertion's place, unless it is
+// waived. Errors: STEER_ENOTFOUND (no such assertion), with diag.
+// name: as the document gave it, or DOCUMENT/NAME; documents must be in the link already.
+enum steer_err steer_link_waive(struct steer_link *link, const char *name,
+                                struct steer_diag *diag) STEER_MUST_USE;
+// For plan: prepare refuses nothing for its assertions.
+void steer_link_set_planning(struct steer_link *link);
+
+struct steer_link_breach {
+    const struct steer_object *assertion, *steered; // the candidate catalogue's
+    bool waived;
+    bool now; // it holds with all checks up, and does not with health as it is: only a warning
+    struct steer_breach breach;
+};
+// After prepare, also after one that failed; in order of assertion and record.
+const struct steer_link_breach *steer_link_breaches(const struct steer_link *link, size_t *count);
+// Names of assertions that were judged, and for how many records.
+const struct steer_map *steer_link_judged(const struct steer_link *link);
 
 // ---- whole documents -----------------------------------------------------------------------------
 

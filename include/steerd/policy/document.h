@@ -34,8 +34,9 @@ struct steer_document_zone {
 
 struct steer_document {
     const char *name;
-    uint32_t object_count; // sites, checks, endpoints, pools, policies
+    uint32_t object_count; // sites, checks, endpoints, pools, policies, then assertions
     struct steer_object **objects;
+    uint32_t assertion_count;
     uint32_t zone_count;
     struct steer_document_zone *zones;
     uint32_t warning_count; // advice (missing family below geo, ...), with places

@@ -27,7 +27,8 @@ enum steer_kind {
     STEER_SWITCH,
     STEER_LATENCY, // a latency table
     STEER_POLICY,
-    STEER_STEERED, // a steered record; its name is "OWNER. KIND", e.g. "api.example.com. address"
+    STEER_ASSERTION, // what must hold; its name is "DOCUMENT/NAME"
+    STEER_STEERED,   // a steered record; its name is "OWNER. KIND", e.g. "api.example.com. address"
     STEER_KINDS
 };
 // "site", "check", ...; in documents the plural is the key.
@@ -222,6 +223,12 @@ struct steer_drawing {
     uint8_t v4_bits, v6_bits; // sticky: of a network
 };
 
+enum { STEER_STEERED_NAME_MAX = STEER_NAME_TEXT_MAX + 16 };
+// The name of the steered record of that owner and kind (enum steer_steered_kind); false when this version has no
+// such kind.
+bool steer_steered_name(const struct steer_name *owner, unsigned kind,
+                        char out[STEER_STEERED_NAME_MAX]);
+
 struct steer_steered {
     struct steer_name zone;  // origin, lower case
     struct steer_name owner; // absolute, lower case; may start with the label "*"
@@ -231,6 +238,41 @@ struct steer_steered {
     struct steer_drawing draw;
     const struct steer_node *tree;
 };
+
+// ---- assertions ------------------------------------------------------------------------------------
+
+enum steer_assertion_kind {
+    STEER_SURVIVE_SITE,     // any one site may be down
+    STEER_SURVIVE_ENDPOINT, // any one endpoint may be down
+    STEER_ONLY,             // clients get nothing but the targets
+    STEER_NEVER,            // clients get none of the targets
+    STEER_SHARE,            // of the one target, within bounds
+};
+
+// A pool, endpoint or site; STEER_KINDS: whichever has the name.
+struct steer_target {
+    enum steer_kind kind;
+    const char *name;
+    struct steer_where at;
+};
+
+struct steer_assertion {
+    enum steer_assertion_kind kind;
+    uint32_t place_count, prefix_count; // `clients`; neither: all of them
+    const struct steer_place *places;
+    const struct steer_prefix *prefixes;
+    uint32_t target_count;
+    const struct steer_target *targets;
+    bool has_min, has_max;
+    uint32_t min_ppm, max_ppm;        // share, in parts per million
+    const struct steer_name *zone;    // holds for the document's records of this zone; NULL: of all
+    uint32_t record_count;            // `records`; 0: all of the document
+    const struct steer_name *records; // owners, absolute, lower case
+    const char *text;                 // what it says, on one line, for messages
+};
+struct steer_object;
+// The part of an assertion's name that its document gave it.
+const char *steer_assertion_short_name(const struct steer_object *assertion);
 
 // The common head. The body's memory lies in the arena and lives as long as the object.
 struct steer_object {
@@ -250,6 +292,7 @@ struct steer_object {
         struct steer_switch control_switch;
         struct steer_latency *latency; // a reference is held
         struct steer_node tree;        // policy
+        struct steer_assertion assertion;
         struct steer_steered steered;
     };
     struct steer_arena arena;

@@ -91,7 +91,8 @@ static void options_stand_anywhere(void **state)
     struct cli cli = {.command = "x"};
     const char *output = NULL;
     bool yes = false;
-    const struct cli_option options[] = {{"output", 'o', &output, NULL}, {"yes", 'y', NULL, &yes}};
+    const struct cli_option options[] = {{"output", 'o', &output, NULL, NULL},
+                                         {"yes", 'y', NULL, &yes, NULL}};
     char words[8][16] = {"one", "-o", "file", "--url=u", "-", "--yes", "--", "--two"};
     char *argv[8];
     for (int i = 0; i < 8; i++)

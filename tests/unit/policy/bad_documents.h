@@ -60,8 +60,8 @@ static const struct bad bad_zones[] = {
      "2:1: unknown key 'polls' in a document; did you mean 'pools'?"},
     {"zone: example.com\nfoobar: 1\n",
      "2:1: unknown key 'foobar' in a document; known are zone, zones, soa, ns, checks, sites, "
-     "endpoints, pools, switches, latencies, policies, records"},
-    {"zone: example.com\nassert: []\n", "2:1: 'assert' is not supported by this version"},
+     "endpoints, pools, switches, latencies, policies, records, assert"},
+    {"zone: example.com\nassert: {}\n", "2:9: 'assert' must be a list like [{survive: any-one-site}], not a mapping"},
     {"records:\n  www: {A: 192.0.2.1}\n",
      "1:1: 'records' needs 'zone', the name of the zone, beside it"},
     {"zone: example.com\nzones: []\n", "2:1: give 'zone' or 'zones', not both"},

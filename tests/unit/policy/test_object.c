@@ -154,6 +154,28 @@ static void assert_same_pool(const struct steer_pool *a, const struct steer_pool
     }
 }
 
+static void assert_same_assertion(const struct steer_assertion *a, const struct steer_assertion *b)
+{
+    assert_int_equal(a->kind, b->kind);
+    assert_string_equal(a->text, b->text);
+    assert_int_equal(a->place_count, b->place_count);
+    assert_int_equal(a->prefix_count, b->prefix_count);
+    assert_int_equal(a->target_count, b->target_count);
+    for (uint32_t i = 0; i < a->target_count; i++) {
+        assert_int_equal(a->targets[i].kind, b->targets[i].kind);
+        assert_string_equal(a->targets[i].name, b->targets[i].name);
+    }
+    assert_int_equal(a->has_min, b->has_min);
+    assert_int_equal(a->has_max, b->has_max);
+    assert_int_equal(a->min_ppm, b->min_ppm);
+    assert_int_equal(a->max_ppm, b->max_ppm);
+    assert_int_equal(a->zone != NULL, b->zone != NULL);
+    assert_true(!a->zone || steer_name_equal(a->zone->octets, b->zone->octets));
+    assert_int_equal(a->record_count, b->record_count);
+    for (uint32_t i = 0; i < a->record_count; i++)
+        assert_true(steer_name_equal(a->records[i].octets, b->records[i].octets));
+}
+
 static void assert_same_body(const struct steer_object *a, const struct steer_object *b)
 {
     switch (a->kind) {
@@ -201,6 +223,9 @@ static void assert_same_body(const struct steer_object *a, const struct steer_ob
         assert_int_equal(a->steered.draw.v4_bits, b->steered.draw.v4_bits);
         assert_int_equal(a->steered.draw.v6_bits, b->steered.draw.v6_bits);
         assert_same_node(a->steered.tree, b->steered.tree);
+        break;
+    case STEER_ASSERTION:
+        assert_same_assertion(&a->assertion, &b->assertion);
         break;
     case STEER_KINDS:
         fail();
@@ -272,6 +297,17 @@ static void every_form_comes_back_from_its_json(void **state)
         "  x: {steer: {answer: {TXT: a}}, kind: txt}\n"
         "  \"a\\\\032b\": {steer: {weighted: [{weight: 1, to: {pool: a}}], min_available: 2}, ttl: "
         "0}\n");
+    document_comes_back(
+        "zones:\n"
+        "  - zone: a.example\n"
+        "    assert: [{name: x, clients: [EU, 192.0.2.0/24], only: [a, {site: b}], records: [W, "
+        "b]}]\n"
+        "  - zone: b.example\n"
+        "assert:\n"
+        "  - {survive: any-one-site}\n"
+        "  - {name: y, survive: any-one-endpoint, clients: \"2001:db8::/32\"}\n"
+        "  - {clients: AS, never: a}\n"
+        "  - {share: {of: {endpoint: e}, min: 0.5%, max: 100%}, records: w.a.example.}\n");
 }
 
 static uint64_t below(struct steer_rng *rng, uint64_t n)

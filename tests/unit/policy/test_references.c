@@ -5,7 +5,7 @@
 #include "steerd/base/hash.h"
 
 enum { NAMES = 9, STEPS = 6000, CHANGES_MAX = 4 };
-static const char letters[STEER_KINDS + 1] = "scepwlqr"; // of names, by kind
+static const char letters[STEER_KINDS + 1] = "scepwlqar"; // of names, by kind
 
 struct author {
     struct steer_rng rng;
@@ -21,6 +21,8 @@ static const char *name_of(enum steer_kind kind, unsigned number, char out[48])
 {
     if (kind == STEER_STEERED)
         snprintf(out, 48, "r%u.example.com. %s", number, number < 6 ? "address" : "cname");
+    else if (kind == STEER_ASSERTION)
+        snprintf(out, 48, "a%u/1", number);
     else
         snprintf(out, 48, "%c%u", letters[kind], number);
     return out;
@@ -120,6 +122,21 @@ static void write_tree(struct author *a, unsigned depth)
     steer_buf_puts(&a->json, "}");
 }
 
+static void write_assertion(struct author *a)
+{
+    const unsigned target = below(a, 4);
+    steer_buf_puts(&a->json, "{\"clients\":\"EU\",\"only\":[");
+    if (target < 2)
+        steer_buf_printf(&a->json, target ? "{\"pool\":\"p%u\"}" : "\"p%u\"", below(a, NAMES));
+    else
+        steer_buf_printf(&a->json, target == 2 ? "\"e%u\"" : "\"s%u\"",
+                         below(a, target == 2 ? NAMES : 3));
+    steer_buf_puts(&a->json, "]");
+    if (below(a, 2))
+        steer_buf_printf(&a->json, ",\"records\":[\"r%u.example.com.\"]", below(a, NAMES));
+    steer_buf_puts(&a->json, "}");
+}
+
 static struct steer_object *write_object(struct author *a, enum steer_kind kind, const char *name)
 {
     struct steer_object *object;
@@ -141,6 +158,8 @@ static struct steer_object *write_object(struct author *a, enum steer_kind kind,
         steer_buf_printf(&a->json, "{\"rows\":{\"EU\":{\"s1\":%u}}}", below(a, 100));
     else if (kind == STEER_POLICY)
         write_tree(a, below(a, 6));
+    else if (kind == STEER_ASSERTION)
+        write_assertion(a);
     if (kind == STEER_STEERED) {
         steer_buf_printf(&a->json, "{\"kind\":\"%s\",\"ttl\":30,\"allow_negative\":%s,\"steer\":",
                          strchr(name, ' ') + 1, below(a, 2) ? "true" : "false");
@@ -181,6 +200,18 @@ static bool tree_names(struct marks *m, const struct steer_node *node)
     return names;
 }
 
+static bool assertion_names(struct marks *m, const struct steer_assertion *a)
+{
+    const char letter = a->targets[0].name[0];
+    const enum steer_kind kind = letter == 'p'   ? STEER_POOL
+                                 : letter == 'e' ? STEER_ENDPOINT
+                                                 : STEER_SITE;
+    bool names = *mark_of(m, kind, a->targets[0].name);
+    if (a->record_count) // a wire name: the first octet is a length
+        names |= *mark_of(m, STEER_STEERED, (const char *)a->records[0].octets + 1);
+    return names;
+}
+
 static bool object_names(struct marks *m, const struct steer_object *object)
 {
     bool names = false;
@@ -195,6 +226,8 @@ static bool object_names(struct marks *m, const struct steer_object *object)
         names = tree_names(m, &object->tree);
     if (object->kind == STEER_STEERED)
         names = tree_names(m, object->steered.tree);
+    if (object->kind == STEER_ASSERTION)
+        names = assertion_names(m, &object->assertion);
     return names;
 }
 

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Judging assertions. Start at steer_judge_holds. Equal residuals are one, so that what is found out about a class
+// holds for all records that have it.
+#include "steerd/policy/judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decide_internal.h"
+#include "steerd/base/hash.h"
+#include "steerd/rr/type.h"
+#include "steerd/wire/message.h"
+
+unsigned steer_steered_types(const struct steer_steered *steered, uint16_t types[STEER_TYPES_MAX])
+{
+    const bool address = steered->kind == STEER_STEERED_ADDRESS;
+    types[0] = address ? STEER_TYPE_A : STEER_TYPE_CNAME;
+    types[1] = STEER_TYPE_AAAA;
+    return address ? 2 : 1;
+}
+
+bool steer_assertion_covers(const struct steer_object *assertion,
+                            const struct steer_object *steered)
+{
+    const struct steer_assertion *a = &assertion->assertion;
+    for (uint32_t i = 0; i < a->record_count; i++)
+        if (steer_name_equal(a->records[i].octets, steered->steered.owner.octets))
+            return true;
+    return !a->record_count && strcmp(assertion->document, steered->document) == 0 &&
+           (!a->zone || steer_name_equal(a->zone->octets, steered->steered.zone.octets));
+}
+
+// ---- targets -------------------------------------------------------------------------------------
+
+const struct steer_object *steer_target_find(const struct steer_catalog *catalog,
+                                             const struct steer_target *target)
+{
+    static const enum steer_kind kinds[] = {STEER_POOL, STEER_ENDPOINT, STEER_SITE};
+    const struct steer_object *found = NULL;
+    for (unsigned i = 0; !found && i < STEER_ARRAY_LEN(kinds); i++)
+        if (target->kind == STEER_KINDS || target->kind == kinds[i])
+            found = steer_catalog_get(catalog, kinds[i], target->name);
+    return found;
+}
+
+bool steer_target_holds(const struct steer_object *target, const struct steer_object *endpoint)
+{
+    if (target->kind == STEER_ENDPOINT)
+        return strcmp(target->name, endpoint->name) == 0;
+    if (target->kind == STEER_SITE)
+        return endpoint->endpoint.site && strcmp(target->name, endpoint->endpoint.site) == 0;
+    for (uint32_t i = 0; i < target->pool.member_count; i++)
+        if (strcmp(target->pool.members[i].endpoint, endpoint->name) == 0)
+            return true;
+    return false;
+}
+
+// ---- the judge -----------------------------------------------------------------------------------
+
+struct clients {
+    const struct steer_object *assertion;
+    struct steer_population population;
+    struct clients *next;
+};
+
+// What one residual comes to for one type, by kind of loss.
+enum { LOSSES = 2, HOLDS = 1, BROKEN = 2 };
+struct survival {
+    uint8_t known[LOSSES][STEER_TYPES_MAX];
+    char down[LOSSES][STEER_TYPES_MAX][64];
+};
+
+struct steer_judge {
+    const struct steer_catalog *catalog;
+    const struct steer_geo *geo;
+    struct steer_residuals *residuals;
+    struct steer_down down;
+    struct steer_hypothesis as_set; // nothing is down
+    struct steer_hypothesis lost;   // `down` is
+    struct clients *clients;
+    struct steer_population everybody;
+    bool counted;                  // everybody
+    struct steer_ptrmap survivals; // residual, of which a reference is held -> survival
+    struct steer_arena arena;      // of survivals
+};
+
+struct steer_judge *steer_judge_create(const struct steer_catalog *catalog,
+                                       const struct steer_geo *geo,
+                                       struct steer_residuals *residuals,
+                                       const struct steer_view *base, bool now)
+{
+    struct steer_judge *j = steer_calloc(1, sizeof *j);
+    j->catalog = catalog;
+    j->geo = geo;
+    j->residuals = residuals;
+    steer_hypothesis_init(&j->as_set, base, !now, NULL, 0);
+    steer_hypothesis_init(&j->lost, base, !now, &j->down, 1);
+    steer_ptrmap_init(&j->survivals);
+    steer_arena_init(&j->arena);
+    return j;
+}
+
+void steer_judge_destroy(struct steer_judge *j)
+{
+    if (!j)
+        return;
+    for (struct clients *c = j->clients, *next; c; c = next) {
+        next = c->next;
+        steer_population_fini(&c->population);
+        free(c);
+    }
+    steer_population_fini(&j->everybody);
+    for (size_t i = 0; i < j->survivals.cap; i++)
+        if (j->survivals.slots[i].value)
+            steer_residual_unref(j->residuals, (struct steer_residual *)j->survivals.slots[i].key);
+    steer_ptrmap_fini(&j->survivals);
+    steer_arena_fini(&j->arena);
+    free(j);
+}
+
+static const struct steer_population *clients_of(struct steer_judge *j,
+                                                 const struct steer_object *assertion)
+{
+    const struct steer_assertion *a = &assertion->assertion;
+    if (!a->place_count && !a->prefix_count) {
+        if (!j->counted)
+            steer_population_init(&j->everybody, j->geo, NULL, 0, NULL, 0);
+        j->counted = true;
+        return &j->everybody;
+    }
+    for (struct clients *c = j->clients; c; c = c->next)
+        if (c->assertion == assertion)
+            return &c->population;
+    struct clients *c = steer_calloc(1, sizeof *c);
+    c->assertion = assertion;
+    steer_population_init(&c->population, j->geo, a->places, a->place_count, a->prefixes,
+                          a->prefix_count);
+    c->next = j->clients;
+    j->clients = c;
+    return &c->population;
+}
+
+// ---- what a client would get ---------------------------------------------------------------------
+
+static void add(char *out, size_t size, const char *fmt, ...) STEER_PRINTF(3, 4);
+static void add(char *out, size_t size, const char *fmt, ...)
+{
+    const size_t used = strlen(out);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(out + used, size - used, fmt, args);
+    va_end(args);
+}
+
+enum { OUTCOMES_SHOWN = 4 };
+
+void steer_distribution_describe(const struct steer_distribution *d, uint16_t type, char *out,
+                                 size_t size)
+{
+    char text[STEER_TYPE_TEXT_MAX];
+    *out = '\0';
+    if (!d->count) {
+        add(out, size, "no %s record", steer_type_format(type, text));
+        return;
+    }
+    for (uint32_t i = 0; i < d->count && i < OUTCOMES_SHOWN; i++) {
+        const struct steer_outcome *o = &d->outcomes[i];
+        add(out, size, "%s", i ? ", " : "");
+        for (uint32_t e = 0; e < o->endpoint_count; e++)
+            add(out, size, "%s%s", e ? "+" : "", o->endpoints[e]->name);
+        if (o->fixed)
+            add(out, size, "a fixed answer");
+        if (d->count > 1)
+            add(out, size, " %.4g%%", 100 * steer_share_value(o->share));
+    }
+    if (d->count > OUTCOMES_SHOWN)
+        add(out, size, " and %u more", d->count - OUTCOMES_SHOWN);
+    if (d->served_all)
+        add(out, size, ", with all checks read as up (serve_all)");
+}
+
+// The case under judgement.
+struct trial {
+    struct steer_judge *judge;
+    const struct steer_object *assertion, *steered;
+    const struct steer_classes *classes;
+    const struct steer_population *population;
+    struct steer_breach *breach;
+    uint16_t type;
+};
+
+// Of a class those are named whose place is known, where there are any.
+static const struct steer_people *face_of(const struct trial *t, const struct steer_people *first)
+{
+    const struct steer_population *p = t->population;
+    const uint16_t class = t->classes->class_of[first->location];
+    for (size_t i = 0; i < p->count; i++)
+        if (t->classes->class_of[p->items[i].location] == class &&
+            steer_geo_location(t->judge->geo, p->items[i].location)->place.continent[0])
+            return &p->items[i];
+    return first;
+}
+
+// Fills in the breach but for what leads to the message: "RECORD: LEAD a client at ADDRESS (PLACE) gets ...".
+static void prove(const struct trial *t, const struct steer_people *people,
+                  const struct steer_view *view, const char *lead)
+{
+    struct steer_breach *b = t->breach;
+    people = face_of(t, people);
+    const struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    const struct steer_place *place = &steer_geo_location(t->judge->geo, people->location)->place;
+    struct steer_distribution d;
+    char type[STEER_TYPE_TEXT_MAX], client[64];
+    steer_decide(root, view, t->type, &d, NULL);
+    steer_distribution_describe(&d, t->type, b->gets, sizeof b->gets);
+    steer_distribution_fini(&d);
+    b->type = t->type;
+    b->client = people->sample;
+    steer_place_format(place, b->place, sizeof b->place);
+    snprintf(b->message, sizeof b->message,
+             "%.200s: %.120sa client at %s (%s) would get for %s: %.120s", t->steered->name, lead,
+             steer_addr_format(&b->client, client, sizeof client),
+             place->continent[0] ? b->place : "place unknown", steer_type_format(t->type, type),
+             b->gets);
+}
+
+// ---- survive -------------------------------------------------------------------------------------
+
+struct losses {
+    struct steer_ptrmap seen; // hashes of names
+    struct steer_down *items;
+    size_t count, cap;
+    enum steer_kind kind;
+};
+
+static void add_loss(void *ctx, const struct steer_object *object)
+{
+    struct losses *l = ctx;
+    static char seen;
+    if (object->kind != STEER_ENDPOINT)
+        return;
+    const char *name = l->kind == STEER_SITE ? object->endpoint.site : object->name;
+    if (!name)
+        return;
+    void **mark = steer_ptrmap_at(&l->seen, (uintptr_t)steer_hash_string(name) | 1);
+    if (*mark)
+        return;
+    *mark = &seen;
+    l->items = steer_grow(l->items, &l->cap, l->count + 1, sizeof *l->items);
+    l->items[l->count++] = (struct steer_down){l->kind, name};
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct steer_down *)a)->name, ((const struct steer_down *)b)->name);
+}
+
+// With the view: neither serve_all nor, where there is data otherwise, NODATA.
+static bool gives_well(const struct steer_residual *root, const struct steer_view *view,
+                       uint16_t type, bool *gives)
+{
+    struct steer_distribution d;
+    steer_decide(root, view, type, &d, NULL);
+    const bool well = !d.served_all && !d.exhausted;
+    *gives = d.count > 0;
+    steer_distribution_fini(&d);
+    return well;
+}
+
+// Whether a class survives each loss; if not, down is the first one that it does not ("": it is lost as it is).
+static bool survives(struct steer_judge *j, const struct steer_residual *root, uint16_t type,
+                     enum steer_kind kind, char down[64])
+{
+    struct losses losses = {.kind = kind};
+    bool gives, gives_then;
+    *down = '\0';
+    if (!gives_well(root, &j->as_set.view, type, &gives))
+        return false;
+    if (!gives) // nobody asked for data of this type
+        return true;
+    steer_ptrmap_init(&losses.seen);
+    steer_residual_visit(root, add_loss, &losses);
+    if (losses.count)
+        qsort(losses.items, losses.count, sizeof *losses.items, by_name);
+    bool well = true;
+    for (size_t i = 0; i < losses.count && well; i++) {
+        j->down = losses.items[i];
+        well = gives_well(root, &j->lost.view, type, &gives_then) && gives_then;
+        if (!well)
+            snprintf(down, 64, "%s", losses.items[i].name);
+    }
+    steer_ptrmap_fini(&losses.seen);
+    free(losses.items);
+    return well;
+}
+
+static bool survives_known(const struct trial *t, struct steer_residual *root, unsigned type_index,
+                           char down[64])
+{
+    struct steer_judge *j = t->judge;
+    const unsigned loss = t->assertion->assertion.kind == STEER_SURVIVE_SITE;
+    void **slot = steer_ptrmap_at(&j->survivals, (uintptr_t)root);
+    struct survival *s = *slot;
+    if (!s) {
+        *slot = s = steer_arena_calloc(&j->arena, sizeof *s);
+        steer_residual_ref(root);
+    }
+    // Records of different kinds with equal trees ask for different types.
+    const unsigned at = type_index + (t->type == STEER_TYPE_CNAME ? 2 : 0);
+    if (!s->known[loss][at])
+        s->known[loss][at] =
+            survives(j, root, t->type, loss ? STEER_SITE : STEER_ENDPOINT, s->down[loss][at])
+                ? HOLDS
+                : BROKEN;
+    memcpy(down, s->down[loss][at], 64);
+    return s->known[loss][at] == HOLDS;
+}
+
+static bool judge_survival(const struct trial *t, const struct steer_people *people,
+                           unsigned type_index)
+{
+    struct steer_breach *b = t->breach;
+    struct steer_judge *j = t->judge;
+    char lead[120] = "with everything as it is set, ";
+    struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    if (survives_known(t, root, type_index, b->down))
+        return true;
+    b->down_kind = t->assertion->assertion.kind == STEER_SURVIVE_SITE ? STEER_SITE : STEER_ENDPOINT;
+    j->down = (struct steer_down){b->down_kind, b->down};
+    if (b->down[0])
+        snprintf(lead, sizeof lead, "with %s %s down, ", steer_kind_text(b->down_kind), b->down);
+    prove(t, people, b->down[0] ? &j->lost.view : &j->as_set.view, lead);
+    return false;
+}
+
+// ---- only, never ---------------------------------------------------------------------------------
+
+static bool in_targets(const struct trial *t, const struct steer_object *endpoint)
+{
+    const struct steer_assertion *a = &t->assertion->assertion;
+    for (uint32_t i = 0; i < a->target_count; i++) {
+        const struct steer_object *target = steer_target_find(t->judge->catalog, &a->targets[i]);
+        if (target && steer_target_holds(target, endpoint))
+            return true;
+    }
+    return false;
+}
+
+// A fixed answer names no endpoint: it is none of the targets.
+static bool allowed(const struct trial *t, const struct steer_outcome *o)
+{
+    const bool only = t->assertion->assertion.kind == STEER_ONLY;
+    if (o->fixed)
+        return !only;
+    for (uint32_t i = 0; i < o->endpoint_count; i++)
+        if (in_targets(t, o->endpoints[i]) != only)
+            return false;
+    return true;
+}
+
+static bool judge_outcomes(const struct trial *t, const struct steer_people *people)
+{
+    const struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    struct steer_distribution d;
+    bool holds = true;
+    steer_decide(root, &t->judge->as_set.view, t->type, &d, NULL);
+    for (uint32_t i = 0; i < d.count && holds; i++)
+        holds = !d.outcomes[i].share.num || allowed(t, &d.outcomes[i]);
+    steer_distribution_fini(&d);
+    if (!holds)
+        prove(t, people, &t->judge->as_set.view, "");
+    return holds;
+}
+
+// ---- share ---------------------------------------------------------------------------------------
+
+static struct steer_share share_of_class(const struct trial *t, const struct steer_residual *root)
+{
+    struct steer_share sum = {0, 1};
+    struct steer_distribution d;
+    steer_decide(root, &t->judge->as_set.view, t->type, &d, NULL);
+    for (uint32_t i = 0; i < d.count; i++)
+        for (uint32_t e = 0; e < d.outcomes[i].endpoint_count; e++)
+            if (in_targets(t, d.outcomes[i].endpoints[e])) {
+                sum = steer_share_add(sum, d.outcomes[i].share);
+                break;
+            }
+    steer_distribution_fini(&d);
+    return sum;
+}
+
+// The share over a family's population; *extreme: who gets the most of it (or the least).
+static struct steer_share share_of(const struct trial *t, const struct steer_share *by_class,
+                                   bool v6, bool most, const struct steer_people **extreme)
+{
+    const struct steer_population *p = t->population;
+    const uint64_t total = v6 ? p->v6 : p->v4;
+    struct steer_share sum = {0, 1};
+    uint64_t *people = steer_calloc(t->classes->class_count, sizeof *people);
+    double best = 0;
+    *extreme = NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const uint64_t n = v6 ? p->items[i].v6 : p->items[i].v4;
+        const uint16_t class = t->classes->class_of[p->items[i].location];
+        const double value = steer_share_value(by_class[class]) * (most ? 1 : -1);
+        people[class] += n;
+        if (!n || (*extreme && value <= best))
+            continue;
+        best = value;
+        *extreme = &p->items[i];
+    }
+    for (uint32_t c = 0; c < t->classes->class_count; c++)
+        if (people[c])
+            sum = steer_share_add(
+                sum, steer_share_multiply(steer_share_of(people[c], total), by_class[c]));
+    free(people);
+    return sum;
+}
+
+// share > ppm / 10^6, exactly.
+static int compare(struct steer_share share, uint32_t ppm)
+{
+    __extension__ const unsigned __int128 a = (unsigned __int128)share.num * 1000000;
+    __extension__ const unsigned __int128 b = (unsigned __int128)share.den * ppm;
+    return a < b ? -1 : a > b;
+}
+
+static bool judge_share(const struct trial *t)
+{
+    const struct steer_assertion *a = &t->assertion->assertion;
+    struct steer_share *by_class = steer_calloc(t->classes->class_count, sizeof *by_class);
+    bool holds = true;
+    for (uint32_t c = 0; c < t->classes->class_count; c++)
+        by_class[c] = share_of_class(t, t->classes->roots[c]);
+    for (int v6 = 0; v6 < 2 && holds; v6++) {
+        const struct steer_people *who;
+        if (!(v6 ? t->population->v6 : t->population->v4))
+            continue;
+        const struct steer_share share = share_of(t, by_class, v6, true, &who);
+        const bool above = a->has_max && compare(share, a->max_ppm) > 0;
+        const bool below = a->has_min && compare(share, a->min_ppm) < 0;
+        holds = !above && !below;
+        if (holds)
+            continue;
+        char lead[120];
+        if (below)
+            (void)share_of(t, by_class, v6, false, &who);
+        snprintf(lead, sizeof lead, "%.40s has %.6g%% of the IPv%d clients, %s than %g%%; ",
+                 a->targets[0].name, 100 * steer_share_value(share), v6 ? 6 : 4,
+                 above ? "more" : "less", (double)(above ? a->max_ppm : a->min_ppm) / 10000);
+        prove(t, who, &t->judge->as_set.view, lead);
+    }
+    free(by_class);
+    return holds;
+}
+
+// ---- all of it -----------------------------------------------------------------------------------
+
+// Classes that were judged for the type already need no second look.
+static bool judge_type(const struct trial *t, unsigned type_index)
+{
+    const struct steer_population *p = t->population;
+    if (t->assertion->assertion.kind == STEER_SHARE)
+        return judge_share(t);
+    bool *judged = steer_calloc(t->classes->class_count, sizeof *judged);
+    bool holds = true;
+    for (size_t i = 0; i < p->count && holds; i++) {
+        const uint16_t class = t->classes->class_of[p->items[i].location];
+        if (judged[class])
+            continue;
+        judged[class] = true;
+        holds = t->assertion->assertion.kind <= STEER_SURVIVE_ENDPOINT
+                    ? judge_survival(t, &p->items[i], type_index)
+                    : judge_outcomes(t, &p->items[i]);
+    }
+    free(judged);
+    return holds;
+}
+
+bool steer_judge_holds(struct steer_judge *j, const struct steer_object *assertion,
+                       const struct steer_object *steered, const struct steer_classes *classes,
+                       struct steer_breach *breach)
+{
+    uint16_t types[STEER_TYPES_MAX];
+    const unsigned count = steer_steered_types(&steered->steered, types);
+    *breach = (struct steer_breach){.down_kind = STEER_KINDS};
+    struct trial t = {j, assertion, steered, classes, clients_of(j, assertion), breach, 0};
+    for (unsigned i = 0; i < count; i++) {
+        t.type = types[i];
+        if (!judge_type(&t, i))
+            return false;
+    }
+    return true;
+}
