@@ -162,6 +162,7 @@ void prom_real(struct steer_buf *out, const char *name, double value);
 
 // ---- the resources
 void admin_apply(struct admin_request *r);
+void admin_plan(struct admin_request *r);
 void admin_documents_list(struct admin_request *r);
 void admin_documents_get(struct admin_request *r);
 void admin_zones_list(struct admin_request *r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// /api/v1/apply and /api/v1/documents.
+// /api/v1/apply, /api/v1/plan and /api/v1/documents.
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,13 +92,11 @@ static bool read_apply(struct admin_request *r, json_t *body, struct steer_contr
            read_flag(r, body, "dry_run", &apply->dry_run) && read_reason(r, body, &apply->reason);
 }
 
-void admin_apply(struct admin_request *r)
+// The body of an apply or a plan, handed to `run`.
+static void with_documents(struct admin_request *r, json_t *body,
+                           void (*run)(struct admin_request *r, json_t *body,
+                                       const struct steer_control_apply *apply))
 {
-    static const char *const known[] = {"documents", "take_over",        "prune",
-                                        "dry_run",   "override_asserts", "reason"};
-    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
-    if (!body)
-        return;
     struct steer_control_apply apply = {
         .count = json_array_size(json_object_get(body, "documents")), .by = admin_by(r)};
     struct steer_control_text *texts = steer_calloc(apply.count, sizeof *texts);
@@ -109,13 +107,50 @@ void admin_apply(struct admin_request *r)
     } else if (read_apply(r, body, &apply, texts) &&
                read_names(r, body, "override_asserts", &names, &apply.override_assert_count)) {
         apply.override_asserts = names;
-        json_t *summary = NULL;
-        struct steer_diag diag = {0};
-        enum steer_err err = steer_control_apply(r->admin->control, &apply, &summary, &diag);
-        admin_reply_result(r, err, &diag, summary);
+        run(r, body, &apply);
     }
     free(names);
     free(texts);
+}
+
+static void run_apply(struct admin_request *r, json_t *body,
+                      const struct steer_control_apply *apply)
+{
+    json_t *summary = NULL;
+    struct steer_diag diag = {0};
+    (void)body;
+    enum steer_err err = steer_control_apply(r->admin->control, apply, &summary, &diag);
+    admin_reply_result(r, err, &diag, summary);
+}
+
+void admin_apply(struct admin_request *r)
+{
+    static const char *const known[] = {"documents", "take_over",        "prune",
+                                        "dry_run",   "override_asserts", "reason"};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (body)
+        with_documents(r, body, run_apply);
+    json_decref(body);
+}
+
+static void run_plan(struct admin_request *r, json_t *body, const struct steer_control_apply *apply)
+{
+    json_t *plan = NULL;
+    struct steer_diag diag = {0};
+    bool all;
+    if (!read_flag(r, body, "all", &all))
+        return;
+    enum steer_err err = steer_control_plan(r->admin->control, apply, all, &plan, &diag);
+    admin_reply_result(r, err, &diag, plan);
+}
+
+void admin_plan(struct admin_request *r)
+{
+    static const char *const known[] = {"documents", "take_over", "prune", "override_asserts",
+                                        "all"};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (body)
+        with_documents(r, body, run_plan);
     json_decref(body);
 }
 

@@ -11,7 +11,7 @@
 
 #include "steerd/base/buf.h"
 
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_PARTLY = 3 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_PARTLY = 3, CLI_BROKEN = 4 };
 
 struct cli {
     const char *url;
@@ -129,6 +129,7 @@ int cli_list(const struct cli *cli, const char *path, const struct cli_column *c
 
 // ---- the commands
 int cmd_apply(struct cli *cli, int argc, char **argv);
+int cmd_plan(struct cli *cli, int argc, char **argv);
 int cmd_zone_import(struct cli *cli, int argc, char **argv);
 int cmd_zone_export(struct cli *cli, int argc, char **argv);
 int cmd_zone_list(struct cli *cli, int argc, char **argv);
@@ -150,6 +151,9 @@ bool cli_on_terminal(void);
 // `warnings` of a summary, to stderr.
 void cli_print_warnings(const struct cli *cli, json_t *summary, const struct cli_source *sources,
                         size_t count);
+
+// ---- cmd_plan.c: a plan's records and assertions, to stdout; all: also what stays
+void cli_plan_print(const struct cli *cli, const json_t *plan, bool all);
 
 // ---- cmd_explain.c: explain's answer as text
 void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *answer);

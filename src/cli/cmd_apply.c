@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// steerctl apply
+// steerctl apply and plan: documents to the server.
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 
 struct apply {
     bool yes, dry_run, take_over, prune;
+    bool plan, all; // ask for a plan instead
     struct cli_values override_asserts;
     const char *reason;
     struct cli_source *sources;
@@ -67,14 +68,16 @@ static char *request_body(struct cli *cli, const struct apply *apply, bool dry_r
         }
         json_array_append_new(documents, document);
     }
-    json_t *body = json_pack("{s:o, s:b, s:b, s:b}", "documents", documents, "take_over",
-                             apply->take_over, "prune", apply->prune, "dry_run", dry_run);
+    json_t *body = json_pack("{s:o, s:b, s:b}", "documents", documents, "take_over",
+                             apply->take_over, "prune", apply->prune);
+    json_object_set_new(body, apply->plan ? "all" : "dry_run",
+                        json_boolean(apply->plan ? apply->all : dry_run));
     json_t *asserts = json_array();
     for (size_t i = 0; i < apply->override_asserts.count; i++)
         json_array_append_new(asserts, json_string(apply->override_asserts.items[i]));
     if (apply->override_asserts.count)
         json_object_set(body, "override_asserts", asserts);
-    if (apply->reason)
+    if (apply->reason && !apply->plan)
         json_object_set_new(body, "reason", json_string(apply->reason));
     json_decref(asserts);
     char *text = json_dumps(body, JSON_COMPACT);
@@ -88,7 +91,7 @@ static int send_apply(struct cli *cli, const struct apply *apply, bool dry_run, 
     if (!body)
         return CLI_FAILED;
     struct cli_request request = {.method = "POST",
-                                  .path = "/api/v1/apply",
+                                  .path = apply->plan ? "/api/v1/plan" : "/api/v1/apply",
                                   .type = "application/json",
                                   .data = body,
                                   .len = strlen(body),
@@ -153,19 +156,55 @@ static int round_trip(struct cli *cli, const struct apply *apply, bool dry_run, 
     return CLI_OK;
 }
 
+// A plan has all that a dry run has.
+static int show_plan(struct cli *cli, struct apply *apply, bool *changes, bool *holds)
+{
+    json_t *plan = NULL;
+    apply->plan = true;
+    int status = send_apply(cli, apply, true, &plan);
+    apply->plan = false;
+    if (status != CLI_OK)
+        return status;
+    *changes = json_is_true(json_object_get(plan, "changed"));
+    *holds = json_is_true(json_object_get(plan, "holds"));
+    if (cli->json) {
+        cli_json_print(plan);
+    } else {
+        print_changes(cli, apply, plan, true);
+        cli_plan_print(cli, plan, apply->all);
+    }
+    json_decref(plan);
+    return CLI_OK;
+}
+
 static int run(struct cli *cli, struct apply *apply)
 {
-    bool changes = false;
+    bool changes = false, holds = true;
     if (apply->yes || apply->dry_run)
         return round_trip(cli, apply, apply->dry_run, &changes);
-    int status = round_trip(cli, apply, true, &changes);
+    int status = show_plan(cli, apply, &changes, &holds);
     if (status != CLI_OK || !changes)
         return status;
+    if (!holds) {
+        puts("\nNothing was changed: an assertion does not hold (see --override-assert).");
+        return CLI_FAILED;
+    }
     if (!cli_confirm("Apply?")) {
         puts("Nothing was changed.");
         return CLI_FAILED;
     }
     return round_trip(cli, apply, false, &changes);
+}
+
+static int load_all(struct cli *cli, struct apply *apply, int argc, char **argv)
+{
+    if (argc == 0)
+        return cli_usage(cli, "name at least one document ('-' is standard input)");
+    apply->sources = steer_calloc((size_t)argc, sizeof *apply->sources);
+    int status = CLI_OK;
+    for (int i = 0; i < argc && status == CLI_OK; i++)
+        status = load(cli, apply, argv[i]);
+    return status;
 }
 
 int cmd_apply(struct cli *cli, int argc, char **argv)
@@ -176,24 +215,38 @@ int cmd_apply(struct cli *cli, int argc, char **argv)
         {"dry-run", 'n', NULL, &apply.dry_run, NULL},
         {"take-over", 0, NULL, &apply.take_over, NULL},
         {"prune", 0, NULL, &apply.prune, NULL},
-        {.name = "override-assert", .values = &apply.override_asserts},
-        {.name = "reason", .value = &apply.reason},
+        {"override-assert", 0, NULL, NULL, &apply.override_asserts},
+        {"reason", 0, &apply.reason, NULL, NULL},
     };
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
-    if (argc == 0)
-        return cli_usage(cli, "name at least one document ('-' is standard input)");
-    if (apply.override_asserts.count && !apply.reason)
+    if (argc && apply.override_asserts.count && !apply.reason)
         return cli_usage(cli, "say why: --reason TEXT goes with --override-assert");
-    if (!apply.yes && !apply.dry_run && (cli->json || !cli_on_terminal()))
+    if (argc && !apply.yes && !apply.dry_run && (cli->json || !cli_on_terminal()))
         return cli_usage(
             cli, "there is no terminal to ask on: pass --yes to apply, or --dry-run to look");
-    apply.sources = steer_calloc((size_t)argc, sizeof *apply.sources);
-    int status = CLI_OK;
-    for (int i = 0; i < argc && status == CLI_OK; i++)
-        status = load(cli, &apply, argv[i]);
+    int status = load_all(cli, &apply, argc, argv);
     if (status == CLI_OK)
         status = run(cli, &apply);
     apply_fini(&apply);
     return status;
+}
+
+int cmd_plan(struct cli *cli, int argc, char **argv)
+{
+    struct apply apply = {0};
+    bool changes, holds = true;
+    const struct cli_option options[] = {
+        {"all", 'a', NULL, &apply.all, NULL},
+        {"take-over", 0, NULL, &apply.take_over, NULL},
+        {"prune", 0, NULL, &apply.prune, NULL},
+        {"override-assert", 0, NULL, NULL, &apply.override_asserts},
+    };
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
+        return CLI_USAGE;
+    int status = load_all(cli, &apply, argc, argv);
+    if (status == CLI_OK)
+        status = show_plan(cli, &apply, &changes, &holds);
+    apply_fini(&apply);
+    return status == CLI_OK && !holds ? CLI_BROKEN : status;
 }

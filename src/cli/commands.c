@@ -32,6 +32,17 @@ static const struct command commands[] = {
      "  --override-assert NAME  apply although this assertion does not hold (may be repeated)\n"
      "  --reason TEXT           why; goes into the audit with it\n",
      cmd_apply},
+    {"plan", "[--all] [--take-over] [--prune] [--override-assert NAME] FILE...",
+     "show what applying documents would do to those who ask",
+     "Changes nothing. Shows what would be created, replaced and removed; the exact share of each "
+     "endpoint\n"
+     "before and after; which places move from where to where; what happens when any one endpoint "
+     "or site\n"
+     "fails; and whether assertions hold (exit status 4 when one does not).\n\n"
+     "  -a, --all               also what stays, pools and sites, and by place\n"
+     "  --take-over, --prune    as for apply\n"
+     "  --override-assert NAME  this assertion need not hold (may be repeated)\n",
+     cmd_plan},
     {"zone import", "ORIGIN FILE | --list FILE", "load zones from master files",
      "Replaces (or creates) the static records of a zone; its steered records stay. FILE '-' is "
      "standard\n"
@@ -89,7 +100,9 @@ static const char global_help[] =
     "                     ./data/admin.token, else /var/lib/steerd/admin.token)\n"
     "  --json             print the server's JSON\n"
     "  --help, --version\n\n"
-    "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 done in part.\n";
+    "Exit status: 0 done; 1 refused or failed; 2 wrong usage; 3 done in part; 4 plan: an "
+    "assertion\n"
+    "does not hold.\n";
 
 static void print_commands(const char *group)
 {

@@ -83,6 +83,10 @@ void control_follow(struct steer_control *c);
 // Prepares a link; one that is refused is aborted. begin_ns: when its building began.
 enum steer_err control_prepare(struct steer_control *c, struct steer_link *link, uint64_t begin_ns,
                                struct steer_diag *diag) STEER_MUST_USE;
+// Fills in the places of assertions that the linker did not know: see places.c.
+void control_place_refusal(const struct steer_control *c, const struct steer_link *link,
+                           struct steer_diag *diag);
+void control_place_assertions(const struct steer_control *c, json_t *assertions);
 void control_refuse(struct steer_control *c, struct steer_link *link);
 // Writes a prepared link and an audit line in one transaction, then publishes it: commits or aborts the
 // link in any case. extra (may be NULL) writes more in the same transaction, after the journal. Where left_out is

@@ -47,6 +47,8 @@ struct apply_job {
     json_t *warnings;
     uint64_t build_ns, commit_ns, now_unix_s;
     bool changed;
+    bool planning, all;
+    struct steer_plan *plan;
 };
 
 static enum steer_err store_texts(struct steer_control *c, void *ctx, struct steer_diag *diag)
@@ -124,35 +126,6 @@ static void keep_advice(struct apply_job *job, const struct steer_link *link)
         json_array_append_new(job->warnings, diag_json(&advice[i]));
 }
 
-// An assertion that came from the store has lost its line: its document still has it.
-static void locate_assertion(const struct steer_control *c, struct steer_diag *diag)
-{
-    static const char lead[] = "assertion '";
-    const char *end = strncmp(diag->message, lead, strlen(lead)) == 0
-                          ? strchr(diag->message + strlen(lead), '\'')
-                          : NULL;
-    struct steer_document *document;
-    if (diag->line || !end)
-        return;
-    const char *name = diag->message + strlen(lead);
-    for (size_t i = 0; i < c->document_count; i++) {
-        const struct document_text *d = &c->documents[i];
-        if (strcmp(d->name, diag->file) != 0 ||
-            steer_document_parse(d->text, d->len, d->name, d->name, &document, NULL) != STEER_OK)
-            continue;
-        for (uint32_t k = 0; k < document->object_count; k++) {
-            const struct steer_object *o = document->objects[k];
-            if (o->kind == STEER_ASSERTION &&
-                strncmp(steer_assertion_short_name(o), name, (size_t)(end - name)) == 0 &&
-                !steer_assertion_short_name(o)[end - name]) {
-                diag->line = o->at.line;
-                diag->column = o->at.column;
-            }
-        }
-        steer_document_destroy(document);
-    }
-}
-
 static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct apply_job *job = arg;
@@ -162,23 +135,27 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
     job->now_unix_s = steer_clock_unix_s();
     enum steer_err err = steer_link_documents(link, job->documents, job->apply->count, &options,
                                               &job->summary, diag);
+    if (job->planning)
+        steer_link_set_planning(link);
     for (size_t i = 0; i < job->apply->override_assert_count && err == STEER_OK; i++)
         err = steer_link_waive(link, job->apply->override_asserts[i], diag);
     if (err != STEER_OK)
         control_refuse(c, link);
     else
         err = control_prepare(c, link, begin, diag);
-    if (err != STEER_OK) {
-        locate_assertion(c, diag);
+    if (err != STEER_OK)
         return err;
-    }
     job->link = link;
     steer_link_review(link, job->documents, job->apply->count);
     keep_advice(job, link);
     job->build_ns = c->last_build_ns;
     job->changed =
         job->summary.created_count || job->summary.replaced_count || job->summary.removed_count;
-    if (job->apply->dry_run) {
+    if (job->planning)
+        job->plan = steer_link_plan(link, job->all);
+    if (job->planning)
+        control_place_assertions(c, steer_plan_assertions(job->plan));
+    if (job->apply->dry_run || job->planning) {
         steer_link_abort(link);
         return STEER_OK;
     }
@@ -222,35 +199,83 @@ static json_t *apply_json(const struct apply_job *job)
         "warnings", job->warnings, "build_ms", ms(job->build_ns), "commit_ms", ms(job->commit_ns));
 }
 
-enum steer_err steer_control_apply(struct steer_control *c, const struct steer_control_apply *apply,
-                                   json_t **summary, struct steer_diag *diag)
+static void job_fini(struct apply_job *job, size_t parsed)
 {
-    struct apply_job job = {.apply = apply};
+    steer_link_summary_fini(&job->summary);
+    for (size_t i = 0; i < parsed; i++)
+        steer_document_destroy(job->documents[i]);
+    steer_plan_destroy(job->plan);
+    free(job->documents);
+    json_decref(job->warnings);
+}
+
+// Parses on the caller's thread, and has the rest done by control.
+static enum steer_err job_run(struct steer_control *c, struct apply_job *job, size_t *parsed,
+                              struct steer_diag *diag)
+{
+    const struct steer_control_apply *apply = job->apply;
     enum steer_err err = STEER_OK;
-    size_t parsed = 0;
     if (!apply->count)
         return steer_diag_set(diag, STEER_EINVAL, "no document was given");
-    if (apply->override_assert_count && !(apply->reason && apply->reason[0]))
+    if (apply->override_assert_count && !job->planning && !(apply->reason && apply->reason[0]))
         return steer_diag_set(
             diag, STEER_EINVAL,
             "overriding an assertion needs a reason, for whoever reads the audit");
-    job.documents = steer_calloc(apply->count, sizeof *job.documents);
-    job.warnings = json_array();
-    for (; parsed < apply->count; parsed++) {
-        const struct steer_control_text *t = &apply->texts[parsed];
-        err = steer_document_parse(t->data, t->len, t->name, t->name, &job.documents[parsed], diag);
+    job->documents = steer_calloc(apply->count, sizeof *job->documents);
+    for (; *parsed < apply->count && err == STEER_OK; (*parsed)++) {
+        const struct steer_control_text *t = &apply->texts[*parsed];
+        err =
+            steer_document_parse(t->data, t->len, t->name, t->name, &job->documents[*parsed], diag);
         if (err != STEER_OK)
-            break;
+            return err;
     }
-    if (err == STEER_OK)
-        err = control_call(c, run_apply, &job, diag);
+    return control_call(c, run_apply, job, diag);
+}
+
+enum steer_err steer_control_apply(struct steer_control *c, const struct steer_control_apply *apply,
+                                   json_t **summary, struct steer_diag *diag)
+{
+    struct apply_job job = {.apply = apply, .warnings = json_array()};
+    size_t parsed = 0;
+    enum steer_err err = job_run(c, &job, &parsed, diag);
     if (err == STEER_OK)
         *summary = apply_json(&job);
-    steer_link_summary_fini(&job.summary);
-    for (size_t i = 0; i < parsed; i++)
-        steer_document_destroy(job.documents[i]);
-    free(job.documents);
-    json_decref(job.warnings);
+    job_fini(&job, parsed);
+    return err;
+}
+
+static bool all_hold(const json_t *assertions)
+{
+    size_t i;
+    const json_t *assertion;
+    json_array_foreach(assertions, i, assertion)
+    {
+        if (!json_is_true(json_object_get(assertion, "holds")) &&
+            !json_is_true(json_object_get(assertion, "waived")))
+            return false;
+    }
+    return true;
+}
+
+enum steer_err steer_control_plan(struct steer_control *c, const struct steer_control_apply *apply,
+                                  bool all, json_t **plan, struct steer_diag *diag)
+{
+    struct apply_job job = {.apply = apply, .warnings = json_array(), .planning = true, .all = all};
+    size_t parsed = 0;
+    json_t *found = NULL;
+    enum steer_err err = job_run(c, &job, &parsed, diag);
+    const uint64_t begin = steer_clock_mono_ns();
+    if (err == STEER_OK)
+        err = steer_plan_run(job.plan, all, &found, diag);
+    if (err == STEER_OK) {
+        *plan = apply_json(&job);
+        json_object_update(*plan, found);
+        json_object_set_new(*plan, "holds",
+                            json_boolean(all_hold(steer_plan_assertions(job.plan))));
+        json_object_set_new(*plan, "plan_ms", json_real(ms(steer_clock_mono_ns() - begin)));
+    }
+    json_decref(found);
+    job_fini(&job, parsed);
     return err;
 }
 

@@ -189,8 +189,10 @@ enum steer_err control_prepare(struct steer_control *c, struct steer_link *link,
 {
     enum steer_err err = steer_link_prepare(link, steer_clock_unix_s(), diag);
     c->last_build_ns = steer_clock_mono_ns() - begin_ns;
-    if (err != STEER_OK)
+    if (err != STEER_OK) {
+        control_place_refusal(c, link, diag);
         control_refuse(c, link);
+    }
     return err;
 }
 

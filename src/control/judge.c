@@ -180,7 +180,10 @@ enum steer_err link_judge(struct steer_link *link, struct steer_diag *diag)
         first = first ? first : found;
         count++;
     }
-    return first && !link->planning ? refuse(first, count - 1, diag) : STEER_OK;
+    if (!first || link->planning)
+        return STEER_OK;
+    link->refusal = first;
+    return refuse(first, count - 1, diag);
 }
 
 // ---- doors ---------------------------------------------------------------------------------------
@@ -217,6 +220,11 @@ const struct steer_link_breach *steer_link_breaches(const struct steer_link *lin
 {
     *count = link->breach_count;
     return link->breaches;
+}
+
+const struct steer_link_breach *steer_link_refusal(const struct steer_link *link)
+{
+    return link->refusal;
 }
 
 const struct steer_map *steer_link_judged(const struct steer_link *link)

@@ -85,12 +85,13 @@ struct steer_link {
     struct steer_map waived;  // assertions that need not hold
     struct steer_map judged;  // assertion -> for how many records
     bool planning;
-    struct steer_judge *judge, *judge_now; // made when they are needed
+    struct steer_judge *judge, *judge_now;  // made when they are needed
     const struct steer_object **assertions; // of the candidate catalogue, in order of name
     size_t assertion_count;
     bool assertions_listed;
     struct steer_link_breach *breaches;
     size_t breach_count, breach_cap;
+    const struct steer_link_breach *refusal;
 };
 
 // linker.c

@@ -77,7 +77,6 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
 
 // ---- evaluation ---------------------------------------------------------------------------------
 
-struct steer_share steer_share_of(uint64_t num, uint64_t den);
 struct steer_share steer_share_divide(struct steer_share a, struct steer_share b); // a <= b, b > 0
 
 // What may be given together. Interned: within one evaluation equal choices are one pointer.

@@ -89,6 +89,20 @@ struct steer_share steer_share_add(struct steer_share a, struct steer_share b)
     return reduce(sum, den);
 }
 
+int steer_share_compare(struct steer_share a, struct steer_share b)
+{
+    const wide x = (wide)a.num * b.den;
+    const wide y = (wide)b.num * a.den;
+    return x < y ? -1 : x > y;
+}
+
+struct steer_share steer_share_subtract(struct steer_share a, struct steer_share b)
+{
+    const wide x = (wide)a.num * b.den;
+    const wide y = (wide)b.num * a.den;
+    return reduce(x > y ? x - y : 0, (wide)a.den * b.den);
+}
+
 struct steer_share steer_share_accumulate(struct steer_share sum, struct steer_share share)
 {
     uint64_t scaled, num;

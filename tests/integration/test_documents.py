@@ -184,6 +184,40 @@ assert:
         audit = self.steerd.ctl("audit").stdout
         self.assertRegex(audit, r"override assertion +asserted\.yaml/two-sites +iad moves: api\.geo\.test\.")
 
+    def test_a_plan_says_who_moves_and_changes_nothing(self):
+        head = """zone: geo.test
+sites: {fra: {at: EU-DE}, iad: {at: NA-US}}
+endpoints:
+  fra-1: {site: fra, ipv4: 192.0.2.10}
+  iad-1: {site: iad, ipv4: 198.51.100.10}
+records:
+"""
+        good = head + "  api: {steer: {geo: {rules: [{match: EU, to: {endpoint: fra-1}}], default: {endpoint: iad-1}}}}\n"
+        self.steerd.ctl("apply", "--yes", self.write("test.yaml", good))
+        before = self.version()
+        path = self.write("test.yaml", head + "  api: {steer: {endpoint: iad-1}}\nassert: [{survive: any-one-site}]\n")
+        done = self.steerd.ctl("plan", path, check=False)
+        self.assertEqual(4, done.returncode, done.stdout + done.stderr)
+        for words in ("+ create  assertion test.yaml/1", "~ replace record api.geo.test. address",
+                      "api.geo.test. address  replaced", "of A, IPv4: fra-1 ", "iad-1  (EU-",
+                      "if site iad fails: A, IPv4, 100% get all as if it were up (serve_all)", "(now 91.57%)",
+                      "warning: endpoint iad-1 has no check", "test.yaml:8:10  1 record",
+                      "with site iad down, a client at "):
+            self.assertIn(words, done.stdout)
+        waived = self.steerd.ctl("plan", "--json", "--override-assert", "1", path)
+        plan = json.loads(waived.stdout)
+        self.assertEqual((True, True), (plan["holds"], plan["assertions"][0]["waived"]))
+        moves = plan["records"][0]["moves"]
+        self.assertEqual({("fra-1", "iad-1")}, {(move["from"], move["to"]) for move in moves})
+        self.assertIn("7/83", [move["share"] for move in moves])
+        done = self.steerd.ctl("plan", "--all", self.write("test.yaml", good))
+        self.assertIn("SHARE OF", done.stdout)
+        self.assertIn("A for EU-", done.stdout)
+        self.assertEqual(before, self.version())
+        bad = self.steerd.ctl("plan", self.write("bad.yaml", BAD[0][0]), check=False)
+        self.assertEqual(1, bad.returncode)
+        self.assertIn("pool 'eux'", bad.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -18,7 +18,7 @@ static const struct {
     {"restart", stage_restart},   {"query", expect_query},
     {"raw", expect_raw},          {"shares", expect_shares},
     {"explain", expect_explain},  {"borders", expect_borders},
-    {"switch", stage_switch},
+    {"switch", stage_switch},     {"plan", stage_plan},
 };
 
 static void run_line(struct stage *stage, const struct line *line)

@@ -242,12 +242,9 @@ static void judge_path(struct stage *stage, const struct line *d, json_t *told)
     free(got);
 }
 
-void expect_explain(struct stage *stage, const struct line *line)
+void expect_json(struct stage *stage, json_t *told)
 {
-    static struct question q;
     struct line d;
-    question_parse(stage, line, 1, &q);
-    json_t *told = explain(stage, &q);
     char *all = json_dumps(told, JSON_INDENT(1));
     while (script_detail(stage->script, &d)) {
         const char *what = d.words[0];
@@ -262,5 +259,13 @@ void expect_explain(struct stage *stage, const struct line *line)
                           "give: path PATH VALUE, contains TEXT or lacks TEXT");
     }
     free(all);
+}
+
+void expect_explain(struct stage *stage, const struct line *line)
+{
+    static struct question q;
+    question_parse(stage, line, 1, &q);
+    json_t *told = explain(stage, &q);
+    expect_json(stage, told);
     json_decref(told);
 }

@@ -237,6 +237,37 @@ void stage_document(struct stage *stage, const struct line *line)
     change_fini(&change);
 }
 
+void stage_plan(struct stage *stage, const struct line *line)
+{
+    struct change change = {0};
+    struct steer_document *document = NULL;
+    struct steer_plan *plan = NULL;
+    json_t *told = NULL;
+    const bool all = line->count > 1 && strcmp(line->words[1], "all") == 0;
+    read_document(stage, line, all ? 2 : 1, &change);
+    const struct steer_link_documents_options options = {change.take_over, change.prune};
+    enum steer_err err = steer_document_parse(change.text.data, change.text.len, change.name,
+                                              change.file, &document, &change.diag);
+    if (err == STEER_OK) {
+        struct steer_link *link = steer_link_begin(stage->linker);
+        steer_link_set_planning(link);
+        err = steer_link_documents(link, &document, 1, &options, &change.summary, &change.diag);
+        if (err == STEER_OK)
+            err = steer_link_prepare(link, stage->now_unix_s, &change.diag);
+        if (err == STEER_OK)
+            plan = steer_link_plan(link, all);
+        steer_link_abort(link);
+    }
+    if (plan)
+        err = steer_plan_run(plan, all, &told, &change.diag);
+    must_succeed(stage, line, &change, err);
+    expect_json(stage, told);
+    json_decref(told);
+    steer_plan_destroy(plan);
+    steer_document_destroy(document);
+    change_fini(&change);
+}
+
 void stage_zonefile(struct stage *stage, const struct line *line)
 {
     struct change change = {0};

@@ -20,9 +20,13 @@ struct stage {
 void stage_init(struct stage *stage, struct script *script);
 void stage_fini(struct stage *stage);
 
+// path PATH VALUE, contains TEXT, lacks TEXT, below a directive.
+void expect_json(struct stage *stage, json_t *told);
+
 // The directives; each is handed its line and takes its details (README.md).
 void stage_geo(struct stage *stage, const struct line *line);
 void stage_document(struct stage *stage, const struct line *line);
+void stage_plan(struct stage *stage, const struct line *line);
 void stage_zonefile(struct stage *stage, const struct line *line);
 void stage_delete_zone(struct stage *stage, const struct line *line);
 void stage_refuse(struct stage *stage, const struct line *line);

@@ -73,6 +73,15 @@ struct steer_control_apply {
 enum steer_err steer_control_apply(struct steer_control *control,
                                    const struct steer_control_apply *apply, json_t **summary,
                                    struct steer_diag *diag) STEER_MUST_USE;
+// What applying would do, worked out on the caller's thread; dry_run and by of `apply` say nothing here, and assertions
+// that do not hold are no error. Members as of the apply, and
+//  "assertions":[{"name","document","text","line","column","records":n,"holds","waived","breaches":[{"record","type",
+//    "client","place","down_kind","down","gets","message","now":bool}]}], "holds":bool (of all that are not waived),
+//  "records":[..] (policy/impact.h, with "change"), "plan_ms".
+// all: every record, and all shares.
+enum steer_err steer_control_plan(struct steer_control *control,
+                                  const struct steer_control_apply *apply, bool all, json_t **plan,
+                                  struct steer_diag *diag) STEER_MUST_USE;
 // [{"name","applied","bytes"}], and one document as it was applied last (STEER_ENOTFOUND).
 enum steer_err steer_control_documents(struct steer_control *control, json_t **list,
                                        struct steer_diag *diag) STEER_MUST_USE;

@@ -150,8 +150,25 @@ struct steer_link_breach {
 };
 // After prepare, also after one that failed; in order of assertion and record.
 const struct steer_link_breach *steer_link_breaches(const struct steer_link *link, size_t *count);
+// The one for which prepare failed; NULL when it did not, or for something else.
+const struct steer_link_breach *steer_link_refusal(const struct steer_link *link);
 // Names of assertions that were judged, and for how many records.
 const struct steer_map *steer_link_judged(const struct steer_link *link);
+
+// ---- plans -----------------------------------------------------------------------------------------
+
+// What a link would do to those who ask. Taken from a link that was prepared (which may then be aborted), it holds
+// what it needs: the rest may happen on any thread.
+struct steer_plan;
+// all: every steered record, not only those that the change reaches.
+struct steer_plan *steer_link_plan(const struct steer_link *link, bool all);
+void steer_plan_destroy(struct steer_plan *plan);
+// The verdicts on assertions (borrowed): see control.h.
+json_t *steer_plan_assertions(const struct steer_plan *plan);
+// {"assertions":[..],"brief":bool (more than 100 records, and not all),"records":[..]}, in order of name; the records' members are listed in policy/impact.h, and "change":
+// created, removed, replaced, or reached (what it uses changed). all: also shares that stay. Errors: STEER_ELIMIT.
+enum steer_err steer_plan_run(const struct steer_plan *plan, bool all, json_t **out,
+                              struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- whole documents -----------------------------------------------------------------------------
 

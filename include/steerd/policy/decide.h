@@ -36,6 +36,12 @@ struct steer_share steer_share_multiply(struct steer_share a, struct steer_share
 struct steer_share steer_share_add(struct steer_share a, struct steer_share b);
 // As steer_share_add for a running sum, which need not be in lowest terms: the same value, sooner.
 struct steer_share steer_share_accumulate(struct steer_share sum, struct steer_share share);
+// a - b; 0 where b is the larger one.
+struct steer_share steer_share_subtract(struct steer_share a, struct steer_share b);
+// < 0, 0, > 0, exactly.
+int steer_share_compare(struct steer_share a, struct steer_share b);
+// num/den, which need not be in lowest terms; num <= den, den > 0.
+struct steer_share steer_share_of(uint64_t num, uint64_t den);
 double steer_share_value(struct steer_share share);
 
 // One RRset that may be given: the endpoints it names (or a fixed answer), and their least TTL cap.

@@ -64,6 +64,19 @@ enum steer_err steer_control_apply(struct steer_control *control,
     return err;
 }
 
+enum steer_err steer_control_plan(struct steer_control *control,
+                                  const struct steer_control_apply *apply, bool all, json_t **plan,
+                                  struct steer_diag *diag)
+{
+    (void)control;
+    enum steer_err err =
+        asked(diag, "plan %zu %s=%.*s %d%d%d", apply->count, apply->texts[0].name,
+              (int)apply->texts[0].len, apply->texts[0].data, apply->take_over, apply->prune, all);
+    if (err == STEER_OK)
+        *plan = json_pack("{s:b}", "holds", 1);
+    return err;
+}
+
 static enum steer_err listed(const char *what, json_t **list, struct steer_diag *diag)
 {
     enum steer_err err = asked(diag, "%s", what);
