@@ -160,6 +160,15 @@ void prom_u64_by_two(struct steer_buf *out, const char *name, const struct prom_
                      uint64_t value);
 void prom_real(struct steer_buf *out, const char *name, double value);
 
+// ---- documents.c
+// A list of strings in the body; *names is the caller's (also on false: a problem is the reply).
+bool admin_read_names(struct admin_request *r, json_t *body, const char *member,
+                      const char ***names, size_t *count);
+// The documents of a body and what goes with them, handed to `run`, unless a problem is the reply.
+void admin_with_documents(struct admin_request *r, json_t *body, bool required,
+                          void (*run)(struct admin_request *r, json_t *body,
+                                      const struct steer_control_apply *apply));
+
 // ---- the resources
 void admin_apply(struct admin_request *r);
 void admin_plan(struct admin_request *r);
@@ -177,6 +186,7 @@ void admin_switches_list(struct admin_request *r);
 void admin_switches_put(struct admin_request *r);
 void admin_status_get(struct admin_request *r);
 void admin_explain_get(struct admin_request *r);
+void admin_explain_post(struct admin_request *r);
 void admin_audit_get(struct admin_request *r);
 void admin_metrics_get(struct admin_request *r);
 void admin_health_get(struct admin_request *r);

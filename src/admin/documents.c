@@ -47,9 +47,8 @@ static bool read_flag(struct admin_request *r, json_t *body, const char *name, b
     return true;
 }
 
-// A list of strings; *names is the caller's.
-static bool read_names(struct admin_request *r, json_t *body, const char *member,
-                       const char ***names, size_t *count)
+bool admin_read_names(struct admin_request *r, json_t *body, const char *member,
+                      const char ***names, size_t *count)
 {
     json_t *list = json_object_get(body, member), *item;
     size_t i;
@@ -92,20 +91,20 @@ static bool read_apply(struct admin_request *r, json_t *body, struct steer_contr
            read_flag(r, body, "dry_run", &apply->dry_run) && read_reason(r, body, &apply->reason);
 }
 
-// The body of an apply or a plan, handed to `run`.
-static void with_documents(struct admin_request *r, json_t *body,
-                           void (*run)(struct admin_request *r, json_t *body,
-                                       const struct steer_control_apply *apply))
+void admin_with_documents(struct admin_request *r, json_t *body, bool required,
+                          void (*run)(struct admin_request *r, json_t *body,
+                                      const struct steer_control_apply *apply))
 {
     struct steer_control_apply apply = {
         .count = json_array_size(json_object_get(body, "documents")), .by = admin_by(r)};
     struct steer_control_text *texts = steer_calloc(apply.count, sizeof *texts);
     const char **names = NULL;
     apply.texts = texts;
-    if (apply.count == 0) {
+    if (apply.count == 0 && required) {
         admin_problem(r, 422, "documents must be a list with at least one {\"name\", \"text\"}");
     } else if (read_apply(r, body, &apply, texts) &&
-               read_names(r, body, "override_asserts", &names, &apply.override_assert_count)) {
+               admin_read_names(r, body, "override_asserts", &names,
+                                &apply.override_assert_count)) {
         apply.override_asserts = names;
         run(r, body, &apply);
     }
@@ -129,7 +128,7 @@ void admin_apply(struct admin_request *r)
                                         "dry_run",   "override_asserts", "reason"};
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (body)
-        with_documents(r, body, run_apply);
+        admin_with_documents(r, body, true, run_apply);
     json_decref(body);
 }
 
@@ -150,7 +149,7 @@ void admin_plan(struct admin_request *r)
                                         "all"};
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (body)
-        with_documents(r, body, run_plan);
+        admin_with_documents(r, body, true, run_plan);
     json_decref(body);
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // /api/v1/explain.
+#include <stdlib.h>
+
 #include "admin_internal.h"
 #include "steerd/base/addr.h"
 
-static bool read_client(struct admin_request *r, struct steer_control_explain *question)
+static bool read_client(struct admin_request *r, const char *text,
+                        struct steer_control_explain *question)
 {
-    const char *text = admin_arg(r, "client");
     if (!text || !text[0]) {
         admin_problem(r, 400,
                       "client is missing: give the address of the client, or the subnet that its "
@@ -31,22 +33,55 @@ static bool read_client(struct admin_request *r, struct steer_control_explain *q
     return false;
 }
 
+static void answer(struct admin_request *r, struct steer_control_explain *question,
+                   const char *client)
+{
+    if (!question->name || !question->name[0]) {
+        admin_problem(r, 400, "name is missing, as in name=www.example.com");
+        return;
+    }
+    if (!question->type || !question->type[0]) {
+        admin_problem(r, 400, "type is missing, as in type=A");
+        return;
+    }
+    if (!read_client(r, client, question))
+        return;
+    json_t *found = NULL;
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_explain(r->admin->control, question, &found, &diag);
+    admin_reply_result(r, err, &diag, found);
+}
+
 void admin_explain_get(struct admin_request *r)
 {
     struct steer_control_explain question = {.name = admin_arg(r, "name"),
                                              .type = admin_arg(r, "type")};
-    if (!question.name || !question.name[0]) {
-        admin_problem(r, 400, "name is missing, as in name=www.example.com");
-        return;
+    answer(r, &question, admin_arg(r, "client"));
+}
+
+static void with_apply(struct admin_request *r, json_t *body,
+                       const struct steer_control_apply *apply)
+{
+    struct steer_control_explain question = {
+        .name = json_string_value(json_object_get(body, "name")),
+        .type = json_string_value(json_object_get(body, "type")),
+        .health = json_object_get(body, "health"),
+        .with = apply->count ? apply : NULL,
+    };
+    const char **down;
+    if (admin_read_names(r, body, "down", &down, &question.down_count)) {
+        question.down = down;
+        answer(r, &question, json_string_value(json_object_get(body, "client")));
     }
-    if (!question.type || !question.type[0]) {
-        admin_problem(r, 400, "type is missing, as in type=A");
-        return;
-    }
-    if (!read_client(r, &question))
-        return;
-    json_t *answer = NULL;
-    struct steer_diag diag = {0};
-    enum steer_err err = steer_control_explain(r->admin->control, &question, &answer, &diag);
-    admin_reply_result(r, err, &diag, answer);
+    free(down);
+}
+
+void admin_explain_post(struct admin_request *r)
+{
+    static const char *const known[] = {"name",   "type",      "client", "down",
+                                        "health", "documents", "prune",  "take_over"};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (body)
+        admin_with_documents(r, body, false, with_apply);
+    json_decref(body);
 }

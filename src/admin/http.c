@@ -53,6 +53,12 @@ static const struct admin_route routes[] = {
     {"GET", "/api/v1/status", admin_status_get, API, SMALL, {NULL}},
     {"GET", "/api/v1/audit", admin_audit_get, API, SMALL, {"limit", "since", "before"}},
     {"GET", "/api/v1/explain", admin_explain_get, API, SMALL, {"name", "type", "client"}},
+    {"POST",
+     "/api/v1/explain",
+     admin_explain_post,
+     API | ADMIN_LONG | ADMIN_HAS_BODY,
+     ADMIN_BODY_DOCUMENTS,
+     {NULL}},
 };
 
 struct segment {

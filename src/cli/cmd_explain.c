@@ -302,6 +302,8 @@ static void put_head(const struct tree *t, const json_t *a)
         steer_buf_printf(&line, ": all of %s gets the same", cli_member(a, "scope_prefix"));
     put_field(t, "scope", line.data);
     put_field(t, "version", cli_member(a, "version"));
+    if (json_is_true(json_object_get(a, "candidate")))
+        put_field(t, "with", "documents that are not applied");
     steer_buf_fini(&line);
 }
 
@@ -364,26 +366,126 @@ void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *an
     put_answers(&t, answer);
 }
 
+// ---- the command -----------------------------------------------------------------------------------
+
+#define FILE_MAX_BYTES ((size_t)64 << 20)
+
+struct asked {
+    const char *name, *type, *client, *health;
+    struct cli_values down, with;
+};
+
+static int get(struct cli *cli, const struct asked *asked, json_t **answer)
+{
+    struct steer_buf path = {0};
+    steer_buf_puts(&path, "/api/v1/explain?name=");
+    cli_encode(&path, asked->name);
+    steer_buf_puts(&path, "&type=");
+    cli_encode(&path, asked->type);
+    steer_buf_puts(&path, "&client=");
+    cli_encode(&path, asked->client);
+    int status = cli_get_json(cli, path.data, answer);
+    steer_buf_fini(&path);
+    return status;
+}
+
+static int read_file(struct cli *cli, const char *path, struct steer_buf *text)
+{
+    struct steer_diag diag;
+    if (steer_buf_read_file(text, strcmp(path, "-") == 0 ? "/dev/stdin" : path, FILE_MAX_BYTES,
+                            &diag) == STEER_OK)
+        return CLI_OK;
+    return cli_error(cli, "%s", diag.message);
+}
+
+static int add_health(struct cli *cli, const struct asked *asked, json_t *body)
+{
+    struct steer_buf text = {0};
+    json_error_t error;
+    int status = read_file(cli, asked->health, &text);
+    json_t *health =
+        status == CLI_OK ? json_loadb(text.data ? text.data : "", text.len, 0, &error) : NULL;
+    steer_buf_fini(&text);
+    if (status == CLI_OK && !health)
+        return cli_error(cli, "%s:%d:%d: not JSON as of 'steerctl status --json': %s",
+                         asked->health, error.line, error.column, error.text);
+    if (health)
+        json_object_set_new(body, "health", health);
+    return status;
+}
+
+static int add_document(struct cli *cli, const char *path, json_t *documents,
+                        struct cli_source *source)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = strcmp(path, "-") == 0 ? "stdin" : slash ? slash + 1 : path;
+    struct steer_buf text = {0};
+    int status = read_file(cli, path, &text);
+    if (status != CLI_OK) {
+        steer_buf_fini(&text);
+        return status;
+    }
+    *source = (struct cli_source){name, path, steer_buf_take(&text)};
+    json_t *document = json_pack("{s:s,s:s}", "name", name, "text", source->text);
+    if (!document)
+        return cli_error(cli, "%s is not UTF-8 text", path);
+    json_array_append_new(documents, document);
+    return CLI_OK;
+}
+
+static int post(struct cli *cli, const struct asked *asked, json_t **answer)
+{
+    struct cli_source sources[CLI_VALUES_MAX] = {0};
+    struct cli_reply reply;
+    json_t *down = json_array(), *documents = json_array();
+    json_t *body =
+        json_pack("{s:s,s:s,s:s,s:O,s:O,s:b}", "name", asked->name, "type", asked->type, "client",
+                  asked->client, "down", down, "documents", documents, "take_over", 1);
+    for (size_t i = 0; i < asked->down.count; i++)
+        json_array_append_new(down, json_string(asked->down.items[i]));
+    int status = asked->health ? add_health(cli, asked, body) : CLI_OK;
+    for (size_t i = 0; i < asked->with.count && status == CLI_OK; i++)
+        status = add_document(cli, asked->with.items[i], documents, &sources[i]);
+    char *text = json_dumps(body, JSON_COMPACT);
+    if (status == CLI_OK && text) {
+        struct cli_request request = {.method = "POST",
+                                      .path = "/api/v1/explain",
+                                      .type = "application/json",
+                                      .data = text,
+                                      .len = strlen(text)};
+        status = cli_http(cli, &request, &reply, sources, asked->with.count);
+        if (status == CLI_OK) {
+            *answer = json_incref(reply.json);
+            cli_reply_fini(&reply);
+        }
+    }
+    for (size_t i = 0; i < asked->with.count; i++)
+        free((void *)(uintptr_t)sources[i].text);
+    free(text);
+    json_decref(body);
+    json_decref(down);
+    json_decref(documents);
+    return status;
+}
+
 int cmd_explain(struct cli *cli, int argc, char **argv)
 {
-    const char *client = NULL;
-    const struct cli_option options[] = {{"client", 'c', &client, NULL, NULL}};
+    struct asked asked = {0};
+    const struct cli_option options[] = {{"client", 'c', &asked.client, NULL, NULL},
+                                         {"down", 0, NULL, NULL, &asked.down},
+                                         {"at-health", 0, &asked.health, NULL, NULL},
+                                         {"with", 0, NULL, NULL, &asked.with}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 2)
         return cli_usage(cli, "expected NAME TYPE, as in: www.example.com A");
-    if (!client)
+    if (!asked.client)
         return cli_usage(cli, "say which client: --client 192.0.2.1 or --client 192.0.2.0/24");
-    struct steer_buf path = {0};
-    steer_buf_puts(&path, "/api/v1/explain?name=");
-    cli_encode(&path, argv[0]);
-    steer_buf_puts(&path, "&type=");
-    cli_encode(&path, argv[1]);
-    steer_buf_puts(&path, "&client=");
-    cli_encode(&path, client);
+    asked.name = argv[0];
+    asked.type = argv[1];
     json_t *answer = NULL;
-    int status = cli_get_json(cli, path.data, &answer);
-    steer_buf_fini(&path);
+    const bool supposing = asked.down.count || asked.with.count || asked.health;
+    int status = supposing ? post(cli, &asked, &answer) : get(cli, &asked, &answer);
     if (status != CLI_OK)
         return status;
     if (cli->json) {

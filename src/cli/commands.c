@@ -62,11 +62,16 @@ static const struct command commands[] = {
     {"zone delete", "ORIGIN [--yes]", "delete a zone and all that is in it",
      "  --yes  do not ask\n", cmd_zone_delete},
     {"status", "", "show endpoints, checks, geo files and counts", "", cmd_status},
-    {"explain", "NAME TYPE --client ADDR[/LEN]", "show which answer a client gets, and why",
+    {"explain",
+     "NAME TYPE --client ADDR[/LEN] [--down KIND:NAME]... [--at-health FILE] [--with FILE]...",
+     "show which answer a client gets, and why",
      "Asks the server's own evaluator, with its reasons: the client's class and place, the "
      "candidates that\n"
      "were looked at, the exact share of each answer, and the scope.\n\n"
-     "  --client ADDR[/LEN]  the client's address, or the subnet that its resolver sends (ECS)\n",
+     "  --client ADDR[/LEN]  the client's address, or the subnet that its resolver sends (ECS)\n"
+     "  --down KIND:NAME     what if this endpoint, site or pool were down (may be repeated)\n"
+     "  --at-health FILE     with health as a saved 'steerctl status --json' has it\n"
+     "  --with FILE          as if this document were applied (may be repeated)\n",
      cmd_explain},
     {"override set", "KIND TARGET up|down|drained --reason TEXT [--owner NAME] [--for 2h]",
      "force an endpoint, pool, site or check",

@@ -222,7 +222,7 @@ static enum steer_err job_run(struct steer_control *c, struct apply_job *job, si
             diag, STEER_EINVAL,
             "overriding an assertion needs a reason, for whoever reads the audit");
     job->documents = steer_calloc(apply->count, sizeof *job->documents);
-    for (; *parsed < apply->count && err == STEER_OK; (*parsed)++) {
+    for (; *parsed < apply->count; (*parsed)++) {
         const struct steer_control_text *t = &apply->texts[*parsed];
         err =
             steer_document_parse(t->data, t->len, t->name, t->name, &job->documents[*parsed], diag);

@@ -23,14 +23,14 @@ static void set_text(json_t *out, const char *key, const char *text)
     json_object_set_new(out, key, json_string(text));
 }
 
-static bool find_steered(struct steer_linker *l, const struct found *f,
+static bool find_steered(const struct steer_catalog *catalog, const struct found *f,
                          const struct steer_rrset *set, const struct steer_object **object)
 {
     char text[STEER_NAME_TEXT_MAX];
     char name[STEER_NAME_TEXT_MAX + 16];
     snprintf(name, sizeof name, "%s %s", steer_name_format(steer_zone_node_owner(f->node), text),
              steer_steered_kind_text(steer_steered_of_type(set->type)));
-    *object = steer_catalog_get(l->catalog, STEER_STEERED, name);
+    *object = steer_catalog_get(catalog, STEER_STEERED, name);
     return *object != NULL;
 }
 
@@ -90,6 +90,15 @@ static const char *rcode_text(uint16_t rcode)
     return rcode < STEER_ARRAY_LEN(names) ? names[rcode] : "other";
 }
 
+static void put_scope(const struct steer_explain_question *q, uint8_t scope, json_t *out)
+{
+    char text[64];
+    struct steer_prefix prefix = {q->client, scope};
+    steer_addr_mask(&prefix.addr, scope);
+    json_object_set_new(out, "scope", json_integer(scope));
+    set_text(out, "scope_prefix", steer_prefix_format(&prefix, text, sizeof text));
+}
+
 // Asks the answer room itself, so that code and scope are what a client would get.
 static void ask(struct steer_linker *l, const struct steer_explain_question *q, json_t *out)
 {
@@ -100,12 +109,22 @@ static void ask(struct steer_linker *l, const struct steer_explain_question *q, 
     struct steer_ask a = {.message = query, .client = q->client, .stream = true};
     a.len = build_query(q, query);
     steer_answer(steer_linker_world(l), &settings, &a, response, sizeof response, &facts);
-    char text[64];
-    struct steer_prefix prefix = {q->client, facts.scope};
-    steer_addr_mask(&prefix.addr, facts.scope);
     set_text(out, "rcode", rcode_text(facts.rcode));
-    json_object_set_new(out, "scope", json_integer(facts.scope));
-    set_text(out, "scope_prefix", steer_prefix_format(&prefix, text, sizeof text));
+    put_scope(q, facts.scope, out);
+}
+
+// In a link that is not published nothing can be asked: the zone with the longest origin answers.
+static void find_candidate(const struct steer_explain_question *q,
+                           const struct steer_name_hashes *hashes, struct found *f,
+                           unsigned *labels)
+{
+    struct steer_name origin;
+    for (unsigned i = q->name.labels + 1; !f->zone && i-- > 0;) {
+        const uint8_t *suffix = q->name.octets + hashes->at[i];
+        if (steer_name_from_wire(suffix, STEER_NAME_MAX, &origin))
+            f->zone = steer_link_zone_after(q->link, &origin);
+        *labels = i;
+    }
 }
 
 // ---- the steered part ----------------------------------------------------------------------------
@@ -139,8 +158,24 @@ static json_t *outcome_json(const struct steer_outcome *o, uint16_t type, uint32
     return out;
 }
 
+static const struct steer_catalog *catalog_of(const struct steer_linker *l,
+                                              const struct steer_explain_question *q)
+{
+    return q->link ? q->link->catalog : l->catalog;
+}
+
+// The record's program in force, or the one that the link has made.
+static const struct steer_program *program_of(const struct steer_linker *l,
+                                              const struct steer_explain_question *q, uint32_t id)
+{
+    for (size_t i = 0; q->link && i < q->link->made_count; i++)
+        if (q->link->made[i].id == id)
+            return q->link->made[i].program;
+    return steer_world_program(steer_linker_world(l), id);
+}
+
 // The client as its class was compiled (IPv4 inside IPv6 counts as IPv4). network takes its address.
-static struct steer_client client_of(const struct steer_linker *l,
+static struct steer_client client_of(const struct steer_geo *geo,
                                      const struct steer_explain_question *q,
                                      struct steer_prefix *network)
 {
@@ -148,10 +183,10 @@ static struct steer_client client_of(const struct steer_linker *l,
     *network = (struct steer_prefix){q->client, (uint8_t)steer_family_bits(q->client.family)};
     if (steer_addr_embedded_v4(&q->client, &network->addr, &offset)) {
         if (q->source <= offset)
-            return (struct steer_client){.location = steer_geo_location(l->geo, 0)};
+            return (struct steer_client){.location = steer_geo_location(geo, 0)};
         network->len = 32;
     }
-    return (struct steer_client){steer_geo_lookup(l->geo, &network->addr), network};
+    return (struct steer_client){steer_geo_lookup(geo, &network->addr), network};
 }
 
 // How the outcome is picked; for a sticky draw the client's network and its slot, which names one of the answers.
@@ -181,22 +216,28 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     const uint16_t own = steer_steered_type(f->object->steered.kind);
     const uint16_t type = own ? own : q->type;
     struct steer_prefix network;
-    const struct steer_client client = client_of(l, q, &network);
-    const struct steer_program *program =
-        steer_world_program(steer_linker_world(l), f->steered->at);
+    const struct steer_client client = client_of(q->link ? q->link->geo : l->geo, q, &network);
+    const struct steer_program *program = program_of(l, q, f->steered->at);
+    const struct steer_catalog *catalog = catalog_of(l, q);
+    struct steer_vitals_view view;
+    struct steer_hypothesis what_if;
+    steer_vitals_view_init(&view, q->vitals ? q->vitals : l->vitals, catalog);
+    steer_hypothesis_init(&what_if, &view.view, false, q->down, q->down_count);
     struct steer_class class = steer_classmap_lookup(program->map, &q->client, q->source);
     json_t *resolution = json_array();
     json_t *decision = json_object();
     json_t *answers = json_array();
     struct steer_residual *root =
-        steer_residual_resolve(l->residuals, l->catalog, f->object, &client, resolution);
+        steer_residual_resolve(l->residuals, catalog, f->object, &client, resolution);
     struct steer_distribution d;
     if (f->object->steered.draw.mode == STEER_DRAW_STICKY)
-        steer_decide_sticky(root, &l->view.view, type, &d, decision);
+        steer_decide_sticky(root, &what_if.view, type, &d, decision);
     else
-        steer_decide(root, &l->view.view, type, &d, decision);
+        steer_decide(root, &what_if.view, type, &d, decision);
     for (uint32_t i = 0; i < d.count; i++)
         json_array_append_new(answers, outcome_json(&d.outcomes[i], type, program->ttl_s));
+    if (q->link)
+        put_scope(q, class.scope, out);
     set_text(out, "record", f->object->name);
     set_text(out, "document", f->object->document);
     set_text(out, "kind", steer_steered_kind_text(f->object->steered.kind));
@@ -238,7 +279,7 @@ static void explain_static(const struct found *f, uint16_t type, json_t *out)
     json_object_set_new(out, "static", records);
 }
 
-static void choose(struct steer_linker *l, struct found *f, uint16_t type)
+static void choose(const struct steer_catalog *catalog, struct found *f, uint16_t type)
 {
     const struct steer_rrset *own =
         type == STEER_TYPE_ADDRESS ? NULL : steer_zone_node_rrset(f->node, type);
@@ -250,7 +291,7 @@ static void choose(struct steer_linker *l, struct found *f, uint16_t type)
                              type == STEER_TYPE_HTTPS || type == STEER_TYPE_SVCB;
         const bool asked = set->type == STEER_TYPE_CNAME || type == STEER_TYPE_ANY ||
                            (set->type == STEER_TYPE_ADDRESS ? address : set->type == type);
-        if (steer_rrset_is_steered(set) && asked && find_steered(l, f, set, &f->object))
+        if (steer_rrset_is_steered(set) && asked && find_steered(catalog, f, set, &f->object))
             f->steered = set;
     }
 }
@@ -274,14 +315,23 @@ json_t *steer_linker_explain(struct steer_linker *l, const struct steer_explain_
     set_text(out, "client", steer_prefix_format(&client, text, sizeof text));
     json_object_set_new(out, "source", json_integer(q->source));
     json_object_set_new(out, "version", json_integer((json_int_t)world->version));
-    ask(l, q, out);
-    f.zone = steer_world_zone_of(world, &q->name, &hashes, q->name.labels, &labels);
+    if (q->link) {
+        find_candidate(q, &hashes, &f, &labels);
+        json_object_set_new(out, "candidate", json_true());
+    } else {
+        ask(l, q, out);
+        f.zone = steer_world_zone_of(world, &q->name, &hashes, q->name.labels, &labels);
+    }
     if (f.zone) {
         set_text(out, "zone", steer_name_format(f.zone->origin.octets, text));
         find_node(f.zone, &q->name, &hashes, labels, &f.node);
     }
     if (f.node)
-        choose(l, &f, q->type);
+        choose(catalog_of(l, q), &f, q->type);
+    if (q->link) {
+        set_text(out, "rcode", f.node ? "NOERROR" : f.zone ? "NXDOMAIN" : "REFUSED");
+        put_scope(q, 0, out);
+    }
     json_object_set_new(out, "steered", json_boolean(f.steered != NULL));
     if (f.steered)
         explain_steered(l, q, &f, out);

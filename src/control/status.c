@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Looking: status, explain, figures.
+// Looking: status, figures.
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,40 +220,6 @@ enum steer_err steer_control_status(struct steer_control *c, json_t **status,
                                     struct steer_diag *diag)
 {
     return control_call(c, run_status, status, diag);
-}
-
-// ---- explain -------------------------------------------------------------------------------------
-
-struct explain_job {
-    struct steer_explain_question question;
-    json_t *answer;
-};
-
-static enum steer_err run_explain(struct steer_control *c, void *arg, struct steer_diag *diag)
-{
-    struct explain_job *job = arg;
-    (void)diag;
-    job->answer = steer_linker_explain(c->linker, &job->question);
-    return STEER_OK;
-}
-
-enum steer_err steer_control_explain(struct steer_control *c,
-                                     const struct steer_control_explain *question, json_t **answer,
-                                     struct steer_diag *diag)
-{
-    struct explain_job job = {.question = {.client = question->client, .source = question->source}};
-    enum steer_err err = steer_name_parse(question->name, NULL, &job.question.name, diag);
-    if (err != STEER_OK)
-        return err;
-    steer_name_lower(&job.question.name);
-    if (!steer_type_parse(question->type, &job.question.type))
-        return steer_diag_set(diag, STEER_EINVAL,
-                              "'%s' is not a record type; give A, AAAA, CNAME, ...",
-                              question->type);
-    err = control_call(c, run_explain, &job, diag);
-    if (err == STEER_OK)
-        *answer = job.answer;
-    return err;
 }
 
 // ---- figures -------------------------------------------------------------------------------------

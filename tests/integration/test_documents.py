@@ -218,6 +218,59 @@ records:
         self.assertEqual(1, bad.returncode)
         self.assertIn("pool 'eux'", bad.stderr)
 
+    def test_explain_supposes_failures_saved_health_and_documents(self):
+        document = """zone: geo.test
+checks: {web: {type: tcp, port: 1, interval: 1h, initially: up}}
+sites: {fra: {at: EU-DE}, iad: {at: NA-US}}
+endpoints:
+  fra-1: {site: fra, ipv4: 192.0.2.10, check: web}
+  iad-1: {site: iad, ipv4: 198.51.100.10, check: web}
+pools: {eu: {endpoints: [fra-1]}, us: {endpoints: [iad-1]}}
+records:
+  api: {ttl: 30, steer: {failover: [{pool: eu}, {pool: us}]}}
+"""
+        self.steerd.ctl("apply", "--yes", self.write("test.yaml", document))
+        before = self.version()
+
+        def explain(*options, check=True):
+            return self.steerd.ctl("explain", "api.geo.test", "A", "--client", GERMANY, *options, check=check)
+
+        def given(*options):
+            answer = json.loads(explain("--json", *options).stdout)
+            return answer["answers"][0]["records"], answer["served_all"]
+
+        self.assertEqual((["192.0.2.10"], False), given())
+        for down in ("endpoint:fra-1", "site:fra", "pool:eu"):
+            self.assertEqual((["198.51.100.10"], False), given("--down", down))
+        self.assertEqual((["192.0.2.10"], True), given("--down", "site:fra", "--down", "endpoint:iad-1"))
+        self.assertIn("hypothesis: the site is down", explain("--down", "site:fra").stdout)
+        wrong = explain("--down", "site:fr", check=False)
+        self.assertEqual(1, wrong.returncode)
+        self.assertIn("did you mean 'fra'?", wrong.stderr)
+        self.assertIn("endpoint:NAME", explain("--down", "fra", check=False).stderr)
+        # Health as a saved status has it: here fra-1 had failed.
+        status = json.loads(self.steerd.ctl("status", "--json").stdout)
+        for endpoint in status["endpoints"]:
+            for check in endpoint["checks"]:
+                check.update(verdict="down" if endpoint["name"] == "fra-1" else "up", reason="as it was",
+                             since="2026-01-02T03:04:05Z")
+        saved = self.write("health.json", json.dumps(status))
+        self.assertEqual((["198.51.100.10"], False), given("--at-health", saved))
+        text = explain("--at-health", saved).stdout
+        self.assertIn("as it was", text)
+        self.assertIn("2026-01-02T03:04:05Z", text)
+        # A document that is not applied, with a failure on top.
+        other = self.write("other.yaml", "zone: geo.test\nrecords:\n"
+                                         "  api: {ttl: 60, steer: {failover: [{pool: us}, {pool: eu}]}}\n")
+        answer = json.loads(explain("--json", "--with", other).stdout)
+        self.assertEqual((True, 60, ["198.51.100.10"], 0), (answer["candidate"], answer["ttl"],
+                                                         answer["answers"][0]["records"], answer["scope"]))
+        self.assertEqual((["192.0.2.10"], False), given("--with", other, "--down", "pool:us"))
+        bad = explain("--with", self.write("bad.yaml", BAD[0][0]), check=False)
+        self.assertRegex(bad.stderr, r"bad\.yaml:3:21: .*pool 'eux'")
+        self.assertEqual(before, self.version())
+        self.assertEqual(["192.0.2.10"], self.ask("api.geo.test", "A", GERMANY).data)
+
 
 if __name__ == "__main__":
     unittest.main()

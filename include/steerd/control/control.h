@@ -180,7 +180,15 @@ struct steer_control_explain {
     const char *type; // "A", "AAAA", ...
     struct steer_addr client;
     uint8_t source; // prefix length; the family's full length for a packet's source
+    // What if.
+    const char *const *down; // "endpoint:fra-1", "site:fra" or "pool:eu": these are down
+    size_t down_count;
+    const json_t *
+        health; // NULL, or what steer_control_status gave once: verdicts and overrides are as in its endpoints
+    const struct steer_control_apply
+        *with; // NULL, or documents that would be applied, as for a plan
 };
+// With documents "candidate" is true, and what a link is not asked for is worked out: no CNAME is followed.
 // {"name","type","client","source","version","rcode","scope","scope_prefix","zone","steered":bool}, and for a
 // steered name {"record","document","kind","ttl","place","class","classes","resolution":[...],"decision":{...},
 //  "available","served_all","exhausted",

@@ -203,6 +203,12 @@ struct steer_explain_question {
     uint16_t type;
     struct steer_addr client;
     uint8_t source;
+    // What if: these are down, health is as in other vitals (NULL: as it is), and a prepared link were in force (or
+    // NULL).
+    const struct steer_down *down;
+    size_t down_count;
+    const struct steer_vitals *vitals;
+    struct steer_link *link;
 };
 // How the answer comes about, by the functions that give it (the members are listed in control.h). The
 // caller owns the result.
