@@ -124,7 +124,7 @@ def tour(demo):
               f"  for i in $(seq 20); do {ask} app.canary.example; done",
               f"  {ask} dr.example; scripts/demo-origins{run} stop primary; sleep 3; {ask} dr.example", "",
               "6. Change a document and apply it",
-              "  steerctl apply --dry-run policies/canary.yaml", "  steerctl apply policies/canary.yaml", ""]
+              "  steerctl plan policies/canary.yaml", "  steerctl apply policies/canary.yaml", ""]
     print("\n".join(lines), flush=True)
 
 
@@ -223,6 +223,24 @@ def check_canary(checks, demo):
                 shares == {"blue-1": (90, "9/10"), "green-1": (10, "1/10")}, shares)
 
 
+# A bigger canary than its own document allows: the plan says so before anything happens, and the apply is refused.
+def check_plan(checks, demo):
+    path = next(path for path in demo.documents() if path.endswith("canary.yaml"))
+    bigger = os.path.join(demo.folder, "canary.yaml")
+    with open(path, encoding="utf-8") as file:
+        text = file.read().replace("{weight: 90, to", "{weight: 50, to").replace("{weight: 10, to", "{weight: 50, to")
+    with open(bigger, "w", encoding="utf-8") as file:
+        file.write(text)
+    plan = demo.steerd.ctl("plan", bigger, check=False)
+    checks.that("plan shows who would move to a bigger canary, and that the document forbids it",
+                plan.returncode == 4 and "moves: 40% of A, IPv4: blue-1" in plan.stdout
+                and "canary-stays-small" in plan.stdout, plan.stdout + plan.stderr)
+    refused = demo.steerd.ctl("apply", "--yes", bigger, check=False)
+    checks.that("apply refuses it and names a client who proves it", refused.returncode == 1
+                and re.search(r"'canary-stays-small' .* does not hold: .* a client at [0-9.]+ ", refused.stderr),
+                refused.stderr)
+
+
 def check_failover(checks, demo):
     german = lambda: demo.from_country("DE")
     demo.origins("stop", "fra-1")
@@ -271,6 +289,7 @@ def check(args):
             checks.that("all documents of policies/ apply, and all endpoints are up", not down, f"not up: {down}")
             check_geo(checks, demo)
             check_canary(checks, demo)
+            check_plan(checks, demo)
             check_failover(checks, demo)
             check_override(checks, demo)
             check_restart(checks, demo)
