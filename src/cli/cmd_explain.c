@@ -425,7 +425,7 @@ static int add_document(struct cli *cli, const char *path, json_t *documents,
         steer_buf_fini(&text);
         return status;
     }
-    *source = (struct cli_source){name, path, steer_buf_take(&text)};
+    *source = (struct cli_source){.name = name, .shown = path, .text = steer_buf_take(&text)};
     json_t *document = json_pack("{s:s,s:s}", "name", name, "text", source->text);
     if (!document)
         return cli_error(cli, "%s is not UTF-8 text", path);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "steerd/geo/population.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "steerd/base/hash.h"
 #include "steerd/base/mem.h"
 #include "steerd/geo/classmap.h"
 
 struct count {
+    uint32_t location;
     uint64_t v4, v6;
     uint64_t known_v4, known_v6;
     struct steer_addr sample;
@@ -19,6 +22,8 @@ struct counting {
     size_t place_count;
     bool all; // neither places nor prefixes
     struct count *counts;
+    size_t count, cap;
+    struct steer_map pairs; // location and network -> count
 };
 
 // ---- networks ------------------------------------------------------------------------------------
@@ -71,13 +76,13 @@ static bool in_places(const struct counting *c, const struct steer_place *place)
 // The entry to add to, or NULL; *known: they count.
 static struct count *entry_of(const struct counting *c, uint32_t value, bool *known)
 {
-    const uint32_t location = value & ~INSIDE;
-    const struct steer_place *place = &steer_geo_location(c->geo, location)->place;
+    struct count *count = &c->counts[value & ~INSIDE];
+    const struct steer_place *place = &steer_geo_location(c->geo, count->location)->place;
     const bool inside = value & INSIDE;
     if (!c->all && !inside && !in_places(c, place))
         return NULL;
     *known = inside || place->continent[0];
-    return &c->counts[location];
+    return count;
 }
 
 static struct steer_addr from_v4(uint32_t address)
@@ -140,45 +145,98 @@ static void count_v6(struct counting *c, const struct steer_partition *p)
 
 static void collect(const struct counting *c, struct steer_population *out)
 {
-    const uint32_t locations = steer_geo_location_count(c->geo);
-    out->items = steer_calloc(locations, sizeof *out->items);
-    for (uint32_t i = 0; i < locations; i++) {
+    out->items = steer_calloc(c->count, sizeof *out->items);
+    for (size_t i = 0; i < c->count; i++) {
         out->v4 += c->counts[i].known_v4;
         out->v6 += c->counts[i].known_v6;
     }
     const bool everybody = !out->v4 && !out->v6;
-    for (uint32_t i = 0; i < locations; i++) {
+    for (size_t i = 0; i < c->count; i++) {
         const struct count *count = &c->counts[i];
         if (!count->sample.family)
             continue;
         struct steer_people *people = &out->items[out->count++];
-        *people = (struct steer_people){i, everybody ? count->v4 : count->known_v4,
+        *people = (struct steer_people){count->location, everybody ? count->v4 : count->known_v4,
                                         everybody ? count->v6 : count->known_v6, count->sample};
         out->v4 += everybody ? people->v4 : 0;
         out->v6 += everybody ? people->v6 : 0;
     }
 }
 
-void steer_population_init(struct steer_population *population, const struct steer_geo *geo,
-                           const struct steer_place *places, size_t place_count,
-                           const struct steer_prefix *prefixes, size_t prefix_count)
+static uint32_t pair_of(void *ctx, uint32_t value, uint32_t network)
+{
+    struct counting *c = ctx;
+    const uint32_t inside = value & INSIDE, location = value & ~INSIDE;
+    char key[32];
+    uint32_t at;
+    if (network == STEER_NESTED_NONE)
+        return value;
+    snprintf(key, sizeof key, "%x %x", location, network);
+    if (!steer_map_get(&c->pairs, key, &at)) {
+        at = (uint32_t)c->count++;
+        c->counts = steer_grow(c->counts, &c->cap, c->count, sizeof *c->counts);
+        c->counts[at] = (struct count){.location = location};
+        steer_map_put(&c->pairs, key, at);
+    }
+    return at | inside;
+}
+
+// Cuts the partition by the networks, too.
+static void cut_by_networks(struct counting *c, const struct steer_partition *p,
+                            const struct steer_nested *networks, size_t count,
+                            struct steer_partition *out)
+{
+    struct steer_prefix_value *values = steer_calloc(count, sizeof *values);
+    struct steer_partition parts;
+    for (size_t i = 0; i < count; i++)
+        values[i] = (struct steer_prefix_value){networks[i].prefix, (uint32_t)i};
+    steer_partition_from_prefixes(values, count, STEER_NESTED_NONE, &parts);
+    steer_partition_overlay(p, &parts, pair_of, c, out);
+    steer_partition_fini(&parts);
+    free(values);
+}
+
+void steer_population_init_cut(struct steer_population *population, const struct steer_geo *geo,
+                               const struct steer_place *places, size_t place_count,
+                               const struct steer_prefix *prefixes, size_t prefix_count,
+                               const struct steer_nested *networks, size_t network_count)
 {
     struct counting c = {.geo = geo,
                          .places = places,
                          .place_count = place_count,
                          .all = !place_count && !prefix_count};
-    struct steer_partition cut;
-    c.counts = steer_calloc(steer_geo_location_count(geo), sizeof *c.counts);
-    if (prefix_count)
+    struct steer_partition cut, parts;
+    const struct steer_partition *p = steer_geo_partition(geo);
+    c.count = c.cap = steer_geo_location_count(geo);
+    c.counts = steer_calloc(c.count, sizeof *c.counts);
+    for (uint32_t i = 0; i < c.count; i++)
+        c.counts[i].location = i;
+    if (prefix_count) {
         cut_by_prefixes(geo, prefixes, prefix_count, &cut);
-    const struct steer_partition *p = prefix_count ? &cut : steer_geo_partition(geo);
+        p = &cut;
+    }
+    if (network_count) {
+        cut_by_networks(&c, p, networks, network_count, &parts);
+        p = &parts;
+    }
     *population = (struct steer_population){0};
     count_v4(&c, p);
     count_v6(&c, p);
     collect(&c, population);
     if (prefix_count)
         steer_partition_fini(&cut);
+    if (network_count)
+        steer_partition_fini(&parts);
+    steer_map_fini(&c.pairs);
     free(c.counts);
+}
+
+void steer_population_init(struct steer_population *population, const struct steer_geo *geo,
+                           const struct steer_place *places, size_t place_count,
+                           const struct steer_prefix *prefixes, size_t prefix_count)
+{
+    steer_population_init_cut(population, geo, places, place_count, prefixes, prefix_count, NULL,
+                              0);
 }
 
 void steer_population_fini(struct steer_population *population)

@@ -368,6 +368,22 @@ static uint32_t pair_class(void *ctx, uint32_t location, uint32_t network)
     return pair->class_index;
 }
 
+uint16_t steer_classes_find(const struct steer_classes *classes, uint32_t location,
+                            const struct steer_addr *addr)
+{
+    const struct steer_prefix client = {*addr, (uint8_t)steer_family_bits(addr->family)};
+    const uint32_t network =
+        classes->network_count
+            ? steer_nested_find(classes->networks, classes->network_count, &client)
+            : STEER_NESTED_NONE;
+    const struct steer_class_pair key = {.location = location, .network = network};
+    const struct steer_class_pair *pair =
+        network == STEER_NESTED_NONE
+            ? NULL
+            : bsearch(&key, classes->pairs, classes->pair_count, sizeof key, by_network);
+    return pair ? pair->class_index : classes->class_of[location];
+}
+
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
                                          const struct steer_geo *geo)
 {

@@ -18,15 +18,20 @@ struct group {
     uint64_t people[FAMILIES];
 };
 
+// Clients, and where they are.
+struct crowd {
+    struct steer_population people;
+    uint32_t *country, *continent; // of each of people; EVERYWHERE: not known
+    uint32_t *order;               // people by country
+};
+
 struct steer_impact {
     const struct steer_geo *geo;
     struct mixer mixer;
-    struct steer_population people;
     struct group *groups; // the first is everywhere
     size_t group_count, group_cap;
     struct steer_map group_index;
-    uint32_t *country, *continent; // of each of people; EVERYWHERE: not known
-    uint32_t *order;               // people by country
+    struct crowd everybody;
 };
 
 // ---- places --------------------------------------------------------------------------------------
@@ -58,30 +63,41 @@ static int by_country(const void *a, const void *b, void *ctx)
     return x < y ? -1 : x > y;
 }
 
-static void group_people(struct steer_impact *p)
+// add: they are the ones that groups are counted from.
+static void crowd_place(struct crowd *c, struct steer_impact *p, bool add)
 {
-    const size_t count = p->people.count;
-    p->country = steer_calloc(count, sizeof *p->country);
-    p->continent = steer_calloc(count, sizeof *p->continent);
-    p->order = steer_calloc(count, sizeof *p->order);
+    const size_t count = c->people.count;
+    c->country = steer_calloc(count, sizeof *c->country);
+    c->continent = steer_calloc(count, sizeof *c->continent);
+    c->order = steer_calloc(count, sizeof *c->order);
     (void)group_of(p, "");
     for (size_t i = 0; i < count; i++) {
-        const struct steer_people *people = &p->people.items[i];
+        const struct steer_people *people = &c->people.items[i];
         struct steer_place place = steer_geo_location(p->geo, people->location)->place;
         char name[16];
-        p->order[i] = (uint32_t)i;
-        add_people(&p->groups[EVERYWHERE], people);
-        if (!place.continent[0])
-            continue;
-        p->continent[i] = group_of(p, place.continent);
-        add_people(&p->groups[p->continent[i]], people);
-        if (!place.country[0])
-            continue;
+        c->order[i] = (uint32_t)i;
+        if (place.continent[0])
+            c->continent[i] = group_of(p, place.continent);
         place.subdivision[0] = '\0';
-        p->country[i] = group_of(p, steer_place_format(&place, name, sizeof name));
-        add_people(&p->groups[p->country[i]], people);
+        if (place.country[0])
+            c->country[i] = group_of(p, steer_place_format(&place, name, sizeof name));
+        if (!add)
+            continue;
+        add_people(&p->groups[EVERYWHERE], people);
+        if (c->continent[i])
+            add_people(&p->groups[c->continent[i]], people);
+        if (c->country[i])
+            add_people(&p->groups[c->country[i]], people);
     }
-    qsort_r(p->order, count, sizeof *p->order, by_country, p->country);
+    qsort_r(c->order, count, sizeof *c->order, by_country, c->country);
+}
+
+static void crowd_fini(struct crowd *c)
+{
+    steer_population_fini(&c->people);
+    free(c->country);
+    free(c->continent);
+    free(c->order);
 }
 
 struct steer_impact *steer_impact_create(const struct steer_geo *geo, const struct steer_view *base)
@@ -89,8 +105,8 @@ struct steer_impact *steer_impact_create(const struct steer_geo *geo, const stru
     struct steer_impact *p = steer_calloc(1, sizeof *p);
     p->geo = geo;
     mixer_init(&p->mixer, base);
-    steer_population_init(&p->people, geo, NULL, 0, NULL, 0);
-    group_people(p);
+    steer_population_init(&p->everybody.people, geo, NULL, 0, NULL, 0);
+    crowd_place(&p->everybody, p, true);
     return p;
 }
 
@@ -99,12 +115,9 @@ void steer_impact_destroy(struct steer_impact *p)
     if (!p)
         return;
     mixer_fini(&p->mixer);
-    steer_population_fini(&p->people);
+    crowd_fini(&p->everybody);
     steer_map_fini(&p->group_index);
     free(p->groups);
-    free(p->country);
-    free(p->continent);
-    free(p->order);
     free(p);
 }
 
@@ -143,6 +156,7 @@ struct move {
 struct account {
     struct steer_impact *impact;
     struct steer_classes classes[2];
+    struct crowd cut; // by the networks of both sides
     bool there[2];
     struct cells countries;  // in order of country
     struct cells continents; // the same by continent: countries are EVERYWHERE
@@ -166,7 +180,8 @@ static struct steer_residual *root_of(const struct account *a, unsigned side,
                                       const struct steer_people *people)
 {
     const struct steer_classes *c = &a->classes[side];
-    return a->there[side] ? c->roots[c->class_of[people->location]] : NULL;
+    return a->there[side] ? c->roots[steer_classes_find(c, people->location, &people->sample)]
+                          : NULL;
 }
 
 // Adds to the cell that is like `one`, from `first` on, or makes one.
@@ -188,13 +203,13 @@ static void add_cell(struct cells *cells, size_t first, const struct cell *one)
 
 static void fill_cells(struct account *a)
 {
-    const struct steer_impact *p = a->impact;
+    const struct crowd *crowd = a->cut.order ? &a->cut : &a->impact->everybody;
     size_t first = 0;
-    for (size_t i = 0; i < p->people.count; i++) {
-        const uint32_t at = p->order[i];
-        const struct steer_people *people = &p->people.items[at];
-        struct cell cell = {p->country[at],
-                            p->continent[at],
+    for (size_t i = 0; i < crowd->people.count; i++) {
+        const uint32_t at = crowd->order[i];
+        const struct steer_people *people = &crowd->people.items[at];
+        struct cell cell = {crowd->country[at],
+                            crowd->continent[at],
                             {root_of(a, 0, people), root_of(a, 1, people)},
                             {people->v4, people->v6},
                             people};
@@ -209,6 +224,21 @@ static void fill_cells(struct account *a)
         cell.continent = EVERYWHERE;
         add_cell(&a->world, 0, &cell);
     }
+}
+
+// Where a side tells networks apart, clients are counted by them.
+static void cut_crowd(struct account *a)
+{
+    const size_t before = a->classes[0].network_count, after = a->classes[1].network_count;
+    if (!before && !after)
+        return;
+    struct steer_nested *networks = steer_calloc(before + after, sizeof *networks);
+    for (size_t i = 0; i < before + after; i++)
+        networks[i] = i < before ? a->classes[0].networks[i] : a->classes[1].networks[i - before];
+    const size_t count = steer_nested_sort(networks, before + after);
+    steer_population_init_cut(&a->cut.people, a->impact->geo, NULL, 0, NULL, 0, networks, count);
+    crowd_place(&a->cut, a->impact, false);
+    free(networks);
 }
 
 static enum steer_err account_init(struct account *a, struct steer_impact *p,
@@ -228,6 +258,7 @@ static enum steer_err account_init(struct account *a, struct steer_impact *p,
         a->there[s] = true;
         a->type_count = steer_steered_types(&sides[s]->steered->steered, a->types);
     }
+    cut_crowd(a);
     fill_cells(a);
     return STEER_OK;
 }
@@ -248,6 +279,7 @@ static void account_fini(struct account *a)
             steer_classes_fini(a->impact->mixer.residuals, &a->classes[s]);
     steer_ptrmap_fini(&a->sum_index);
     steer_ptrmap_fini(&a->move_index);
+    crowd_fini(&a->cut);
     free(a->countries.items);
     free(a->continents.items);
     free(a->world.items);

@@ -190,13 +190,18 @@ struct trial {
     uint16_t type;
 };
 
+static uint16_t class_of(const struct trial *t, const struct steer_people *people)
+{
+    return steer_classes_find(t->classes, people->location, &people->sample);
+}
+
 // Of a class those are named whose place is known, where there are any.
 static const struct steer_people *face_of(const struct trial *t, const struct steer_people *first)
 {
     const struct steer_population *p = t->population;
-    const uint16_t class = t->classes->class_of[first->location];
+    const uint16_t class = class_of(t, first);
     for (size_t i = 0; i < p->count; i++)
-        if (t->classes->class_of[p->items[i].location] == class &&
+        if (class_of(t, &p->items[i]) == class &&
             steer_geo_location(t->judge->geo, p->items[i].location)->place.continent[0])
             return &p->items[i];
     return first;
@@ -208,7 +213,7 @@ static void prove(const struct trial *t, const struct steer_people *people,
 {
     struct steer_breach *b = t->breach;
     people = face_of(t, people);
-    const struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    const struct steer_residual *root = t->classes->roots[class_of(t, people)];
     const struct steer_place *place = &steer_geo_location(t->judge->geo, people->location)->place;
     struct steer_distribution d;
     char type[STEER_TYPE_TEXT_MAX], client[64];
@@ -323,7 +328,7 @@ static bool judge_survival(const struct trial *t, const struct steer_people *peo
     struct steer_breach *b = t->breach;
     struct steer_judge *j = t->judge;
     char lead[120] = "with everything as it is set, ";
-    struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    struct steer_residual *root = t->classes->roots[class_of(t, people)];
     if (survives_known(t, root, type_index, b->down))
         return true;
     b->down_kind = t->assertion->assertion.kind == STEER_SURVIVE_SITE ? STEER_SITE : STEER_ENDPOINT;
@@ -361,7 +366,7 @@ static bool allowed(const struct trial *t, const struct steer_outcome *o)
 
 static bool judge_outcomes(const struct trial *t, const struct steer_people *people)
 {
-    const struct steer_residual *root = t->classes->roots[t->classes->class_of[people->location]];
+    const struct steer_residual *root = t->classes->roots[class_of(t, people)];
     struct steer_distribution d;
     bool holds = true;
     steer_decide(root, &t->judge->as_set.view, t->type, &d, NULL);
@@ -402,7 +407,7 @@ static struct steer_share share_of(const struct trial *t, const struct steer_sha
     *extreme = NULL;
     for (size_t i = 0; i < p->count; i++) {
         const uint64_t n = v6 ? p->items[i].v6 : p->items[i].v4;
-        const uint16_t class = t->classes->class_of[p->items[i].location];
+        const uint16_t class = class_of(t, &p->items[i]);
         const double value = steer_share_value(by_class[class]) * (most ? 1 : -1);
         people[class] += n;
         if (!n || (*extreme && value <= best))
@@ -466,7 +471,7 @@ static bool judge_type(const struct trial *t, unsigned type_index)
     bool *judged = steer_calloc(t->classes->class_count, sizeof *judged);
     bool holds = true;
     for (size_t i = 0; i < p->count && holds; i++) {
-        const uint16_t class = t->classes->class_of[p->items[i].location];
+        const uint16_t class = class_of(t, &p->items[i]);
         if (judged[class])
             continue;
         judged[class] = true;
@@ -485,11 +490,18 @@ bool steer_judge_holds(struct steer_judge *j, const struct steer_object *asserti
     uint16_t types[STEER_TYPES_MAX];
     const unsigned count = steer_steered_types(&steered->steered, types);
     *breach = (struct steer_breach){.down_kind = STEER_KINDS};
-    struct trial t = {j, assertion, steered, classes, clients_of(j, assertion), breach, 0};
-    for (unsigned i = 0; i < count; i++) {
+    struct trial t = {j, assertion, steered, classes, NULL, breach, 0};
+    const struct steer_assertion *a = &assertion->assertion;
+    struct steer_population cut = {0};
+    bool holds = true;
+    if (classes->network_count)
+        steer_population_init_cut(&cut, j->geo, a->places, a->place_count, a->prefixes,
+                                  a->prefix_count, classes->networks, classes->network_count);
+    t.population = classes->network_count ? &cut : clients_of(j, assertion);
+    for (unsigned i = 0; i < count && holds; i++) {
         t.type = types[i];
-        if (!judge_type(&t, i))
-            return false;
+        holds = judge_type(&t, i);
     }
-    return true;
+    steer_population_fini(&cut);
+    return holds;
 }

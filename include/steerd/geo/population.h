@@ -5,6 +5,7 @@
 #define STEERD_GEO_POPULATION_H
 
 #include "steerd/geo/geo.h"
+#include "steerd/geo/nested.h"
 
 // The clients at one location of the geo data.
 struct steer_people {
@@ -14,7 +15,7 @@ struct steer_people {
 };
 
 struct steer_population {
-    struct steer_people *items; // each location that has an address, in order of location
+    struct steer_people *items; // each location that has an address (and was not cut), in order
     size_t count;
     uint64_t v4, v6; // all that count
 };
@@ -24,6 +25,12 @@ struct steer_population {
 void steer_population_init(struct steer_population *population, const struct steer_geo *geo,
                            const struct steer_place *places, size_t place_count,
                            const struct steer_prefix *prefixes, size_t prefix_count);
+// The same, cut by networks that may lie in one another (sorted by steer_nested_sort): who is in one of them, and in no
+// longer one, has an item of its own for each location.
+void steer_population_init_cut(struct steer_population *population, const struct steer_geo *geo,
+                               const struct steer_place *places, size_t place_count,
+                               const struct steer_prefix *prefixes, size_t prefix_count,
+                               const struct steer_nested *networks, size_t network_count);
 void steer_population_fini(struct steer_population *population);
 
 #endif

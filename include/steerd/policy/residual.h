@@ -102,6 +102,9 @@ struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
                                          const struct steer_geo *geo);
 // Takes everything but the roots, for the one who keeps the table; fini frees it.
 struct steer_classes steer_classes_take_map(struct steer_classes *classes);
+// The class of a client whose address and location these are.
+uint16_t steer_classes_find(const struct steer_classes *classes, uint32_t location,
+                            const struct steer_addr *addr);
 // Whether the tables would be equal.
 bool steer_classes_equal(const struct steer_classes *a, const struct steer_classes *b);
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes);

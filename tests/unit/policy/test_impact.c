@@ -105,8 +105,9 @@ static void count_plainly(struct steer_catalog *catalog, const struct steer_obje
             if (!location->place.continent[0])
                 continue;
             out->totals[v6] += size;
+            const struct steer_client client = {.location = location};
             struct steer_residual *root =
-                steer_residual_resolve(store, catalog, record, location, NULL);
+                steer_residual_resolve(store, catalog, record, &client, NULL);
             steer_decide(root, &checks_up, type, &d, NULL);
             for (uint32_t k = 0; k < d.count; k++)
                 out->shares[v6][d.outcomes[k].endpoints[0]->name[0] - 'a'] +=
