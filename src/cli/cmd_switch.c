@@ -8,7 +8,8 @@
 int cmd_switch_set(struct cli *cli, int argc, char **argv)
 {
     const char *reason = NULL, *owner = NULL;
-    const struct cli_option options[] = {{"reason", 0, &reason, NULL}, {"owner", 0, &owner, NULL}};
+    const struct cli_option options[] = {{"reason", 0, &reason, NULL, NULL},
+                                         {"owner", 0, &owner, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 2)

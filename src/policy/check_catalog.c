@@ -454,30 +454,30 @@ static enum steer_err check_steered(struct checker *c, const struct steer_object
 static enum steer_err check_target(const struct checker *c, const struct steer_object *object,
                                    const struct steer_target *target)
 {
-    static const enum steer_kind kinds[] = {STEER_POOL, STEER_ENDPOINT, STEER_SITE};
+    static const enum steer_kind sought[] = {STEER_POOL, STEER_ENDPOINT, STEER_SITE};
     enum steer_kind first = STEER_KINDS;
     if (target->kind != STEER_KINDS)
         return steer_catalog_get(c->catalog, target->kind, target->name)
                    ? STEER_OK
                    : unknown(c, object, target->at, target->kind, target->name);
-    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
-        if (!steer_catalog_get(c->catalog, kinds[i], target->name))
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(sought); i++) {
+        if (!steer_catalog_get(c->catalog, sought[i], target->name))
             continue;
         if (first != STEER_KINDS)
             return fail(c, object, target->at,
                         "'%s' is the name of a %s and of a %s; say which, like {%s: %s}",
-                        target->name, steer_kind_text(first), steer_kind_text(kinds[i]),
+                        target->name, steer_kind_text(first), steer_kind_text(sought[i]),
                         steer_kind_text(first), target->name);
-        first = kinds[i];
+        first = sought[i];
     }
     if (first != STEER_KINDS)
         return STEER_OK;
-    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
-        const char *near = nearest(c, kinds[i], target->name);
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(sought); i++) {
+        const char *near = nearest(c, sought[i], target->name);
         if (near)
             return fail(c, object, target->at,
                         "no pool, endpoint or site '%s' is defined; did you mean %s '%s'?",
-                        target->name, steer_kind_text(kinds[i]), near);
+                        target->name, steer_kind_text(sought[i]), near);
     }
     return fail(c, object, target->at, "no pool, endpoint or site '%s' is defined", target->name);
 }

@@ -40,8 +40,15 @@ static enum steer_forced pool(void *ctx, const struct steer_object *object, json
     return STEER_FORCED_DOWN;
 }
 
+static uint32_t position(void *ctx, const struct steer_object *object, json_t *why)
+{
+    const struct steer_hypothesis *h = ctx;
+    return h->base->position(h->base->ctx, object, why);
+}
+
 void steer_hypothesis_init(struct steer_hypothesis *h, const struct steer_view *base,
                            bool checks_up, const struct steer_down *down, size_t down_count)
 {
-    *h = (struct steer_hypothesis){base, checks_up, down, down_count, {h, endpoint, pool}};
+    *h = (struct steer_hypothesis){
+        base, checks_up, down, down_count, {h, endpoint, pool, base->position ? position : NULL}};
 }

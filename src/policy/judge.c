@@ -14,10 +14,13 @@
 
 unsigned steer_steered_types(const struct steer_steered *steered, uint16_t types[STEER_TYPES_MAX])
 {
-    const bool address = steered->kind == STEER_STEERED_ADDRESS;
-    types[0] = address ? STEER_TYPE_A : STEER_TYPE_CNAME;
+    if (steered->kind != STEER_STEERED_ADDRESS) {
+        types[0] = steer_steered_type(steered->kind);
+        return 1;
+    }
+    types[0] = STEER_TYPE_A; // HTTPS and SVCB name the same endpoints
     types[1] = STEER_TYPE_AAAA;
-    return address ? 2 : 1;
+    return 2;
 }
 
 bool steer_assertion_covers(const struct steer_object *assertion,
@@ -312,7 +315,9 @@ static bool survives_known(const struct trial *t, struct steer_residual *root, u
         steer_residual_ref(root);
     }
     // Records of different kinds with equal trees ask for different types.
-    const unsigned at = type_index + (t->type == STEER_TYPE_CNAME ? 2 : 0);
+    const unsigned at = t->type == STEER_TYPE_A || t->type == STEER_TYPE_AAAA
+                            ? type_index
+                            : 2 + (unsigned)t->steered->steered.kind;
     if (!s->known[loss][at])
         s->known[loss][at] =
             survives(j, root, t->type, loss ? STEER_SITE : STEER_ENDPOINT, s->down[loss][at])

@@ -268,7 +268,7 @@ bool steer_steered_name(const struct steer_name *owner, unsigned kind,
                         char out[STEER_STEERED_NAME_MAX])
 {
     char text[STEER_NAME_TEXT_MAX];
-    if (kind >= STEER_STEERED_SUPPORTED)
+    if (kind >= STEER_STEERED_KINDS)
         return false;
     snprintf(out, STEER_STEERED_NAME_MAX, "%s %s", steer_name_format(owner->octets, text),
              steer_steered_words[kind]);
