@@ -144,6 +144,14 @@ int cmd_switch_list(struct cli *cli, int argc, char **argv);
 int cmd_document_list(struct cli *cli, int argc, char **argv);
 int cmd_document_show(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);
+int cmd_import_octodns(struct cli *cli, int argc, char **argv);
+int cmd_export_octodns(struct cli *cli, int argc, char **argv);
+
+// ---- cmd_zone.c: files
+// The whole of a file, or of standard input for "-"; false: the error was printed.
+bool cli_read_file(const struct cli *cli, const char *path, struct steer_buf *text);
+// Writes the file, which is replaced only when all is written; returns the exit status.
+int cli_write_file(const struct cli *cli, const char *path, const struct steer_buf *text);
 
 // Asks on the terminal; false when there is none or the answer is not yes.
 bool cli_confirm(const char *question);

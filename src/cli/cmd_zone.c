@@ -22,7 +22,7 @@ static char *zone_path(const char *origin, const char *file)
     return steer_buf_take(&path);
 }
 
-static bool read_file(const struct cli *cli, const char *path, struct steer_buf *text)
+bool cli_read_file(const struct cli *cli, const char *path, struct steer_buf *text)
 {
     struct steer_diag diag;
     const char *name = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
@@ -37,7 +37,7 @@ static int import_list(const struct cli *cli, const char *list_path)
 {
     struct steer_buf text = {0};
     struct cli_zone_list list = {0};
-    if (!read_file(cli, list_path, &text))
+    if (!cli_read_file(cli, list_path, &text))
         return CLI_FAILED;
     int status = CLI_FAILED;
     if (cli_zone_list_parse(cli, text.data, list_path, &list)) {
@@ -142,7 +142,7 @@ int cmd_zone_import(struct cli *cli, int argc, char **argv)
     return import_one(cli, argv[0], argv[1]);
 }
 
-static int write_whole(const struct cli *cli, const char *path, const struct steer_buf *text)
+int cli_write_file(const struct cli *cli, const char *path, const struct steer_buf *text)
 {
     struct steer_buf aside = {0};
     steer_buf_printf(&aside, "%s.%ld.new", path, (long)getpid());
@@ -176,7 +176,7 @@ int cmd_zone_export(struct cli *cli, int argc, char **argv)
         return status;
     steer_buf_puts(&reply.body, "");
     if (output && strcmp(output, "-") != 0)
-        status = write_whole(cli, output, &reply.body);
+        status = cli_write_file(cli, output, &reply.body);
     else
         fwrite(reply.body.data, 1, reply.body.len, stdout);
     cli_reply_fini(&reply);

@@ -90,6 +90,18 @@ static const struct command commands[] = {
     {"switch list", "", "list the switches and where they stand", "", cmd_switch_list},
     {"document list", "", "list the documents that were applied", "", cmd_document_list},
     {"document show", "NAME", "print a document as it was applied last", "", cmd_document_show},
+    {"import octodns", "FILE [--zone NAME] [-o OUT]", "turn a zone file of octoDNS into a document",
+     "Prints a document with the same meaning: dynamic records (pools, rules, fallbacks, health "
+     "checks)\n"
+     "become steered ones. What is not carried over is said on standard error. Nothing is sent to "
+     "the server.\n\n"
+     "  --zone NAME      the zone (default: FILE's name without .yaml)\n"
+     "  -o, --output OUT write to OUT, which is replaced only when all is written\n",
+     cmd_import_octodns},
+    {"export octodns", "ZONE [-o OUT]", "write a zone as a zone file of octoDNS",
+     "Refused, with a list, when octoDNS could not say all of it.\n\n"
+     "  -o, --output OUT  write to OUT, which is replaced only when all is written\n",
+     cmd_export_octodns},
     {"audit", "[--limit N] [--since TIME]", "show who changed what, newest first",
      "  -n, --limit N  at most so many (default 100, at most 1000)\n"
      "  --since TIME   not older: 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z\n",
@@ -155,16 +167,14 @@ static const struct command *find(const char *name)
 
 static int unknown_command(struct cli *cli, const char *name)
 {
-    const char *names[STEER_ARRAY_LEN(commands) + 4];
+    static const char *const groups[] = {"zone",     "override", "switch",
+                                         "document", "import",   "export"};
+    const char *names[STEER_ARRAY_LEN(commands) + STEER_ARRAY_LEN(groups)];
     size_t count = 0;
     for (size_t i = 0; i < STEER_ARRAY_LEN(commands); i++)
         names[count++] = commands[i].name;
-    if (!strchr(name, ' ')) {
-        names[count++] = "zone";
-        names[count++] = "override";
-        names[count++] = "switch";
-        names[count++] = "document";
-    }
+    for (size_t i = 0; i < STEER_ARRAY_LEN(groups) && !strchr(name, ' '); i++)
+        names[count++] = groups[i];
     const char *near = steer_nearest_word(name, names, count);
     if (near)
         return cli_usage(cli, "unknown command '%s'; did you mean '%s'?", name, near);
