@@ -168,6 +168,10 @@ bool admin_read_names(struct admin_request *r, json_t *body, const char *member,
 void admin_with_documents(struct admin_request *r, json_t *body, bool required,
                           void (*run)(struct admin_request *r, json_t *body,
                                       const struct steer_control_apply *apply));
+// Members of a body; false: a problem is the reply.
+bool admin_read_document(struct admin_request *r, json_t *document, size_t index,
+                         struct steer_control_text *text);
+bool admin_read_flag(struct admin_request *r, json_t *body, const char *name, bool *flag);
 
 // ---- the resources
 void admin_apply(struct admin_request *r);
@@ -189,6 +193,8 @@ void admin_explain_get(struct admin_request *r);
 void admin_explain_post(struct admin_request *r);
 void admin_audit_get(struct admin_request *r);
 void admin_metrics_get(struct admin_request *r);
+void admin_replay_get(struct admin_request *r);
+void admin_replay_post(struct admin_request *r);
 void admin_health_get(struct admin_request *r);
 
 // ---- http.c

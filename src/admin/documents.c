@@ -8,8 +8,8 @@
 
 enum { NAME_MAX_OCTETS = 255 };
 
-static bool read_text(struct admin_request *r, json_t *document, size_t index,
-                      struct steer_control_text *text)
+bool admin_read_document(struct admin_request *r, json_t *document, size_t index,
+                         struct steer_control_text *text)
 {
     static const char *const known[] = {"name", "text"};
     if (!json_is_object(document)) {
@@ -36,7 +36,7 @@ static bool read_text(struct admin_request *r, json_t *document, size_t index,
     return true;
 }
 
-static bool read_flag(struct admin_request *r, json_t *body, const char *name, bool *flag)
+bool admin_read_flag(struct admin_request *r, json_t *body, const char *name, bool *flag)
 {
     json_t *value = json_object_get(body, name);
     if (value && !json_is_boolean(value)) {
@@ -84,11 +84,12 @@ static bool read_apply(struct admin_request *r, json_t *body, struct steer_contr
 {
     json_t *documents = json_object_get(body, "documents");
     for (size_t i = 0; i < apply->count; i++)
-        if (!read_text(r, json_array_get(documents, i), i, &texts[i]))
+        if (!admin_read_document(r, json_array_get(documents, i), i, &texts[i]))
             return false;
-    return read_flag(r, body, "take_over", &apply->take_over) &&
-           read_flag(r, body, "prune", &apply->prune) &&
-           read_flag(r, body, "dry_run", &apply->dry_run) && read_reason(r, body, &apply->reason);
+    return admin_read_flag(r, body, "take_over", &apply->take_over) &&
+           admin_read_flag(r, body, "prune", &apply->prune) &&
+           admin_read_flag(r, body, "dry_run", &apply->dry_run) &&
+           read_reason(r, body, &apply->reason);
 }
 
 void admin_with_documents(struct admin_request *r, json_t *body, bool required,
@@ -137,7 +138,7 @@ static void run_plan(struct admin_request *r, json_t *body, const struct steer_c
     json_t *plan = NULL;
     struct steer_diag diag = {0};
     bool all;
-    if (!read_flag(r, body, "all", &all))
+    if (!admin_read_flag(r, body, "all", &all))
         return;
     enum steer_err err = steer_control_plan(r->admin->control, apply, all, &plan, &diag);
     admin_reply_result(r, err, &diag, plan);

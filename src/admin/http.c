@@ -59,6 +59,13 @@ static const struct admin_route routes[] = {
      API | ADMIN_LONG | ADMIN_HAS_BODY,
      ADMIN_BODY_DOCUMENTS,
      {NULL}},
+    {"GET", "/api/v1/replay", admin_replay_get, API | ADMIN_LONG, SMALL, {"limit"}},
+    {"POST",
+     "/api/v1/replay",
+     admin_replay_post,
+     API | ADMIN_LONG | ADMIN_HAS_BODY,
+     ADMIN_BODY_DOCUMENTS,
+     {NULL}},
 };
 
 struct segment {

@@ -73,6 +73,15 @@ static const struct command commands[] = {
      "  --at-health FILE     with health as a saved 'steerctl status --json' has it\n"
      "  --with FILE          as if this document were applied (may be repeated)\n",
      cmd_explain},
+    {"replay", "--with FILE [--limit N] [--take-over] [--prune]",
+     "show what a document would have changed for queries that were asked",
+     "The server runs the newest queries of its sample (steerd --replay-sample) through what it "
+     "answers now\n"
+     "and what it would answer with the document, which is not applied.\n\n"
+     "  --with FILE    the document; '-' is standard input\n"
+     "  -n, --limit N  the newest N queries (default 10000, at most 100000)\n"
+     "  --take-over, --prune  as for apply\n",
+     cmd_replay},
     {"override set", "KIND TARGET up|down|drained --reason TEXT [--owner NAME] [--for 2h]",
      "force an endpoint, pool, site or check",
      "KIND is endpoint, pool, site or check.\n\n"

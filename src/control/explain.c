@@ -34,8 +34,7 @@ static bool find_steered(const struct steer_catalog *catalog, const struct found
     return *object != NULL;
 }
 
-// The node that answers for the name: itself, or the wildcard that covers it.
-static void find_node(const struct steer_zone *zone, const struct steer_name *name,
+void linker_find_node(const struct steer_zone *zone, const struct steer_name *name,
                       const struct steer_name_hashes *hashes, unsigned zone_labels,
                       const struct steer_zone_node **node)
 {
@@ -324,7 +323,7 @@ json_t *steer_linker_explain(struct steer_linker *l, const struct steer_explain_
     }
     if (f.zone) {
         set_text(out, "zone", steer_name_format(f.zone->origin.octets, text));
-        find_node(f.zone, &q->name, &hashes, labels, &f.node);
+        linker_find_node(f.zone, &q->name, &hashes, labels, &f.node);
     }
     if (f.node)
         choose(catalog_of(l, q), &f, q->type);

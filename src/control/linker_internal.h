@@ -103,6 +103,11 @@ void linker_reclaim(struct steer_linker *linker);
 // Lets the caller see to what cannot wait, between two steps of a long change.
 void linker_pause(struct steer_linker *linker);
 
+// explain.c: the node that answers for the name, itself or the wildcard that covers it; NULL: none.
+void linker_find_node(const struct steer_zone *zone, const struct steer_name *name,
+                      const struct steer_name_hashes *hashes, unsigned zone_labels,
+                      const struct steer_zone_node **node);
+
 // link.c
 struct steer_journal_entry *link_journal(struct steer_link *link, enum steer_journal_kind kind);
 // The zone's state in this link, opened for editing; make: also when it does not exist, else NULL.

@@ -245,6 +245,32 @@ static const char *set_version(struct config *c, const char *value)
     return set_text(&c->version, value);
 }
 
+// "1/100" or "0.01": of so many queries one.
+static const char *set_replay_sample(struct config *c, const char *value)
+{
+    static const char *const wanted = "1/N, a fraction like 0.01, or 0 for none";
+    unsigned long n = 0;
+    char *end;
+    if (strncmp(value, "1/", 2) == 0 && number_within(value + 2, 1, 1000000000, &n)) {
+        c->replay_one_in = (uint32_t)n;
+        return NULL;
+    }
+    double fraction = strtod(value, &end);
+    if (*value < '0' || *value > '9' || *end || fraction > 1 || (fraction > 0 && fraction < 1e-9))
+        return wanted;
+    c->replay_one_in = fraction > 0 ? (uint32_t)(1 / fraction + 0.5) : 0;
+    return NULL;
+}
+
+static const char *set_replay_size(struct config *c, const char *value)
+{
+    unsigned long n;
+    if (!number_within(value, 1, STEER_REPLAY_RECORDS_MAX, &n))
+        return "a number of queries from 1 to 262144";
+    c->replay_records = (uint32_t)n;
+    return NULL;
+}
+
 static const struct setting settings[] = {
     {"listen", true, set_listen},
     {"admin", false, set_admin},
@@ -266,6 +292,8 @@ static const struct setting settings[] = {
     {"tcp_connections_per_client", false, set_tcp_connections_per_client},
     {"tcp_idle", false, set_tcp_idle},
     {"cookie_secrets", false, set_cookie_secrets},
+    {"replay_sample", false, set_replay_sample},
+    {"replay_size", false, set_replay_size},
 };
 
 static const struct setting *find_setting(const char *name)
@@ -397,6 +425,10 @@ static const char usage[] =
     "  --cookie-secrets FILE  one or two secrets for DNS cookies (DATA/cookie.secrets, made if "
     "missing),\n"
     "                       or none: no cookies\n"
+    "  --replay-sample 1/N  keep one of N queries over UDP, for steerctl replay; clients as /24 "
+    "and /56 "
+    "(0: none)\n"
+    "  --replay-size N      how many are kept, in memory (65536)\n"
     "  --log-level LEVEL    error, warn, info or debug (info)\n"
     "  --config FILE        the same as a YAML file: listen, admin, data, geo, ...; the command "
     "line\n"
@@ -427,6 +459,8 @@ static const struct option options[] = {
     {"tcp-connections-per-client", required_argument, NULL, 17},
     {"tcp-idle", required_argument, NULL, 18},
     {"cookie-secrets", required_argument, NULL, 19},
+    {"replay-sample", required_argument, NULL, 20},
+    {"replay-size", required_argument, NULL, 21},
     {"config", required_argument, NULL, OPT_CONFIG},
     {"check-config", no_argument, NULL, OPT_CHECK},
     {"version", no_argument, NULL, OPT_VERSION},

@@ -33,10 +33,11 @@ struct config {
     bool rrl_allow_given; // else loopback
     unsigned tcp_connections, tcp_connections_per_client;
     uint32_t tcp_idle_ms;
-    char *cookie_secrets; // a file, or "none"; NULL: DATA/cookie.secrets
-    char *ca_file;        // NULL: the system's bundle
-    char *nsid;           // NULL: off
-    char *version;        // answer to version.bind; NULL: off
+    uint32_t replay_one_in, replay_records; // 0: nothing is kept
+    char *cookie_secrets;                   // a file, or "none"; NULL: DATA/cookie.secrets
+    char *ca_file;                          // NULL: the system's bundle
+    char *nsid;                             // NULL: off
+    char *version;                          // answer to version.bind; NULL: off
 };
 
 enum config_result { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_USAGE };

@@ -71,6 +71,8 @@ static enum steer_err start_server(struct daemon *d, struct steer_diag *diag)
         .answers = {.udp_size = STEER_UDP_SIZE},
         .rrl = c->rrl,
         .cookies = secrets.count ? &secrets : NULL,
+        .replay_one_in = c->replay_one_in,
+        .replay_records = c->replay_records,
         .tcp_limit = c->tcp_connections,
         .tcp_limit_per_client = c->tcp_connections_per_client,
         .tcp_idle_ms = c->tcp_idle_ms,

@@ -98,6 +98,10 @@ enum steer_err udp_worker_start(struct udp_worker *w, unsigned index, int core,
 void udp_worker_wake(struct udp_worker *w);
 void udp_worker_join(struct udp_worker *w);
 const struct counters *udp_worker_counters(const struct udp_worker *w);
+// Takes the ring over; before the start.
+void udp_worker_set_replay(struct udp_worker *w, struct steer_replay_ring *ring);
+const struct steer_replay_ring *
+udp_worker_replay(const struct udp_worker *w); // NULL: nothing is kept
 
 // tcp.c
 struct tcp_counters {

@@ -7,6 +7,7 @@
 
 #include "steerd/answer/answer.h"
 #include "steerd/base/err.h"
+#include "steerd/server/replay.h"
 #include "steerd/server/rrl.h"
 
 struct steer_server;
@@ -31,6 +32,8 @@ struct steer_server_options {
     struct steer_answer_settings answers;       // keepalive_100ms is set from tcp_idle_ms
     struct steer_rrl_settings rrl;              // of answers over UDP; zeroed: no limit
     const struct steer_cookie_secrets *cookies; // copied; NULL: none are made or known
+    uint32_t replay_one_in;  // of so many queries over UDP one is kept (replay.h); 0: none
+    uint32_t replay_records; // kept at most; 0: 65,536
     struct steer_publisher *publisher;
     uint64_t seed; // of the workers' generators
 };
@@ -76,5 +79,11 @@ struct steer_server_stats {
     unsigned workers;
 };
 void steer_server_stats(const struct steer_server *server, struct steer_server_stats *stats);
+
+// The kept queries, worker by worker, each from the oldest to the newest; stops when visit returns false. False
+// when none are kept. Any thread while the server runs.
+bool steer_server_replay(const struct steer_server *server,
+                         bool (*visit)(void *ctx, const struct steer_replay_record *record),
+                         void *ctx);
 
 #endif

@@ -20,6 +20,7 @@
 #include "admin/admin_internal.h"
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
+#include "steerd/control/replay.h"
 
 // ---- the fake control
 
@@ -263,6 +264,33 @@ void steer_server_stats(const struct steer_server *server, struct steer_server_s
     stats->kinds[STEER_FACT_NXDOMAIN] = 5;
 }
 
+bool steer_server_replay(const struct steer_server *server,
+                         bool (*visit)(void *ctx, const struct steer_replay_record *record),
+                         void *ctx)
+{
+    (void)server;
+    struct steer_replay_record record = {.unix_s = 7, .type = 1, .steered = true};
+    assert_int_equal(steer_name_parse("www.example.com.", NULL, &record.name, NULL), STEER_OK);
+    assert_true(steer_prefix_parse("192.0.2.0/24", &record.client, NULL));
+    assert_true(steer_addr_parse("198.51.100.1", &record.answer));
+    for (unsigned i = 0; i < 3; i++)
+        visit(ctx, &record);
+    return true;
+}
+
+enum steer_err steer_control_replay(struct steer_control *control,
+                                    const struct steer_control_replay *replay, json_t **result,
+                                    struct steer_diag *diag)
+{
+    (void)control;
+    enum steer_err err =
+        asked(diag, "replay %s prune=%d questions=%zu asked=%d", replay->texts[0].name,
+              replay->prune, replay->question_count, (int)replay->questions[0].count);
+    if (err == STEER_OK)
+        *result = json_pack("{s:i}", "changed", 0);
+    return err;
+}
+
 // ---- a small client
 
 static struct {
@@ -473,6 +501,18 @@ static const struct {
     {"GET", "/api/v1/explain?name=w&type=A&client=192.0.2.7/24", NULL, NULL, 400, NULL,
      "192.0.2.0/24 would be right"},
     {"GET", "/api/v1/explain?name=w&type=A&client=home", NULL, NULL, 400, NULL, "not an address"},
+    {"GET", "/api/v1/replay?limit=2", NULL, NULL, 200, NULL,
+     "{\"at\":7,\"name\":\"www.example.com.\",\"type\":\"A\",\"client\":\"192.0.2.0/"
+     "24\",\"rcode\":0,"
+     "\"steered\":true,\"answer\":\"198.51.100.1\"}\n{\"at\":7,"},
+    {"GET", "/api/v1/replay?limit=0", NULL, NULL, 400, NULL, "from 1 to 100000"},
+    {"POST", "/api/v1/replay", "{\"documents\":[{\"name\":\"a\",\"text\":\"\"}],\"limit\":2}", NULL,
+     200, "replay a prune=0 questions=1 asked=2", NULL},
+    {"POST", "/api/v1/replay", "{\"documents\":[]}", NULL, 422, NULL, "at least one"},
+    {"POST", "/api/v1/replay", "{\"documents\":[{\"name\":\"a\",\"text\":\"\"}],\"limit\":0}", NULL,
+     422, NULL, "limit must be"},
+    {"POST", "/api/v1/replay", "{\"documents\":[{\"name\":\"a\"}]}", NULL, 422, NULL,
+     "text must be"},
     {"GET", "/api/v1/explain?nam=w", NULL, NULL, 400, NULL, "did you mean 'name'?"},
     {"GET", "/api/v1/explain?name=a&name=b", NULL, NULL, 400, NULL, "given twice"},
     {"GET", "/api/v1/explain?name=%zz", NULL, NULL, 400, NULL, "hexadecimal"},

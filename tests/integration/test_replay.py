@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+import unittest
+
+from support import GERMANY, SINGAPORE, USA, SteerdTest
+
+DOCUMENT = """zone: replay.test
+endpoints:
+  fra: {ipv4: 192.0.2.10}
+  iad: {ipv4: 198.51.100.10}
+records:
+  api:
+    ttl: 30
+    steer:
+      geo:
+        rules: [{match: EU, to: {endpoint: fra}}]
+        default: {endpoint: iad}
+  www: {ttl: 300, A: [192.0.2.80]}
+  "*.w": {ttl: 300, A: [192.0.2.81]}
+"""
+
+
+class Replay(SteerdTest):
+    def start(self, *options):
+        self.steerd.options += options
+        self.steerd.start()
+        self.apply(DOCUMENT)
+
+    def records(self, limit=1000):
+        code, body = self.steerd.http("GET", f"/api/v1/replay?limit={limit}")
+        self.assertEqual(200, code, body)
+        return [json.loads(line) for line in body.splitlines()]
+
+    def kept(self, count):
+        """The answer goes out before its record is kept."""
+        return self.wait(lambda: len(self.records()) == count and self.records(), f"{count} queries are kept")
+
+    def replay(self, text, *options, check=True):
+        done = self.steerd.ctl("--json", "replay", "--with", self.write("test.yaml", text), *options, check=check)
+        return json.loads(done.stdout) if check else done
+
+    def test_without_the_option_nothing_is_kept(self):
+        self.start()
+        code, body = self.steerd.http("GET", "/api/v1/replay")
+        self.assertEqual(409, code)
+        self.assertIn("--replay-sample", body)
+        done = self.replay(DOCUMENT, check=False)
+        self.assertEqual(1, done.returncode)
+
+    def test_queries_are_kept_with_networks_for_clients(self):
+        self.start("--replay-sample", "1/1", "--workers", "1")
+        self.ask("API.replay.test", "A", GERMANY, source=32)
+        self.ask("www.replay.test", "AAAA")
+        self.ask("nothing.replay.test")
+        self.ask("elsewhere.test")
+        records = {record["name"]: record for record in self.kept(4)}
+        api = records["api.replay.test."]
+        self.assertEqual(("A", "192.0.2.0/24", 0, True, "192.0.2.10"),
+                         tuple(api[key] for key in ("type", "client", "rcode", "steered", "answer")))
+        self.assertEqual(("AAAA", "127.0.0.0/24", 0, False),
+                         tuple(records["www.replay.test."][key] for key in ("type", "client", "rcode", "steered")))
+        self.assertEqual([3, 5], [records[name]["rcode"] for name in ("nothing.replay.test.", "elsewhere.test.")])
+        self.assertEqual(2, len(self.records(2)))
+
+    def test_the_ring_keeps_the_newest(self):
+        self.start("--replay-sample", "1", "--replay-size", "3", "--workers", "1")
+        for i in range(7):
+            self.ask(f"n{i}.replay.test")
+        self.wait(lambda: {r["name"] for r in self.records()} == {f"n{i}.replay.test." for i in (4, 5, 6)}, "the last three")
+
+    def test_a_change_is_counted_by_name_and_by_what_it_does(self):
+        self.start("--replay-sample", "1/1")
+        for client, times in ((GERMANY, 3), (USA, 2), (SINGAPORE, 1)):
+            for _ in range(times):
+                self.ask("api.replay.test", "A", client)
+        self.ask("www.replay.test")
+        self.ask("x.w.replay.test")
+        self.ask("new.replay.test")
+        self.kept(9)
+        new = DOCUMENT.replace("match: EU, to: {endpoint: fra}", "match: [EU, AS], to: {endpoint: fra}")
+        new = new.replace("ttl: 300, A: [192.0.2.80]", "ttl: 60, A: [192.0.2.80]") + "  new: {TXT: [x]}\n"
+        version = self.version()
+        result = self.replay(new)
+        self.assertEqual((9, 6, 3), (result["queries"], result["questions"], result["changed"]))
+        self.assertEqual({"api.replay.test.": (6, 1), "www.replay.test.": (1, 1), "new.replay.test.": (1, 1)},
+                         {name["name"]: (name["queries"], name["changed"]) for name in result["names"]})
+        changes = {change["name"]: change for change in result["changes"]}
+        api = changes["api.replay.test."]
+        self.assertEqual(("198.51.100.10 ttl 30", "192.0.2.10 ttl 30", 1, ["203.0.113.0/24"]),
+                         tuple(api[key] for key in ("from", "to", "queries", "examples")))
+        self.assertEqual(("A 192.0.2.80 ttl 300", "A 192.0.2.80 ttl 60"),
+                         tuple(changes["www.replay.test."][key] for key in ("from", "to")))
+        self.assertEqual(("NXDOMAIN", "NODATA"), tuple(changes["new.replay.test."][key] for key in ("from", "to")))
+        text = self.steerd.ctl("replay", "--with", self.write("test.yaml", new)).stdout
+        self.assertIn("3 of 9 queries would get another answer", text)
+        self.assertIn("  from  198.51.100.10 ttl 30\n  to    192.0.2.10 ttl 30\n  as    203.0.113.0/24\n", text)
+        self.assertEqual(version, self.version())
+        self.assertEqual(["198.51.100.10"], self.data("api.replay.test", "A", SINGAPORE))
+
+    def test_weights_show_as_shares_and_the_same_document_changes_nothing(self):
+        self.start("--replay-sample", "1/1")
+        self.ask("api.replay.test", "A", USA)
+        self.kept(1)
+        self.assertEqual(0, self.replay(DOCUMENT)["changed"])
+        new = DOCUMENT.replace("default: {endpoint: iad}",
+                               "default: {weighted: [{weight: 3, to: {endpoint: iad}}, {weight: 1, to: {endpoint: fra}}]}")
+        change, = self.replay(new)["changes"]
+        self.assertEqual({"75% 198.51.100.10 ttl 30", "25% 192.0.2.10 ttl 30"}, set(change["to"].split("; ")))
+
+    def test_a_zone_that_comes_and_one_that_is_cut_out_of_another(self):
+        self.start("--replay-sample", "1/1")
+        self.ask("www.elsewhere.test")
+        self.ask("www.replay.test")
+        self.kept(2)
+        result = self.replay("zones:\n- zone: elsewhere.test\n  records: {www: {ttl: 5, A: [192.0.2.1]}}\n"
+                             "- zone: www.replay.test\n  records: {\"@\": {ttl: 7, A: [192.0.2.2]}}\n")
+        self.assertEqual({"www.elsewhere.test.": ("REFUSED", "A 192.0.2.1 ttl 5"),
+                          "www.replay.test.": ("A 192.0.2.80 ttl 300", "A 192.0.2.2 ttl 7")},
+                         {change["name"]: (change["from"], change["to"]) for change in result["changes"]})
+
+    def test_a_document_with_an_error_shows_its_line(self):
+        self.start("--replay-sample", "1/1")
+        done = self.steerd.ctl("replay", "--with", self.write("test.yaml", DOCUMENT.replace("{endpoint: iad}", "{endpoint: iat}")),
+                               check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("test.yaml:11:29: ", done.stderr)
+        self.assertIn("did you mean 'iad'", done.stderr)
+
+    def test_odd_fractions_are_refused_at_the_start(self):
+        for value in ("2", "1/0", "x", "-1", "1/", "0.5x"):
+            self.steerd.options += ["--replay-sample", value]
+            with self.subTest(value=value), self.assertRaises(Exception) as caught:
+                self.steerd.start()
+            self.assertIn("--replay-sample takes 1/N, a fraction like 0.01, or 0 for none, not: " + value, str(caught.exception))
+            self.steerd.process = None
+            del self.steerd.options[-2:]
+
+
+if __name__ == "__main__":
+    unittest.main()
