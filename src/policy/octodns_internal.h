@@ -6,7 +6,7 @@
 //             --octodns_dynamic.c--> pools and rules, read and judged
 //             --octodns_merge.c--> checks, endpoints, pools and a tree --yaml_write.c--> document
 //   documents --octodns_export.c--> names, static records
-//             --octodns_unsteer.c--> pools and rules again --yaml_write.c--> zone file
+//             --octodns_unsteer.c, octodns_order.c--> pools and rules again --yaml_write.c--> zone file
 #ifndef STEERD_POLICY_OCTODNS_INTERNAL_H
 #define STEERD_POLICY_OCTODNS_INTERNAL_H
 
@@ -99,6 +99,27 @@ struct octodns_sections {
 // begins the names of these. NULL after an error.
 json_t *octodns_merge(struct steer_parse *p, struct octodns_sections *sections, const char *base,
                       const struct octodns_dynamic *dynamic, const struct octodns_dynamic *twin);
+
+// ---- octodns_order.c ------------------------------------------------------------------------------
+
+enum { OCTODNS_CHAIN_MAX = 64 };
+// What a rule leads to: pools (or single endpoints) in order.
+struct octodns_chain {
+    const struct steer_node *steps[OCTODNS_CHAIN_MAX];
+    size_t count;
+};
+// A rule on its way out.
+struct octodns_out {
+    json_t *geos, *subnets; // lists of strings; may be empty
+    struct octodns_chain chain;
+};
+struct octodns_ruleset {
+    struct octodns_out *rules;
+    size_t count, cap, networks; // those of networks come first
+};
+struct octodns_out *octodns_add_rule(struct octodns_ruleset *set);
+void octodns_order_rules(struct octodns_ruleset *set);
+void octodns_ruleset_fini(struct octodns_ruleset *set);
 
 // ---- octodns_unsteer.c ----------------------------------------------------------------------------
 

@@ -9,19 +9,6 @@
 #include "steerd/rr/type.h"
 #include "steerd/wire/message.h"
 
-enum { CHAIN_MAX = 64, FIELD_TEXT_MAX = 64 };
-
-// What a rule leads to: pools (or single endpoints) in order.
-struct chain {
-    const struct steer_node *steps[CHAIN_MAX];
-    size_t count;
-};
-
-struct rule {
-    json_t *geos, *subnets;
-    struct chain chain;
-};
-
 // One of octoDNS's pools: what it gives, and where it falls back to.
 struct pool {
     const struct steer_node *step;
@@ -34,9 +21,8 @@ struct unsteer {
     const struct steer_catalog *catalog;
     const struct steer_object *steered;
     struct octodns_loss *loss;
-    struct rule *rules;
-    size_t rule_count, rule_cap;
-    struct chain otherwise;
+    struct octodns_ruleset set;
+    struct octodns_chain otherwise;
     const struct steer_node *backup;
     const struct steer_check *check; // of what obeys; NULL: none so far
     struct pool *pools;
@@ -111,20 +97,21 @@ static void read_end(struct unsteer *u, const struct steer_node *node)
                      u->steered->name);
 }
 
-static void read_step(struct unsteer *u, const struct steer_node *node, struct chain *chain)
+static void read_step(struct unsteer *u, const struct steer_node *node, struct octodns_chain *chain)
 {
     node = plain(u, node);
     if (node->kind != STEER_NODE_POOL && node->kind != STEER_NODE_ENDPOINT)
         octodns_lost(u->loss, node->at, "%s: %s inside a failover", u->steered->name,
                      steer_node_kind_text(node->kind));
-    else if (chain->count == CHAIN_MAX)
+    else if (chain->count == OCTODNS_CHAIN_MAX)
         octodns_lost(u->loss, node->at, "%s: a failover over more than %d pools", u->steered->name,
-                     CHAIN_MAX);
+                     OCTODNS_CHAIN_MAX);
     else
         chain->steps[chain->count++] = node;
 }
 
-static void read_target(struct unsteer *u, const struct steer_node *node, struct chain *chain)
+static void read_target(struct unsteer *u, const struct steer_node *node,
+                        struct octodns_chain *chain)
 {
     node = plain(u, node);
     chain->count = 0;
@@ -142,14 +129,6 @@ static void read_target(struct unsteer *u, const struct steer_node *node, struct
         octodns_lost(u->loss, node->at, "%s: a failover without a pool", u->steered->name);
 }
 
-static struct rule *add_rule(struct unsteer *u)
-{
-    u->rules = steer_grow(u->rules, &u->rule_cap, u->rule_count + 1, sizeof *u->rules);
-    struct rule *rule = &u->rules[u->rule_count++];
-    *rule = (struct rule){.geos = json_array(), .subnets = json_array()};
-    return rule;
-}
-
 static void read_geo(struct unsteer *u, const struct steer_node *node)
 {
     bool has_default = false;
@@ -161,7 +140,7 @@ static void read_geo(struct unsteer *u, const struct steer_node *node)
             read_target(u, child->node, &u->otherwise);
             continue;
         }
-        struct rule *rule = add_rule(u);
+        struct octodns_out *rule = octodns_add_rule(&u->set);
         for (uint16_t k = 0; k < child->place_count; k++) {
             const char *text = steer_place_format(&child->places[k], place, sizeof place);
             json_array_append_new(rule->geos, json_string(text));
@@ -173,7 +152,8 @@ static void read_geo(struct unsteer *u, const struct steer_node *node)
         octodns_lost(u->loss, node->at, "%s: a geo without default", u->steered->name);
 }
 
-static void read_root(struct unsteer *u, const struct steer_node *node)
+// Places behind networks, and the rest.
+static void read_places(struct unsteer *u, const struct steer_node *node)
 {
     node = plain(u, node);
     if (node->kind == STEER_NODE_GEO)
@@ -182,58 +162,39 @@ static void read_root(struct unsteer *u, const struct steer_node *node)
         read_target(u, node, &u->otherwise);
 }
 
-// ---- the order of rules --------------------------------------------------------------------------
-
-static bool covers(const char *broad, const char *geo)
+static void read_network(struct unsteer *u, const struct steer_node *node)
 {
-    size_t len = strlen(broad);
-    return strncmp(broad, geo, len) == 0 && (geo[len] == '-' || !geo[len]);
-}
-
-// Whether the first match is the most specific one, as octoDNS wants it.
-static bool is_ordered(const struct unsteer *u)
-{
-    size_t a, b;
-    const json_t *x, *y;
-    for (size_t i = 0; i < u->rule_count; i++)
-        for (size_t k = i + 1; k < u->rule_count; k++)
-            json_array_foreach(u->rules[i].geos, a, x) json_array_foreach(
-                u->rules[k].geos, b,
-                y) if (covers(json_string_value(x), json_string_value(y))) return false;
-    return true;
-}
-
-static size_t level_of(const char *geo)
-{
-    return strlen(geo) <= 2 ? 2 : strlen(geo) <= 5 ? 1 : 0;
-}
-
-// One rule for each level and target, the most specific first.
-static void split_rules(struct unsteer *u)
-{
-    struct rule *old = u->rules;
-    size_t count = u->rule_count, k;
-    const json_t *geo;
-    u->rules = NULL;
-    u->rule_count = u->rule_cap = 0;
-    for (size_t level = 0; level < 3; level++) {
-        for (size_t i = 0; i < count; i++) {
-            struct rule *rule = NULL;
-            json_array_foreach(old[i].geos, k, geo)
-            {
-                if (level_of(json_string_value(geo)) != level)
-                    continue;
-                rule = rule ? rule : add_rule(u);
-                rule->chain = old[i].chain;
-                json_array_append_new(rule->geos, json_string(json_string_value(geo)));
-            }
+    bool has_default = false;
+    if (node->asn_count)
+        octodns_lost(u->loss, node->at, "%s: networks by AS number", u->steered->name);
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const struct steer_child *child = &node->children[i];
+        char text[64];
+        if (child->is_default) {
+            has_default = true;
+            u->set.networks = u->set.count;
+            read_places(u, child->node);
+            continue;
         }
+        struct octodns_out *rule = octodns_add_rule(&u->set);
+        for (uint32_t k = 0; k < node->network_count; k++)
+            if (node->networks[k].value == i)
+                json_array_append_new(
+                    rule->subnets,
+                    json_string(steer_prefix_format(&node->networks[k].prefix, text, sizeof text)));
+        read_target(u, child->node, &rule->chain);
     }
-    for (size_t i = 0; i < count; i++) {
-        json_decref(old[i].geos);
-        json_decref(old[i].subnets);
-    }
-    free(old);
+    if (!has_default)
+        octodns_lost(u->loss, node->at, "%s: a network without default", u->steered->name);
+}
+
+static void read_root(struct unsteer *u, const struct steer_node *node)
+{
+    node = plain(u, node);
+    if (node->kind == STEER_NODE_NETWORK)
+        read_network(u, node);
+    else
+        read_places(u, node);
 }
 
 // ---- pools ---------------------------------------------------------------------------------------
@@ -274,7 +235,7 @@ static int pool_for(struct unsteer *u, const struct steer_node *step, int fallba
     return (int)u->pool_count++;
 }
 
-static const char *pools_for(struct unsteer *u, const struct chain *chain, bool catchall)
+static const char *pools_for(struct unsteer *u, const struct octodns_chain *chain, bool catchall)
 {
     int at = -1;
     for (size_t i = chain->count; i-- > 1;)
@@ -381,16 +342,6 @@ static void put_value(struct unsteer *u, const struct steer_object *object, unsi
     json_array_append_new(values, value);
 }
 
-static void put_member(struct unsteer *u, const char *name, unsigned weight, uint16_t type,
-                       json_t *values)
-{
-    const struct steer_object *object = steer_catalog_get(u->catalog, STEER_ENDPOINT, name);
-    judge_endpoint(u, object);
-    // Hostnames are not probed here; in octoDNS they obey unless they say otherwise.
-    const char *status = object->endpoint.check_count || type == STEER_TYPE_CNAME ? NULL : "up";
-    put_value(u, object, weight, status, type, values);
-}
-
 static const char *label_of(const struct steer_endpoint *e, const char *key)
 {
     for (uint32_t i = 0; i < e->label_count; i++)
@@ -399,39 +350,76 @@ static const char *label_of(const struct steer_endpoint *e, const char *key)
     return NULL;
 }
 
-// Endpoints that the import took out of the pool because they are never to be given.
-static void put_down(struct unsteer *u, const char *pool, uint16_t type, json_t *values)
+// One value of a pool.
+struct member {
+    const struct steer_object *endpoint;
+    unsigned weight;
+    bool down;
+};
+
+static int by_number(const void *a, const void *b)
 {
-    size_t count = steer_catalog_count(u->catalog, STEER_ENDPOINT);
-    const struct steer_object **all = steer_catalog_list(u->catalog, STEER_ENDPOINT);
-    for (size_t i = 0; i < count; i++) {
-        const char *of = label_of(&all[i]->endpoint, OCTODNS_POOL_LABEL);
-        const char *weight = label_of(&all[i]->endpoint, OCTODNS_WEIGHT_LABEL);
-        if (of && strcmp(of, pool) == 0)
-            put_value(u, all[i], weight ? (unsigned)strtoul(weight, NULL, 10) : 1, "down", type,
-                      values);
-    }
-    free(all);
+    return steer_natural_compare(((const struct member *)a)->endpoint->name,
+                                 ((const struct member *)b)->endpoint->name);
 }
 
-static json_t *values_of(struct unsteer *u, const struct pool *pool, uint16_t type)
+// Endpoints that the import took out of the pool because they are never to be given.
+static size_t list_down(const struct unsteer *u, const char *pool, struct member *members)
 {
-    json_t *values = json_array();
-    if (pool->step->kind == STEER_NODE_ENDPOINT) {
-        put_member(u, pool->step->name, 1, type, values);
-        return values;
+    size_t all = steer_catalog_count(u->catalog, STEER_ENDPOINT), count = 0;
+    const struct steer_object **list = steer_catalog_list(u->catalog, STEER_ENDPOINT);
+    for (size_t i = 0; i < all; i++) {
+        const char *of = label_of(&list[i]->endpoint, OCTODNS_POOL_LABEL);
+        const char *weight = label_of(&list[i]->endpoint, OCTODNS_WEIGHT_LABEL);
+        if (of && strcmp(of, pool) == 0)
+            members[count++] =
+                (struct member){list[i], weight ? (unsigned)strtoul(weight, NULL, 10) : 1, true};
     }
-    const struct steer_object *object = steer_catalog_get(u->catalog, STEER_POOL, pool->step->name);
+    free(list);
+    return count;
+}
+
+static size_t list_pool(struct unsteer *u, const struct steer_object *object,
+                        struct member *members)
+{
     const struct steer_pool *p = &object->pool;
     if (p->pick != STEER_PICK_ONE)
         octodns_lost(u->loss, object->at, "pool %s: it gives more than one", object->name);
     if (p->min_available.value != 1 || p->min_available.percent)
         octodns_lost(u->loss, object->at, "pool %s: min_available", object->name);
+    size_t count = list_down(u, object->name, members);
     for (uint32_t i = 0; i < p->member_count; i++)
-        put_member(u, p->members[i].endpoint, p->members[i].weight, type, values);
-    put_down(u, object->name, type, values);
-    if (json_array_size(values) == 1) // as octoDNS wants it
-        json_object_del(json_array_get(values, 0), "weight");
+        members[count++] =
+            (struct member){steer_catalog_get(u->catalog, STEER_ENDPOINT, p->members[i].endpoint),
+                            p->members[i].weight, false};
+    qsort(members, count, sizeof *members, by_number);
+    return count;
+}
+
+static json_t *values_of(struct unsteer *u, const struct pool *pool, uint16_t type)
+{
+    const char *name = pool->step->name;
+    bool single = pool->step->kind == STEER_NODE_ENDPOINT;
+    json_t *values = json_array();
+    struct member *members =
+        steer_calloc(2 * steer_catalog_count(u->catalog, STEER_ENDPOINT), sizeof *members);
+    size_t count = 1;
+    members[0] = (struct member){steer_catalog_get(u->catalog, STEER_ENDPOINT, name), 1, false};
+    if (!single)
+        count = list_pool(u, steer_catalog_get(u->catalog, STEER_POOL, name), members);
+    for (size_t i = 0; i < count; i++) {
+        const struct member *m = &members[i];
+        if (!m->down)
+            judge_endpoint(u, m->endpoint);
+        // Hostnames are not probed here; in octoDNS they obey unless they say otherwise.
+        bool obeys = m->endpoint->endpoint.check_count || type == STEER_TYPE_CNAME;
+        put_value(u, m->endpoint, count > 1 ? m->weight : 1,
+                  m->down ? "down"
+                  : obeys ? NULL
+                          : "up",
+                  type, values);
+    }
+    free(members);
     return values;
 }
 
@@ -490,12 +478,12 @@ static void put_backup(struct unsteer *u, uint16_t type, json_t *record)
 static json_t *rules_of(struct unsteer *u)
 {
     json_t *rules = json_array();
-    for (size_t i = 0; i < u->rule_count; i++) {
-        json_t *rule = json_pack("{s:s}", "pool", pools_for(u, &u->rules[i].chain, false));
-        if (json_array_size(u->rules[i].geos))
-            json_object_set(rule, "geos", u->rules[i].geos);
-        if (json_array_size(u->rules[i].subnets))
-            json_object_set(rule, "subnets", u->rules[i].subnets);
+    for (size_t i = 0; i < u->set.count; i++) {
+        json_t *rule = json_pack("{s:s}", "pool", pools_for(u, &u->set.rules[i].chain, false));
+        if (json_array_size(u->set.rules[i].geos))
+            json_object_set(rule, "geos", u->set.rules[i].geos);
+        if (json_array_size(u->set.rules[i].subnets))
+            json_object_set(rule, "subnets", u->set.rules[i].subnets);
         json_array_append_new(rules, rule);
     }
     json_array_append_new(rules, json_pack("{s:s}", "pool", pools_for(u, &u->otherwise, true)));
@@ -569,14 +557,10 @@ void octodns_unsteer(const struct steer_catalog *catalog, const struct steer_obj
     snprintf(u.base, sizeof u.base, "%s%s", *owner == '*' ? "_wildcard" : "",
              *owner == '*' ? owner + 1 : owner);
     read_root(&u, steered->steered.tree);
-    if (!is_ordered(&u))
-        split_rules(&u);
+    if (loss->notes->count == before)
+        octodns_order_rules(&u.set);
     if (loss->notes->count == before)
         put_records(&u, records);
-    for (size_t i = 0; i < u.rule_count; i++) {
-        json_decref(u.rules[i].geos);
-        json_decref(u.rules[i].subnets);
-    }
-    free(u.rules);
+    octodns_ruleset_fini(&u.set);
     free(u.pools);
 }

@@ -103,6 +103,25 @@ static void a_and_aaaa_are_one_record_and_come_back_as_two(void **state)
                "    value: \"2001:db8::9\"\n");
 }
 
+static void networks_come_back_before_places_and_with_them(void **state)
+{
+    (void)state;
+    goes_round("---\n"
+               "www:\n"
+               "  dynamic:\n"
+               "    pools:\n"
+               "      a: {values: [{value: 192.0.2.1}]}\n"
+               "      b: {fallback: a, values: [{value: 192.0.2.2}]}\n"
+               "      c: {fallback: a, values: [{value: 192.0.2.3}]}\n"
+               "    rules:\n"
+               "      - {pool: c, subnets: [198.51.100.0/25, \"2001:db8:1::/48\"]}\n"
+               "      - {geos: [EU], pool: b, subnets: [198.51.100.0/24]}\n"
+               "      - {pool: a}\n"
+               "  ttl: 60\n"
+               "  type: A\n"
+               "  value: 192.0.2.9\n");
+}
+
 static void static_records_come_back_as_they_went(void **state)
 {
     (void)state;
@@ -362,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dynamic_record_comes_back_as_it_went),
         cmocka_unit_test(a_and_aaaa_are_one_record_and_come_back_as_two),
+        cmocka_unit_test(networks_come_back_before_places_and_with_them),
         cmocka_unit_test(static_records_come_back_as_they_went),
         cmocka_unit_test(what_octodns_refuses_is_refused_with_its_place),
         cmocka_unit_test(what_is_meant_otherwise_is_said),
