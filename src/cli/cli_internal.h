@@ -144,6 +144,7 @@ int cmd_switch_list(struct cli *cli, int argc, char **argv);
 int cmd_document_list(struct cli *cli, int argc, char **argv);
 int cmd_document_show(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);
+int cmd_latency_import(struct cli *cli, int argc, char **argv);
 int cmd_replay(struct cli *cli, int argc, char **argv);
 int cmd_import_octodns(struct cli *cli, int argc, char **argv);
 int cmd_export_octodns(struct cli *cli, int argc, char **argv);

@@ -107,6 +107,14 @@ static const struct command commands[] = {
      "  --zone NAME      the zone (default: FILE's name without .yaml)\n"
      "  -o, --output OUT write to OUT, which is replaced only when all is written\n",
      cmd_import_octodns},
+    {"latency import", "NAME FILE [--dry-run]", "upload a latency table",
+     "FILE is CSV with the columns client, site and ms (a client is a place, a network or "
+     "AS64500), or the\n"
+     "same in JSON; '-' is standard input. It becomes the document latency-NAME, which replaces "
+     "the table "
+     "whole.\n\n"
+     "  --dry-run  check it, change nothing\n",
+     cmd_latency_import},
     {"export octodns", "ZONE [-o OUT]", "write a zone as a zone file of octoDNS",
      "Refused, with a list, when octoDNS could not say all of it.\n\n"
      "  -o, --output OUT  write to OUT, which is replaced only when all is written\n",
@@ -176,7 +184,7 @@ static const struct command *find(const char *name)
 
 static int unknown_command(struct cli *cli, const char *name)
 {
-    static const char *const groups[] = {"zone",     "override", "switch",
+    static const char *const groups[] = {"zone",     "override", "latency", "switch",
                                          "document", "import",   "export"};
     const char *names[STEER_ARRAY_LEN(commands) + STEER_ARRAY_LEN(groups)];
     size_t count = 0;
