@@ -124,7 +124,8 @@ static void put_static(struct steer_buf *out, const struct steer_zone_node *node
 // The RRset of the node that answers the type: its own, the steered one of that kind, or the alias.
 static const struct steer_rrset *set_for(const struct steer_zone_node *node, uint16_t type)
 {
-    bool address = type == STEER_TYPE_A || type == STEER_TYPE_AAAA;
+    bool address = type == STEER_TYPE_A || type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
+                   type == STEER_TYPE_SVCB;
     const struct steer_rrset *set = steer_zone_node_rrset(node, type);
     if (!set && address)
         set = steer_zone_node_rrset(node, STEER_TYPE_ADDRESS);

@@ -556,7 +556,12 @@ void octodns_unsteer(const struct steer_catalog *catalog, const struct steer_obj
     owner[strlen(owner) - 1] = '\0';
     snprintf(u.base, sizeof u.base, "%s%s", *owner == '*' ? "_wildcard" : "",
              *owner == '*' ? owner + 1 : owner);
-    read_root(&u, steered->steered.tree);
+    const struct steer_steered *record = &steered->steered;
+    if (record->draw.mode != STEER_DRAW_RANDOM)
+        octodns_lost(loss, steered->at, "%s: its draw, which is not random", steered->name);
+    if (record->kind != STEER_STEERED_ADDRESS && record->kind != STEER_STEERED_CNAME)
+        octodns_lost(loss, steered->at, "%s: octoDNS steers A, AAAA and CNAME", steered->name);
+    read_root(&u, record->tree);
     if (loss->notes->count == before)
         octodns_order_rules(&u.set);
     if (loss->notes->count == before)
