@@ -57,7 +57,7 @@ static int apply(const struct cli *cli, const char *table, const struct steer_bu
 int cmd_latency_import(struct cli *cli, int argc, char **argv)
 {
     bool dry_run = false;
-    const struct cli_option options[] = {{"dry-run", 'n', NULL, &dry_run}};
+    const struct cli_option options[] = {{"dry-run", 'n', NULL, &dry_run, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 2)

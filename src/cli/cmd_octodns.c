@@ -61,8 +61,8 @@ static char *zone_of_file(const char *path)
 int cmd_import_octodns(struct cli *cli, int argc, char **argv)
 {
     const char *zone = NULL, *output = NULL;
-    const struct cli_option options[] = {{"zone", 'z', &zone, NULL},
-                                         {"output", 'o', &output, NULL}};
+    const struct cli_option options[] = {{"zone", 'z', &zone, NULL, NULL},
+                                         {"output", 'o', &output, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 1)
@@ -194,7 +194,7 @@ static int export(const struct cli *cli, const char *zone, const char *output,
 int cmd_export_octodns(struct cli *cli, int argc, char **argv)
 {
     const char *output = NULL;
-    const struct cli_option options[] = {{"output", 'o', &output, NULL}};
+    const struct cli_option options[] = {{"output", 'o', &output, NULL, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc != 1)

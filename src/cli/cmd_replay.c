@@ -116,10 +116,10 @@ int cmd_replay(struct cli *cli, int argc, char **argv)
 {
     const char *with = NULL, *limit = NULL;
     bool take_over = false, prune = false;
-    const struct cli_option options[] = {{"with", 'w', &with, NULL},
-                                         {"limit", 'n', &limit, NULL},
-                                         {"take-over", 0, NULL, &take_over},
-                                         {"prune", 0, NULL, &prune}};
+    const struct cli_option options[] = {{"with", 'w', &with, NULL, NULL},
+                                         {"limit", 'n', &limit, NULL, NULL},
+                                         {"take-over", 0, NULL, &take_over, NULL},
+                                         {"prune", 0, NULL, &prune, NULL}};
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
     if (argc)
