@@ -111,12 +111,10 @@ static void parse_zones(struct steer_parse *p, const struct steer_item *root,
 
 static void parse_root(struct steer_parse *p, struct steer_document *document)
 {
-    static const char *const keys[] = {"zone",     "zones",     "soa",       "ns",
-                                       "checks",   "sites",     "endpoints", "pools",
-                                       "switches", "latencies", "policies",  "records",
-                                       "assert"};
-    static const char *const later[] = {"rollouts",  "overrides",
-                                        "tables", "locations", "settings"};
+    static const char *const keys[] = {"zone",     "zones",     "soa",   "ns",       "checks",
+                                       "sites",    "endpoints", "pools", "switches", "latencies",
+                                       "policies", "records",   "assert"};
+    static const char *const later[] = {"rollouts", "overrides", "tables", "locations", "settings"};
     static const struct steer_shape shape = {.what = "a document",
                                              .example = "{zone: example.com, records: {...}}",
                                              .keys = keys,

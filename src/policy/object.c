@@ -9,8 +9,9 @@
 
 const char *steer_kind_text(enum steer_kind kind)
 {
-    static const char *const texts[STEER_KINDS] = {
-        "site", "check", "endpoint", "pool", "switch", "latency table", "policy", "assertion", "steered record"};
+    static const char *const texts[STEER_KINDS] = {"site",   "check",     "endpoint",
+                                                   "pool",   "switch",    "latency table",
+                                                   "policy", "assertion", "steered record"};
     return kind < STEER_KINDS ? texts[kind] : "unknown";
 }
 

@@ -4,7 +4,7 @@
 
 // In the order in which they are loaded, so that each comes after what it names.
 static const char *const kinds[] = {"site",   "check",         "endpoint", "pool",
-                                    "switch", "latency table", "policy", "assertion"};
+                                    "switch", "latency table", "policy",   "assertion"};
 enum { SITE, CHECK, ENDPOINT, POOL, SWITCH, LATENCY, POLICY, ASSERTION };
 
 // STEER_ARRAY_LEN(kinds), with diag, when there is no such kind.
