@@ -9,7 +9,7 @@
 #include "steerd/base/hash.h"
 #include "steerd/base/mem.h"
 
-enum { NONE = UINT32_MAX };
+#define NONE UINT32_MAX
 
 // The rows first .. first + count - 1 speak of the same clients.
 struct group {

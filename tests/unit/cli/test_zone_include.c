@@ -166,8 +166,7 @@ static void a_file_without_includes_is_sent_as_it_is(void **state)
     static const char *const rows[] = {
         "",
         "a A 192.0.2.1",
-        "\xef\xbb\xbf"
-        "a A 192.0.2.1\r\n",
+        "\357\273\277a A 192.0.2.1\r\n",
         "; $INCLUDE hosts\n",
         "a TXT ( \"x\n$INCLUDE hosts\n\"\n$INCLUDE hosts\n)\n",
         "a TXT (\n$INCLUDE hosts\n",
