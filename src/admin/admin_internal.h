@@ -172,6 +172,8 @@ void admin_with_documents(struct admin_request *r, json_t *body, bool required,
 bool admin_read_document(struct admin_request *r, json_t *document, size_t index,
                          struct steer_control_text *text);
 bool admin_read_flag(struct admin_request *r, json_t *body, const char *name, bool *flag);
+// "" where it is left out.
+bool admin_read_string(struct admin_request *r, json_t *body, const char *name, const char **text);
 
 // ---- the resources
 void admin_apply(struct admin_request *r);

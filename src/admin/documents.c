@@ -47,6 +47,17 @@ bool admin_read_flag(struct admin_request *r, json_t *body, const char *name, bo
     return true;
 }
 
+bool admin_read_string(struct admin_request *r, json_t *body, const char *name, const char **text)
+{
+    json_t *value = json_object_get(body, name);
+    if (value && !json_is_string(value)) {
+        admin_problem(r, 422, "%s must be a string", name);
+        return false;
+    }
+    *text = value ? json_string_value(value) : "";
+    return true;
+}
+
 bool admin_read_names(struct admin_request *r, json_t *body, const char *member,
                       const char ***names, size_t *count)
 {

@@ -36,22 +36,11 @@ void admin_overrides_list(struct admin_request *r)
     admin_reply_result(r, err, &diag, list);
 }
 
-static bool read_string(struct admin_request *r, json_t *body, const char *name, const char **text)
-{
-    json_t *value = json_object_get(body, name);
-    if (value && !json_is_string(value)) {
-        admin_problem(r, 422, "%s must be a string", name);
-        return false;
-    }
-    *text = value ? json_string_value(value) : "";
-    return true;
-}
-
 static bool read_expiry(struct admin_request *r, json_t *body, uint64_t *seconds)
 {
     const char *text;
     uint64_t ms;
-    if (!read_string(r, body, "expires_in", &text))
+    if (!admin_read_string(r, body, "expires_in", &text))
         return false;
     *seconds = 0;
     if (!json_object_get(body, "expires_in"))
@@ -66,8 +55,10 @@ static bool read_expiry(struct admin_request *r, json_t *body, uint64_t *seconds
 
 static bool read_override(struct admin_request *r, json_t *body, struct steer_control_override *o)
 {
-    if (!read_string(r, body, "state", &o->state) || !read_string(r, body, "reason", &o->reason) ||
-        !read_string(r, body, "owner", &o->owner) || !read_expiry(r, body, &o->expires_in_s) ||
+    if (!admin_read_string(r, body, "state", &o->state) ||
+        !admin_read_string(r, body, "reason", &o->reason) ||
+        !admin_read_string(r, body, "owner", &o->owner) ||
+        !read_expiry(r, body, &o->expires_in_s) ||
         !one_of(r, "state", o->state, states, STEER_ARRAY_LEN(states), "up, down, drained"))
         return false;
     if (!o->reason[0]) {

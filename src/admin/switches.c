@@ -10,17 +10,6 @@ void admin_switches_list(struct admin_request *r)
     admin_reply_result(r, err, &diag, list);
 }
 
-static bool read_string(struct admin_request *r, json_t *body, const char *name, const char **text)
-{
-    json_t *value = json_object_get(body, name);
-    if (value && !json_is_string(value)) {
-        admin_problem(r, 422, "%s must be a string", name);
-        return false;
-    }
-    *text = value ? json_string_value(value) : "";
-    return true;
-}
-
 void admin_switches_put(struct admin_request *r)
 {
     static const char *const known[] = {"position", "reason", "owner"};
@@ -28,8 +17,9 @@ void admin_switches_put(struct admin_request *r)
     if (!body)
         return;
     struct steer_control_switch s = {.name = r->params[0], .by = admin_by(r)};
-    if (read_string(r, body, "position", &s.position) &&
-        read_string(r, body, "reason", &s.reason) && read_string(r, body, "owner", &s.owner)) {
+    if (admin_read_string(r, body, "position", &s.position) &&
+        admin_read_string(r, body, "reason", &s.reason) &&
+        admin_read_string(r, body, "owner", &s.owner)) {
         struct steer_diag diag = {0};
         enum steer_err err = steer_control_switch_set(r->admin->control, &s, &diag);
         json_t *reply = NULL;

@@ -256,19 +256,6 @@ static json_t *read_subnet(struct steer_parse *p, const struct steer_item *item)
     return p->err ? NULL : json_string(steer_prefix_format(&prefix, out, sizeof out));
 }
 
-static bool geo_covers(const char *broad, const char *geo)
-{
-    size_t len = strlen(broad);
-    return strncmp(broad, geo, len) == 0 && (geo[len] == '-' || !geo[len]);
-}
-
-static bool subnet_covers(const char *broad, const char *subnet)
-{
-    struct steer_prefix a, b;
-    return steer_prefix_parse(broad, &a, NULL) && steer_prefix_parse(subnet, &b, NULL) &&
-           a.len <= b.len && steer_prefix_contains(&a, &b.addr);
-}
-
 // The first match decides in octoDNS, the most specific one here. They agree where nothing stands behind
 // something that covers it, which octoDNS refuses.
 static void refuse_covered(struct steer_parse *p, const struct octodns_dynamic *d, bool geo,
@@ -280,7 +267,7 @@ static void refuse_covered(struct steer_parse *p, const struct octodns_dynamic *
         json_array_foreach(geo ? d->rules[i].geos : d->rules[i].subnets, k, seen)
         {
             const char *broad = json_string_value(seen);
-            if (geo ? geo_covers(broad, text) : subnet_covers(broad, text))
+            if (geo ? octodns_geo_covers(broad, text) : octodns_subnet_covers(broad, text))
                 steer_doc_fail(p, at,
                                "'%s' is in '%s' of rule %zu, which comes first; octoDNS wants the "
                                "narrower one before the wider one",

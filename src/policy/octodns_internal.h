@@ -120,6 +120,9 @@ struct octodns_ruleset {
 struct octodns_out *octodns_add_rule(struct octodns_ruleset *set);
 void octodns_order_rules(struct octodns_ruleset *set);
 void octodns_ruleset_fini(struct octodns_ruleset *set);
+// Whether everything in the narrower place or network is in the broader one.
+bool octodns_geo_covers(const char *broad, const char *geo);
+bool octodns_subnet_covers(const char *broad, const char *subnet);
 
 // ---- octodns_unsteer.c ----------------------------------------------------------------------------
 

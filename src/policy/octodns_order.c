@@ -14,13 +14,13 @@ struct octodns_out *octodns_add_rule(struct octodns_ruleset *set)
     return rule;
 }
 
-static bool geo_covers(const char *broad, const char *geo)
+bool octodns_geo_covers(const char *broad, const char *geo)
 {
     size_t len = strlen(broad);
     return strncmp(broad, geo, len) == 0 && (geo[len] == '-' || !geo[len]);
 }
 
-static bool subnet_covers(const char *broad, const char *subnet)
+bool octodns_subnet_covers(const char *broad, const char *subnet)
 {
     struct steer_prefix a, b;
     return steer_prefix_parse(broad, &a, NULL) && steer_prefix_parse(subnet, &b, NULL) &&
@@ -42,8 +42,8 @@ static bool is_ordered(const struct octodns_out *rules, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = i + 1; k < count; k++)
-            if (any_covers(rules[i].geos, rules[k].geos, geo_covers) ||
-                any_covers(rules[i].subnets, rules[k].subnets, subnet_covers))
+            if (any_covers(rules[i].geos, rules[k].geos, octodns_geo_covers) ||
+                any_covers(rules[i].subnets, rules[k].subnets, octodns_subnet_covers))
                 return false;
     return true;
 }

@@ -2,7 +2,7 @@
 // links: base wire rr geo health policy zone world answer control
 // Any bytes as a query, over a world with every kind of node, delegations, wildcards, DNAMEs and loops. What
 // comes is checked with libknot. The first byte picks transport, limit, settings, client and the random bits; the
-// second what is down, drained or forced up.
+// second what is down, drained or forced up, and where the switch stands.
 #include <assert.h>
 #include <libknot/libknot.h>
 #include <stdlib.h>
@@ -37,6 +37,10 @@ static const char document_text[] =
     "  two: {endpoints: {a: 1, b: 2, c: 3, d: 4}, pick: 2}\n"
     "  all: {endpoints: {a: 1, b: 1, c: 1, d: 1}, pick: all}\n"
     "  most: {endpoints: {a: 1, b: 1, c: 1}, min_available: 2}\n"
+    "switches: {colour: {positions: [blue, green]}}\n"
+    "latencies: {ms: {rows: {EU: {fra: 5, iad: 90}, 5.9.0.0/16: {iad: 1}, '2001:db8::/32': {fra: "
+    "1}, "
+    "AS64500: {iad: 2}}}}\n"
     "policies:\n"
     "  spread: {weighted: [{weight: 1, to: {pool: one}}, {weight: 2, to: {endpoint: d}}]}\n"
     "  near: {geo: {rules: [{match: EU, to: {endpoint: a}}, {match: NA, to: {endpoint: b}}], "
@@ -74,6 +78,14 @@ static const char document_text[] =
     "{answer: {TXT: c}}}}}\n"
     "    v: {SRV: ['0 0 1 g'], steer: {use: near}}\n"
     "    k.e: {kind: cname, steer: {failover: [{endpoint: a}, {endpoint: c}]}}\n"
+    "    1: {allow_negative: true, steer: {network: {rules: [{match: [10.0.0.0/8, "
+    "'2001:db8::/32'], to: "
+    "{endpoint: a}}, {match: 10.1.0.0/16, to: {endpoint: b}, fence: true}, {match: AS64500, to: "
+    "{pool: "
+    "two}}], default: {use: near}}}}\n"
+    "    2: {steer: {nearest: [{endpoint: a}, {to: {endpoint: b}, bias: 50}]}}\n"
+    "    3: {draw: sticky, steer: {latency: {table: ms, among: [{endpoint: a}, {endpoint: b}]}}}\n"
+    "    5: {steer: {switch: {name: colour, positions: {blue: {use: near}, green: {pool: one}}}}}\n"
     "    sub: {NS: [ns.sub, 's.']}\n"
     "    ns.sub: {A: [192.0.2.99]}\n";
 
@@ -232,6 +244,18 @@ static void force(enum steer_kind kind, const char *target, unsigned state)
     steer_linker_refresh(linker, kind, target);
 }
 
+static void turn(bool green)
+{
+    char name[] = "colour";
+    char position[8];
+    char none[] = "";
+    snprintf(position, sizeof position, "%s", green ? "green" : "blue");
+    const struct steer_switch_setting s = {
+        .name = name, .position = position, .reason = none, .owner = none};
+    steer_vitals_set_switch(vitals, &s);
+    steer_linker_refresh(linker, STEER_SWITCH, name);
+}
+
 static void set_health(uint8_t wanted)
 {
     static uint8_t is;
@@ -244,8 +268,10 @@ static void set_health(uint8_t wanted)
         force(STEER_ENDPOINT, "d", wanted >> 3 & 3);
     if (other & 0x60)
         force(STEER_SITE, "fra", wanted >> 5 & 3);
-    if (other & 0x80)
+    if (other & 0x80) {
         force(STEER_POOL, "one", wanted >> 7 ? 3 : 0);
+        turn(wanted >> 7);
+    }
     is = wanted;
 }
 
