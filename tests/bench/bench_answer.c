@@ -206,8 +206,10 @@ __attribute__((noinline)) static void answer_batch(struct bench *b, struct workl
     size_t at = 0;
     for (unsigned i = 0; i < BATCH; i++) {
         const struct query *q = &w->queries[first + i];
-        b->asks[i] = (struct steer_ask){q->octets, q->len, {STEER_V4, {127, 0, 0, 1}},
-                                        false,     0,      steer_rng_next(&b->rng)};
+        b->asks[i] = (struct steer_ask){.message = q->octets,
+                                        .len = q->len,
+                                        .client = {STEER_V4, {127, 0, 0, 1}},
+                                        .random = steer_rng_next(&b->rng)};
         if (mode == BATCHED)
             steer_answer_prepare(&b->asks[i], &b->prepared[i]);
     }
