@@ -116,6 +116,8 @@ static void world_metrics(struct steer_buf *out, const struct steer_control_stat
     single(out, "steerd_steered_records", "gauge", "Steered records.", s->steered);
     single(out, "steerd_overrides", "gauge", "Overrides in force.", s->overrides);
     single(out, "steerd_classmaps", "gauge", "Distinct tables of client classes.", s->classmaps);
+    single(out, "steerd_classes", "gauge", "Classes of clients in all of these tables.",
+           s->classes);
     single(out, "steerd_cells", "gauge", "Distribution cells.", s->cells);
     single(out, "steerd_cells_served_all", "gauge",
            "Cells whose members are all down, served as if up.", s->cells_served_all);

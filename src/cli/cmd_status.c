@@ -17,12 +17,14 @@ static void print_head(const json_t *s)
     cli_put(&out, cli_member(s, "steerd"));
     steer_buf_printf(&out, ", up %s, version %s\n", cli_span(number(s, "uptime_s")),
                      cli_member(s, "version"));
-    static const char *const counts[] = {"zones", "names", "records", "steered", "cells"};
+    static const char *const counts[] = {"zones", "names", "records", "steered"};
     for (size_t i = 0; i < STEER_ARRAY_LEN(counts); i++)
         if (json_object_get(s, counts[i]))
             steer_buf_printf(&out, "%s%s %s", i ? ", " : "", counts[i], cli_member(s, counts[i]));
     if (json_object_get(s, "table_bytes"))
-        steer_buf_printf(&out, ", tables %s", cli_bytes(number(s, "table_bytes")));
+        steer_buf_printf(&out, "\nclient tables %s, classes %s, cells %s, memory of these %s",
+                         cli_member(s, "classmaps"), cli_member(s, "classes"),
+                         cli_member(s, "cells"), cli_bytes(number(s, "table_bytes")));
     const json_t *server = json_object_get(s, "server");
     if (server)
         steer_buf_printf(&out, "\nqueries over UDP %s, over TCP %s, workers %s",

@@ -94,12 +94,14 @@ struct steer_residuals *steer_linker_residuals(const struct steer_linker *l)
     return l->residuals;
 }
 
-size_t steer_linker_classmaps(const struct steer_linker *l, size_t *bytes)
+struct steer_linker_maps steer_linker_maps(const struct steer_linker *l)
 {
-    *bytes = 0;
-    for (size_t i = 0; i < l->map_count; i++)
-        *bytes += l->maps[i].map->bytes;
-    return l->map_count;
+    struct steer_linker_maps sum = {.tables = l->map_count};
+    for (size_t i = 0; i < l->map_count; i++) {
+        sum.classes += l->maps[i].map->class_count;
+        sum.bytes += l->maps[i].map->bytes;
+    }
+    return sum;
 }
 
 const struct steer_map *steer_linker_cut_rankings(const struct steer_linker *l)

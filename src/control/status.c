@@ -162,11 +162,12 @@ static void fill_stats(struct steer_control *c, struct steer_control_stats *s)
     const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
     struct steer_cells_stats cells;
     struct sums sums = {0};
-    size_t map_bytes;
+    const struct steer_linker_maps maps = steer_linker_maps(c->linker);
     memset(s, 0, sizeof *s);
     steer_cells_stats(steer_linker_cells(c->linker), &cells);
     steer_trie_each(&world->zones, add_zone, &sums);
-    s->classmaps = steer_linker_classmaps(c->linker, &map_bytes);
+    s->classmaps = maps.tables;
+    s->classes = maps.classes;
     s->world_version = world->version;
     s->zones = world->zones.count;
     s->names = sums.names;
@@ -176,7 +177,7 @@ static void fill_stats(struct steer_control *c, struct steer_control_stats *s)
     s->cells = cells.cells;
     s->cells_served_all = cells.served_all;
     s->cells_exhausted = cells.exhausted;
-    s->table_bytes = cells.bytes + map_bytes;
+    s->table_bytes = cells.bytes + maps.bytes;
     s->edits = c->edits;
     s->edits_refused = c->edits_refused;
     s->verdict_changes = c->verdict_changes;
@@ -202,16 +203,17 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
     (void)diag;
     fill_stats(c, &s);
     *(json_t **)arg = json_pack(
-        "{s:s,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:f,s:f}}",
+        "{s:s,s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:{s:f,s:f}}",
         "steerd", STEER_VERSION, "version", (json_int_t)s.world_version, "started",
         when(c->started_unix_s), "uptime_s", (json_int_t)(now - c->started_unix_s), "zones",
         (json_int_t)s.zones, "names", (json_int_t)s.names, "records", (json_int_t)s.records,
-        "steered", (json_int_t)s.steered, "classmaps", (json_int_t)s.classmaps, "cells",
-        (json_int_t)s.cells, "cells_served_all", (json_int_t)s.cells_served_all, "cells_exhausted",
-        (json_int_t)s.cells_exhausted, "table_bytes", (json_int_t)s.table_bytes, "edits",
-        (json_int_t)s.edits, "overrides", (json_int_t)s.overrides, "geo", geo_json(c), "endpoints",
-        endpoints_json(c), "prober", prober_json(c), "store", "commit_ms",
-        (double)s.last_commit_ns / 1e6, "build_ms", (double)s.last_build_ns / 1e6);
+        "steered", (json_int_t)s.steered, "classmaps", (json_int_t)s.classmaps, "classes",
+        (json_int_t)s.classes, "cells", (json_int_t)s.cells, "cells_served_all",
+        (json_int_t)s.cells_served_all, "cells_exhausted", (json_int_t)s.cells_exhausted,
+        "table_bytes", (json_int_t)s.table_bytes, "edits", (json_int_t)s.edits, "overrides",
+        (json_int_t)s.overrides, "geo", geo_json(c), "endpoints", endpoints_json(c), "prober",
+        prober_json(c), "store", "commit_ms", (double)s.last_commit_ns / 1e6, "build_ms",
+        (double)s.last_build_ns / 1e6);
     json_object_set_new(*(json_t **)arg, "cut_rankings", cut_rankings_json(c));
     return STEER_OK;
 }

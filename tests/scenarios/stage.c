@@ -303,7 +303,6 @@ struct trace {
 static struct trace trace_of(const struct stage *stage)
 {
     struct steer_cells_stats stats;
-    size_t bytes;
     steer_cells_stats(steer_linker_cells(stage->linker), &stats);
     const struct steer_world *world = steer_linker_world(stage->linker);
     return (struct trace){world,
@@ -311,7 +310,7 @@ static struct trace trace_of(const struct stage *stage)
                           world->version,
                           stats.cells,
                           steer_residuals_count(steer_linker_residuals(stage->linker)),
-                          steer_linker_classmaps(stage->linker, &bytes)};
+                          steer_linker_maps(stage->linker).tables};
 }
 
 // error [LINE[:COLUMN]] TEXT

@@ -166,7 +166,7 @@ enum steer_err steer_control_audit(struct steer_control *control,
 
 // ---- looking -------------------------------------------------------------------------------------
 // {"steerd":of the program,"version":of the world,"started","uptime_s","zones","names","records","steered","classmaps",
-//  "cells","cells_served_all","cells_exhausted","table_bytes","edits","overrides",
+//  "classes","cells","cells_served_all","cells_exhausted","table_bytes","edits","overrides",
 //  "geo":[{"file","type","built","networks"}],"endpoints":[{"name","site","state":"up|down|drained|unknown","ipv4","ipv6",
 //  "hostname","override":null or {"on","name","state","reason","owner","expires"},
 //  "last_given_expires":null or when no answer that names it is in use any more: safe to stop, once drained,
@@ -202,7 +202,7 @@ enum steer_err steer_control_explain(struct steer_control *control,
 struct steer_control_stats {
     uint64_t world_version, zones, steered, endpoints, endpoints_up, endpoints_down,
         endpoints_drained;
-    uint64_t cells, cells_served_all, cells_exhausted, table_bytes, classmaps;
+    uint64_t cells, cells_served_all, cells_exhausted, table_bytes, classmaps, classes;
     uint64_t edits, edits_refused, verdict_changes, last_commit_ns, last_build_ns;
     uint64_t names, records, overrides;
     struct steer_prober_stats prober;

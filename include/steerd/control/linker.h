@@ -32,7 +32,11 @@ const struct steer_catalog *steer_linker_catalog(const struct steer_linker *link
 const struct steer_geo *steer_linker_geo(const struct steer_linker *linker);
 struct steer_cells *steer_linker_cells(const struct steer_linker *linker);
 struct steer_residuals *steer_linker_residuals(const struct steer_linker *linker);
-size_t steer_linker_classmaps(const struct steer_linker *linker, size_t *bytes);
+// The distinct class tables, the classes of all of them, and the memory that they take.
+struct steer_linker_maps {
+    size_t tables, classes, bytes;
+};
+struct steer_linker_maps steer_linker_maps(const struct steer_linker *linker);
 // Steered records whose rankings were cut since they had too many classes -> how many of a ranking are in order.
 const struct steer_map *steer_linker_cut_rankings(const struct steer_linker *linker);
 // The vitals with the current catalogue.

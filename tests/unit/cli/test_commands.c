@@ -291,7 +291,9 @@ static void status_is_a_table(void **state)
 {
     (void)state;
     expect(200, "application/json",
-           "{\"steerd\":\"9\",\"uptime_s\":3700,\"version\":4,\"zones\":2,\"table_bytes\":2048,"
+           "{\"steerd\":\"9\",\"uptime_s\":3700,\"version\":4,\"zones\":2,\"classmaps\":3,"
+           "\"classes\":7,"
+           "\"cells\":9,\"table_bytes\":2048,"
            "\"geo\":[{\"file\":\"g.mmdb\",\"type\":\"City\",\"built\":0,\"networks\":9}],"
            "\"endpoints\":[{\"name\":\"fra-1\",\"site\":\"fra\",\"state\":\"down\",\"ipv4\":\"192."
            "0.2.1\","
@@ -300,7 +302,8 @@ static void status_is_a_table(void **state)
            "{\"name\":\"x\",\"state\":\"drained\",\"override\":{\"state\":\"drained\",\"reason\":"
            "\"r\",\"owner\":\"o\"}}]}");
     assert_int_equal(run_served("status"), CLI_OK);
-    assert_has(&t.out, "steerd 9, up 1h1m, version 4\nzones 2, tables 2.0 KiB\n");
+    assert_has(&t.out, "steerd 9, up 1h1m, version 4\nzones 2\n"
+                       "client tables 3, classes 7, cells 9, memory of these 2.0 KiB\n");
     assert_has(
         &t.out,
         "ENDPOINT  STATE    SITE  ADDRESS    CHECK  VERDICT  SINCE                 STREAK  REASON\n"
