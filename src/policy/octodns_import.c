@@ -30,7 +30,7 @@ struct owner {
     const char *fqdn; // without its final dot
     struct source sources[RECORDS_MAX];
     size_t count;
-    json_t *record;
+    json_t *entries; // one for each TTL
 };
 
 // ---- one record ----------------------------------------------------------------------------------
@@ -101,6 +101,21 @@ static void read_source(struct importer *im, const struct steer_item *record, st
 
 // ---- one name ------------------------------------------------------------------------------------
 
+// The entry of the document's record that has the TTL.
+static json_t *entry_of(struct owner *owner, uint32_t ttl_s)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(owner->entries, i, entry)
+    {
+        if (json_integer_value(json_object_get(entry, "ttl")) == (json_int_t)ttl_s)
+            return entry;
+    }
+    entry = json_pack("{s:I}", "ttl", (json_int_t)ttl_s);
+    json_array_append_new(owner->entries, entry);
+    return entry;
+}
+
 static void read_dynamic(struct importer *im, const struct owner *owner,
                          const struct source *source, struct octodns_dynamic *d)
 {
@@ -124,9 +139,10 @@ static void steer(struct importer *im, struct owner *owner, const struct source 
     json_t *tree =
         im->p.err ? NULL : octodns_merge(&im->p, &im->to, base.data, &main, second ? &twin : NULL);
     if (tree) {
+        json_t *entry = entry_of(owner, first->ttl_s);
         if (strcmp(first->type, "CNAME") == 0)
-            json_object_set_new(owner->record, "kind", json_string("cname"));
-        json_object_set_new(owner->record, "steer", tree);
+            json_object_set_new(entry, "kind", json_string("cname"));
+        json_object_set_new(entry, "steer", tree);
     }
     steer_buf_fini(&base);
     octodns_dynamic_fini(&main);
@@ -166,23 +182,8 @@ static void put_static(struct importer *im, struct owner *owner)
         if (s->dynamic)
             continue;
         json_t *values = octodns_values_read(&im->p, &s->item, s->type);
-        json_object_set_new(owner->record, s->type, values);
+        json_object_set_new(entry_of(owner, s->ttl_s), s->type, values);
     }
-}
-
-// A name has one TTL in documents: the least, which is safe for all.
-static uint32_t least_ttl(struct importer *im, const struct owner *owner)
-{
-    uint32_t ttl_s = UINT32_MAX;
-    for (size_t i = 0; i < owner->count; i++)
-        if (owner->sources[i].ttl_s < ttl_s)
-            ttl_s = owner->sources[i].ttl_s;
-    for (size_t i = 0; i < owner->count; i++)
-        if (owner->sources[i].ttl_s != ttl_s)
-            steer_doc_warn(&im->p, owner->sources[i].item.at,
-                           "a name has one TTL in documents: %.40s gets %u s here, not %u",
-                           owner->sources[i].type, ttl_s, owner->sources[i].ttl_s);
-    return ttl_s;
 }
 
 static void read_owner(struct importer *im, const struct steer_item *name)
@@ -206,11 +207,13 @@ static void read_owner(struct importer *im, const struct steer_item *name)
     }
     if (p->err || !owner.count)
         return;
-    owner.record = json_object();
-    json_object_set_new(owner.record, "ttl", json_integer(least_ttl(im, &owner)));
+    owner.entries = json_array();
     put_steered(im, &owner);
     put_static(im, &owner);
-    json_object_set_new(im->records, owner.key, owner.record);
+    bool single = json_array_size(owner.entries) == 1;
+    json_object_set(im->records, owner.key,
+                    single ? json_array_get(owner.entries, 0) : owner.entries);
+    json_decref(owner.entries);
 }
 
 // ---- the whole -----------------------------------------------------------------------------------

@@ -138,8 +138,9 @@ static void note_owner(struct steer_parse *p, struct owners *owners, const struc
     steer_name_format(owner->octets, text);
     if (steer_map_get(&owners->map, text, &first)) {
         steer_doc_fail(p, record->key_at,
-                       "%.200s is given twice; it first stands at line %u, column %u", text,
-                       owners->at[first].line, owners->at[first].column);
+                       "%.200s is given twice; it first stands at line %u, column %u; several "
+                       "records of one name are a list there",
+                       text, owners->at[first].line, owners->at[first].column);
         return;
     }
     steer_map_put(&owners->map, text, owners->count);
@@ -180,137 +181,218 @@ static void unknown_record_key(struct steer_parse *p, const struct steer_item *e
             entry->key);
 }
 
-// The record under way.
-struct record {
-    const struct steer_item *item;
+// The owner under way, and what its entries have given so far.
+struct owner {
     struct steer_document_zone *zone;
-    struct steer_name owner;
+    struct steer_name name;
     bool apex;
-    uint32_t ttl_s;
-    size_t first; // of its RRsets in the zone
-    bool has_tree;
-    struct steer_item tree;
-    enum steer_steered_kind kind;
+    size_t first, first_steered; // of its RRsets, and of its steered records, in the zone
 };
 
-static void parse_static(struct steer_parse *p, struct record *r, const struct steer_item *entry)
+// One entry of it: a TTL, static data, at most one tree.
+struct record {
+    struct owner *owner;
+    const struct steer_item *item;
+    struct steer_where at;
+    uint32_t ttl_s;
+};
+
+static void parse_static(struct steer_parse *p, const struct record *r,
+                         const struct steer_item *entry)
 {
     uint16_t type = 0;
-    struct steer_document_zone *zone = r->zone;
+    const struct owner *owner = r->owner;
+    struct steer_document_zone *zone = owner->zone;
     if (!steer_parse_type(p, entry, &type)) {
         unknown_record_key(p, entry);
         return;
     }
+    if (json_object_get(entry->json, "steer"))
+        steer_doc_fail(p, entry->key_at,
+                       "a steered record of another kind is an entry of its own: make a list of "
+                       "this name's records, like [{steer: ...}, {kind: mx, steer: ...}]");
     if (type == STEER_TYPE_SOA)
         steer_doc_fail(p, entry->key_at,
                        "the SOA is kept by the server; set its fields with 'soa:' in the zone");
-    if (type == STEER_TYPE_NS && r->apex && zone->ns_count)
+    if (type == STEER_TYPE_NS && owner->apex && zone->ns_count)
         steer_doc_fail(p, entry->key_at, "the zone's NS are given by 'ns:' already");
-    for (size_t i = r->first; i < zone->rrset_count; i++)
+    for (size_t i = owner->first; i < zone->rrset_count; i++)
         if (zone->rrsets[i].data.type == type)
             steer_doc_fail(p, entry->key_at, "type '%s' is given twice here", entry->key);
     struct steer_document_rrset *rrset = &zone->rrsets[zone->rrset_count++];
-    rrset->owner = r->owner;
+    rrset->owner = owner->name;
     rrset->ttl_s = r->ttl_s;
     rrset->at = entry->key_at;
     steer_parse_rrset(p, entry, type, &rrset->data);
 }
 
-// What the steered record of an owner gives; a CNAME would have no place beside it.
-static bool is_steered(const struct record *r, uint16_t type)
+// What a steered record gives; a CNAME would have no place beside it.
+static bool gives(enum steer_steered_kind kind, uint16_t type)
 {
-    if (!r->has_tree)
-        return false;
-    if (r->kind != STEER_STEERED_ADDRESS)
-        return type == STEER_TYPE_CNAME || type == steer_steered_type(r->kind);
+    if (kind != STEER_STEERED_ADDRESS)
+        return type == STEER_TYPE_CNAME || type == steer_steered_type(kind);
     return type == STEER_TYPE_A || type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
            type == STEER_TYPE_SVCB || type == STEER_TYPE_CNAME;
 }
 
 // RFC 2181 10.1 for CNAME; a steered address owns A, AAAA, HTTPS and SVCB; nothing may lie at a cut.
-static void check_neighbours(struct steer_parse *p, const struct record *r)
+static void check_static(struct steer_parse *p, const struct owner *owner,
+                         const struct steer_object *steered)
 {
-    const struct steer_document_zone *zone = r->zone;
-    size_t count = zone->rrset_count - r->first;
+    const struct steer_document_zone *zone = owner->zone;
+    const enum steer_steered_kind kind = steered->steered.kind;
     char text[STEER_TYPE_TEXT_MAX];
-    for (size_t i = r->first; i < zone->rrset_count && !p->err; i++) {
+    for (size_t i = owner->first; i < zone->rrset_count && !p->err; i++) {
         uint16_t type = zone->rrsets[i].data.type;
         struct steer_where at = zone->rrsets[i].at;
         steer_type_format(type, text);
-        if (r->has_tree && r->kind == STEER_STEERED_CNAME)
+        if (kind == STEER_STEERED_CNAME)
             steer_doc_fail(p, at,
                            "%s cannot stand beside a steered cname, which shares its name with "
                            "nothing",
                            text);
-        else if (is_steered(r, type))
+        else if (gives(kind, type))
             steer_doc_fail(p, at,
                            "%s cannot stand beside a steered %s, which gives it; use an "
                            "`answer` node for fixed data",
-                           text, steer_steered_kind_text(r->kind));
-        else if (r->has_tree && type == STEER_TYPE_NS && !r->apex)
+                           text, steer_steered_kind_text(kind));
+        else if (type == STEER_TYPE_NS && !owner->apex)
             steer_doc_fail(p, at, "NS makes this name a delegation, which cannot be steered");
-        else if (type == STEER_TYPE_CNAME && r->apex)
+    }
+}
+
+static void check_steered(struct steer_parse *p, const struct owner *owner, size_t index)
+{
+    const struct steer_object *object = owner->zone->steered[index];
+    const enum steer_steered_kind kind = object->steered.kind;
+    for (size_t i = owner->first_steered; i < index; i++) {
+        const enum steer_steered_kind other = owner->zone->steered[i]->steered.kind;
+        if (kind == other)
+            steer_doc_fail(p, object->at,
+                           "a steered %s is given twice for this name; 'kind' says which one it is",
+                           steer_steered_kind_text(kind));
+        else if (kind == STEER_STEERED_CNAME || other == STEER_STEERED_CNAME)
+            steer_doc_fail(p, object->at,
+                           "a steered %s cannot stand beside a steered %s: a cname shares its "
+                           "name with nothing",
+                           steer_steered_kind_text(kind), steer_steered_kind_text(other));
+    }
+    check_static(p, owner, object);
+}
+
+// What its entries give must be able to stand beside each other.
+static void check_neighbours(struct steer_parse *p, const struct owner *owner)
+{
+    const struct steer_document_zone *zone = owner->zone;
+    size_t count = zone->rrset_count - owner->first;
+    for (size_t i = owner->first_steered; i < zone->steered_count && !p->err; i++)
+        check_steered(p, owner, i);
+    for (size_t i = owner->first; i < zone->rrset_count && !p->err; i++) {
+        struct steer_where at = zone->rrsets[i].at;
+        if (zone->rrsets[i].data.type != STEER_TYPE_CNAME)
+            continue;
+        if (owner->apex)
             steer_doc_fail(
                 p, at,
                 "a CNAME cannot stand at the apex, beside SOA and NS; use A and AAAA, or "
                 "a steered address");
-        else if (type == STEER_TYPE_CNAME && count > 1)
+        else if (count > 1)
             steer_doc_fail(p, at, "a CNAME cannot stand beside other data of the same name");
     }
-    if (r->has_tree && r->kind == STEER_STEERED_CNAME && r->apex)
-        steer_doc_fail(p, r->tree.key_at,
-                       "a steered cname cannot stand at the apex, beside SOA and NS; "
-                       "use kind: address");
 }
 
-static void parse_tree(struct steer_parse *p, struct record *r)
+static bool parse_tree(struct steer_parse *p, const struct record *r)
 {
-    struct steer_item item;
-    const struct steer_item *record = r->item;
+    struct steer_item item, tree;
     struct steer_arena *arena = p->arena;
-    r->has_tree = steer_doc_find(p, record, "steer", &r->tree);
+    struct owner *owner = r->owner;
+    bool has_tree = steer_doc_find(p, r->item, "steer", &tree);
     for (size_t i = 2; i < STEER_ARRAY_LEN(record_keys); i++)
-        if (!r->has_tree && steer_doc_find(p, record, record_keys[i], &item))
+        if (!has_tree && steer_doc_find(p, r->item, record_keys[i], &item))
             steer_doc_fail(p, item.key_at, "'%s' goes only with 'steer'", item.key);
-    if (!r->has_tree)
-        return;
-    r->kind = (enum steer_steered_kind)steer_doc_choice(
-        p, record, "kind", steer_steered_words, STEER_STEERED_KINDS, STEER_STEERED_KINDS, 0);
+    if (!has_tree)
+        return false;
     struct steer_steered_head head = {
-        .owner = r->owner,
-        .kind = r->kind,
+        .owner = owner->name,
+        .kind = (enum steer_steered_kind)steer_doc_choice(
+            p, r->item, "kind", steer_steered_words, STEER_STEERED_KINDS, STEER_STEERED_KINDS, 0),
         .ttl_s = r->ttl_s,
-        .allow_negative = steer_doc_bool(p, record, "allow_negative", false),
-        .draw = steer_parse_draw(p, record),
-        .at = record->key_at,
+        .allow_negative = steer_doc_bool(p, r->item, "allow_negative", false),
+        .draw = steer_parse_draw(p, r->item),
+        .at = r->at,
     };
-    struct steer_object *object = steer_parse_steered(p, &head, &r->tree);
+    if (head.kind == STEER_STEERED_CNAME && owner->apex)
+        steer_doc_fail(p, tree.key_at,
+                       "a steered cname cannot stand at the apex, beside SOA and NS; "
+                       "use kind: address");
+    struct steer_object *object = steer_parse_steered(p, &head, &tree);
     p->arena = arena;
     if (object)
-        r->zone->steered[r->zone->steered_count++] = object;
+        owner->zone->steered[owner->zone->steered_count++] = object;
+    return true;
 }
 
 static void parse_record(struct steer_parse *p, const struct steer_item *item,
-                         struct steer_document_zone *zone, struct owners *owners)
+                         struct steer_where at, struct owner *owner)
 {
-    struct record r = {.item = item, .zone = zone, .first = zone->rrset_count};
+    struct record r = {.owner = owner, .item = item, .at = at};
     struct steer_entries entries;
     struct steer_item entry;
-    parse_owner(p, item, &zone->origin, &r.owner);
-    note_owner(p, owners, &r.owner, item);
-    if (p->err || !steer_doc_mapping(p, item, "{ttl: 300, A: [192.0.2.80]}"))
+    size_t before = owner->zone->rrset_count;
+    if (!steer_doc_mapping(p, item, "{ttl: 300, A: [192.0.2.80]}"))
         return;
-    r.apex = steer_name_equal(r.owner.octets, zone->origin.octets);
     r.ttl_s = steer_doc_seconds(p, item, "ttl", 0, RECORD_TTL_S);
     steer_entries_of(p, item, &entries);
     while (!p->err && steer_entries_next(&entries, &entry))
         if (!is_record_key(entry.key))
             parse_static(p, &r, &entry);
-    parse_tree(p, &r);
-    check_neighbours(p, &r);
-    if (!r.has_tree && zone->rrset_count == r.first)
-        steer_doc_fail(p, item->key_at, "'%.100s' has no data: give 'steer' or record types like A",
-                       item->key);
+    if (!parse_tree(p, &r) && owner->zone->rrset_count == before)
+        steer_doc_fail(p, at, "%s%.100s%s has no data: give 'steer' or record types like A",
+                       item->key ? "'" : "this entry", item->key ? item->key : "",
+                       item->key ? "'" : "");
+}
+
+// A mapping, or a list of them: one for each TTL and each steered kind.
+static void parse_owner_records(struct steer_parse *p, const struct steer_item *item,
+                                struct steer_document_zone *zone, struct owners *owners)
+{
+    struct owner owner = {
+        .zone = zone, .first = zone->rrset_count, .first_steered = zone->steered_count};
+    struct steer_entries entries;
+    struct steer_item entry;
+    parse_owner(p, item, &zone->origin, &owner.name);
+    note_owner(p, owners, &owner.name, item);
+    owner.apex = steer_name_equal(owner.name.octets, zone->origin.octets);
+    if (!json_is_array(item->json)) {
+        parse_record(p, item, item->key_at, &owner);
+    } else if (steer_doc_list(p, item, "[{A: [192.0.2.80]}, {ttl: 60, kind: mx, steer: ...}]")) {
+        steer_entries_of(p, item, &entries);
+        while (!p->err && steer_entries_next(&entries, &entry))
+            parse_record(p, &entry, entry.at, &owner);
+    }
+    check_neighbours(p, &owner);
+}
+
+// Room for all that the owners' entries may give.
+static void allocate(struct steer_parse *p, const struct steer_item *records,
+                     struct steer_document_zone *zone)
+{
+    struct steer_entries owners, list;
+    struct steer_item owner, entry;
+    size_t trees = 0, types = 0;
+    steer_entries_of(p, records, &owners);
+    while (steer_entries_next(&owners, &owner)) {
+        if (!json_is_array(owner.json)) {
+            trees++;
+            types += json_object_size(owner.json);
+            continue;
+        }
+        steer_entries_of(p, &owner, &list);
+        for (; steer_entries_next(&list, &entry); trees++)
+            types += json_object_size(entry.json);
+    }
+    zone->rrsets = steer_arena_calloc(p->arena, types * sizeof *zone->rrsets);
+    zone->steered = steer_arena_calloc(p->arena, trees * sizeof *zone->steered);
 }
 
 static void parse_records(struct steer_parse *p, const struct steer_item *item,
@@ -319,19 +401,13 @@ static void parse_records(struct steer_parse *p, const struct steer_item *item,
     struct steer_entries entries;
     struct steer_item entry;
     struct owners owners = {0};
-    size_t types = 0;
     if (!steer_doc_mapping(p, item, "{www: {A: [192.0.2.80]}}"))
         return;
-    size_t names = json_object_size(item->json);
-    steer_entries_of(p, item, &entries);
-    while (steer_entries_next(&entries, &entry))
-        types += json_object_size(entry.json);
-    zone->rrsets = steer_arena_calloc(p->arena, types * sizeof *zone->rrsets);
-    zone->steered = steer_arena_calloc(p->arena, names * sizeof *zone->steered);
-    owners.at = steer_calloc(names, sizeof *owners.at);
+    allocate(p, item, zone);
+    owners.at = steer_calloc(json_object_size(item->json), sizeof *owners.at);
     steer_entries_of(p, item, &entries);
     while (!p->err && steer_entries_next(&entries, &entry))
-        parse_record(p, &entry, zone, &owners);
+        parse_owner_records(p, &entry, zone, &owners);
     steer_map_fini(&owners.map);
     free(owners.at);
 }

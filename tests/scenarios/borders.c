@@ -9,6 +9,7 @@
 #include "dialogue.h"
 #include "steerd/base/mem.h"
 #include "steerd/geo/classmap.h"
+#include "steerd/rr/type.h"
 
 __extension__ typedef unsigned __int128 number;
 
@@ -289,12 +290,17 @@ static void release(struct stage *stage, struct space *s)
 
 static const struct steer_object *record_of(const struct stage *stage, const struct line *line)
 {
-    static const char *const kinds[] = {"address", "cname", "mx", "srv", "txt"};
+    uint16_t type;
     char name[STEER_NAME_TEXT_MAX + 16];
-    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds) && line->count == 3; i++) {
+    if (line->count != 3 || !steer_type_parse(line->words[2], &type))
+        script_broken(stage->script, line->number, "give: borders NAME TYPE");
+    // A cname answers every type, the other kinds their own.
+    const enum steer_steered_kind kinds[] = {steer_steered_of_type(type), STEER_STEERED_CNAME};
+    for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
         const char *owner = line->words[1];
         bool absolute = owner[0] && owner[strlen(owner) - 1] == '.';
-        snprintf(name, sizeof name, "%s%s %s", owner, absolute ? "" : ".", kinds[i]);
+        snprintf(name, sizeof name, "%s%s %s", owner, absolute ? "" : ".",
+                 steer_steered_kind_text(kinds[i]));
         const struct steer_object *object =
             steer_catalog_get(steer_linker_catalog(stage->linker), STEER_STEERED, name);
         if (object)

@@ -499,6 +499,42 @@ static void zones_and_owners_are_names(void **state)
     steer_document_destroy(document);
 }
 
+static void a_name_may_have_a_list_of_records(void **state)
+{
+    (void)state;
+    struct steer_document *document = parse("zone: example.com\n"
+                                            "records:\n"
+                                            "  \"@\":\n"
+                                            "    - {ttl: 30, steer: {pool: a}, draw: coherent}\n"
+                                            "    - {kind: mx, steer: {pool: b}}\n"
+                                            "    - ttl: 1h\n"
+                                            "      kind: txt\n"
+                                            "      steer: {answer: {TXT: x}}\n"
+                                            "      CAA: 0 issue \"ca.example\"\n"
+                                            "    - {ttl: 2h, SRV: 0 0 5060 sip}\n"
+                                            "  www: [{A: 192.0.2.1}, {ttl: 7, TXT: x}]\n"
+                                            "  one: [{ttl: 7, kind: cname, steer: {pool: a}}]\n");
+    const struct steer_document_zone *zone = &document->zones[0];
+    assert_int_equal(zone->steered_count, 4);
+    assert_int_equal(zone->rrset_count, 4);
+    const struct steer_object *address = steered_of(zone, "example.com. address");
+    assert_int_equal(address->steered.ttl_s, 30);
+    assert_int_equal(address->steered.draw.mode, STEER_DRAW_COHERENT);
+    assert_int_equal(address->at.line, 4);
+    assert_int_equal(address->at.column, 7);
+    const struct steer_object *mx = steered_of(zone, "example.com. mx");
+    assert_int_equal(mx->steered.ttl_s, 300);
+    assert_int_equal(mx->steered.draw.mode, STEER_DRAW_RANDOM);
+    assert_int_equal(mx->at.line, 5);
+    assert_int_equal(steered_of(zone, "example.com. txt")->steered.ttl_s, 3600);
+    assert_int_equal(steered_of(zone, "one.example.com. cname")->steered.ttl_s, 7);
+    assert_int_equal(rrset_of(zone, "example.com.", 257)->ttl_s, 3600);
+    assert_int_equal(rrset_of(zone, "example.com.", STEER_TYPE_SRV)->ttl_s, 7200);
+    assert_int_equal(rrset_of(zone, "www.example.com.", STEER_TYPE_A)->ttl_s, 300);
+    assert_int_equal(rrset_of(zone, "www.example.com.", STEER_TYPE_TXT)->ttl_s, 7);
+    steer_document_destroy(document);
+}
+
 static void text_records_are_split_and_quoting_is_ours(void **state)
 {
     (void)state;
@@ -660,6 +696,7 @@ int main(void)
         cmocka_unit_test(endpoints_and_checks_have_their_fields),
         cmocka_unit_test(nodes_have_their_options),
         cmocka_unit_test(zones_and_owners_are_names),
+        cmocka_unit_test(a_name_may_have_a_list_of_records),
         cmocka_unit_test(text_records_are_split_and_quoting_is_ours),
         cmocka_unit_test(anchors_and_aliases_work),
         cmocka_unit_test(words_of_yaml_1_1_are_strings),

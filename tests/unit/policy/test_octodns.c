@@ -131,7 +131,7 @@ static void static_records_come_back_as_they_went(void **state)
                "x=\\\"y\\\"\"}}\n"
                "  - {ttl: 3600, type: MX, value: {exchange: mail.example.com., preference: 10}}\n"
                "  - {ttl: 3600, type: NS, values: [ns1.example.net., ns2.example.net.]}\n"
-               "  - {ttl: 3600, type: TXT, values: [\"v=spf1 -all\", \"v=DKIM1\\\\; k=rsa\"]}\n"
+               "  - {ttl: 600, type: TXT, values: [\"v=spf1 -all\", \"v=DKIM1\\\\; k=rsa\"]}\n"
                "_sip._tcp:\n"
                "  ttl: 600\n"
                "  type: SRV\n"
@@ -244,7 +244,8 @@ static void what_is_meant_otherwise_is_said(void **state)
                "            q: {fallback: p, values: [{value: f.example.net., status: down}]}}\n"
                "    rules: [{geos: [AS-CY], pool: q}]\n",
                &notes);
-    assert_true(noted(&notes, "z.yaml:5:3: a name has one TTL in documents: TXT gets 30 s here"));
+    // Each TTL has an entry of its own.
+    assert_non_null(strstr(document, "  a: [{ttl: 30, A: [192.0.2.1]}, {ttl: 300, TXT: [x]}]\n"));
     assert_true(noted(&notes, "z.yaml:6:42: the record is ignored"));
     assert_true(noted(&notes, "'route53' of 'octodns' is left out"));
     assert_true(noted(&notes, "'AS-CY' is written EU-CY here"));
