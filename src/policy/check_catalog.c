@@ -281,24 +281,21 @@ static bool is_ranked(const struct steer_node *node)
 }
 
 // A negative answer carries scope 0, so that what one class of clients gets is cached for all of
-// them (RFC 7871 7.4): below, at and above a geo or network alike.
+// them (RFC 7871 7.4). Whether a serve_none is reached may hang on the client wherever it stands in
+// a tree that looks at the client: below, at and above such a node, and beside it, when the other
+// alternatives of some clients are gone.
 static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
 {
-    if (node->when == STEER_WHEN_SERVE_NONE) {
-        note(&facts->serve_none, here);
-        if (facts->by_client)
-            note(&facts->negative, here);
-    }
     const bool ruled = node->kind == STEER_NODE_GEO || node->kind == STEER_NODE_NETWORK;
     bool has_default = !ruled;
-    if (!ruled && !is_ranked(node))
-        return;
+    if (node->when == STEER_WHEN_SERVE_NONE)
+        note(&facts->serve_none, here);
     for (uint32_t i = 0; i < node->child_count; i++)
         has_default |= node->children[i].is_default;
-    facts->by_client = true;
+    facts->by_client |= ruled || is_ranked(node);
     if (!has_default)
         note(&facts->negative, here);
-    if (facts->serve_none.node)
+    if (facts->by_client)
         note(&facts->negative, facts->serve_none);
 }
 

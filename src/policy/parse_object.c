@@ -460,8 +460,12 @@ static void parse_pool(struct steer_parse *p, const struct steer_item *item,
     parse_members(p, &members, pool);
     parse_pick(p, item, pool);
     pool->min_available = (struct steer_minimum){.value = 1};
-    if (steer_doc_find(p, item, "min_available", &minimum))
+    if (steer_doc_find(p, item, "min_available", &minimum)) {
         pool->min_available = steer_value_minimum(p, &minimum);
+        if (!pool->min_available.percent && pool->min_available.value > pool->member_count)
+            steer_doc_warn(p, minimum.at, "pool '%s' has %u members, so that it is never available",
+                           item->key, pool->member_count);
+    }
     if (!p->err)
         warn_weights(p, item, pool);
 }

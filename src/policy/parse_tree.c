@@ -124,6 +124,23 @@ static void parse_when(struct steer_parse *p, const struct steer_item *item,
     }
 }
 
+// A count that some clients, or all, cannot reach.
+static void warn_minimum(struct steer_parse *p, const struct steer_item *option,
+                         const struct steer_node *node)
+{
+    const struct steer_minimum *min = &node->min_available;
+    const bool ruled = node->kind == STEER_NODE_GEO || node->kind == STEER_NODE_NETWORK;
+    if (min->percent)
+        return;
+    if (min->value > node->child_count)
+        steer_doc_warn(p, option->at, "this node has %u members, so that it is never available",
+                       node->child_count);
+    else if (ruled && min->value > 1)
+        steer_doc_warn(p, option->at,
+                       "for clients whom fewer rules match this node is never available; a "
+                       "percentage counts the rules that match");
+}
+
 static void parse_options(struct steer_parse *p, const struct steer_item *item,
                           struct steer_node *node)
 {
@@ -139,6 +156,7 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
             steer_doc_fail(p, option.key_at,
                            "'min_available' goes only with nodes that have children");
         node->min_available = steer_value_minimum(p, &option);
+        warn_minimum(p, &option, node);
     }
     if (steer_doc_find(p, item, "when_unavailable", &option)) {
         if (node->kind == STEER_NODE_ANSWER)

@@ -625,6 +625,13 @@ static void doubtful_things_are_warned_of(void **state)
         {"pools: {p: {endpoints: {a: 3, b: 1, c: 1}, pick: all, max: 2}}",
          "1:25: pool 'p': the weight of 'a'"},
         {"policies: {p: {weighted: [{weight: 0, to: {pool: a}}]}}", "1:26: all weights are 0"},
+        {"pools: {p: {endpoints: [a, b], min_available: 3}}",
+         "1:47: pool 'p' has 2 members, so that it is never available"},
+        {"policies: {p: {failover: [{pool: a}, {pool: b}], min_available: 3}}",
+         "1:65: this node has 2 members, so that it is never available"},
+        {"policies: {p: {geo: {rules: [{match: EU, to: {pool: a}}], default: {pool: b}}, "
+         "min_available: 2}}",
+         "1:95: for clients whom fewer rules match this node is never available; a percentage"},
         {"checks: {c: {type: http, interval: 200ms}}", "1:36: check 'c' probes every 200 ms"},
         {"zone: a\nrecords: {b: {allow_negative: true, steer: {geo: {rules: [{match: EU, to: "
          "{pool: "
