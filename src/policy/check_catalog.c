@@ -9,6 +9,7 @@
 
 #include "decide_internal.h"
 #include "steerd/base/hash.h"
+#include "steerd/rr/type.h"
 #include "steerd/wire/message.h"
 
 enum { GIVES_A = 1, GIVES_AAAA = 2, GIVES_CNAME = 4, GIVES_MX = 8, GIVES_SRV = 16, GIVES_TXT = 32 };
@@ -117,16 +118,56 @@ static uint8_t endpoint_gives(const struct steer_endpoint *e)
                      (e->srv_port ? GIVES_SRV : 0));
 }
 
-static enum steer_err check_pool(const struct checker *c, const struct steer_object *object)
+static bool gives_several(const struct steer_pool *pool)
+{
+    return pool->pick != STEER_PICK_ONE && pool->pick_count > 1 && pool->member_count > 1;
+}
+
+static int most_first(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x < y) - (x > y);
+}
+
+// Whichever members it gives together, their RRset fits into a message.
+static enum steer_err check_octets(const struct checker *c, const struct steer_object *object,
+                                   uint16_t type)
 {
     const struct steer_pool *pool = &object->pool;
+    char text[STEER_TYPE_TEXT_MAX];
+    size_t most = 0;
+    size_t *octets = steer_calloc(pool->member_count, sizeof *octets);
+    for (uint32_t i = 0; i < pool->member_count; i++)
+        octets[i] = steer_endpoint_octets(
+            steer_catalog_get(c->catalog, STEER_ENDPOINT, pool->members[i].endpoint), type);
+    qsort(octets, pool->member_count, sizeof *octets, most_first);
+    for (uint32_t i = 0; i < pool->member_count && i < pool->pick_count; i++)
+        most += octets[i];
+    free(octets);
+    if (most <= STEER_RRSET_BYTES_MAX)
+        return STEER_OK;
+    return fail(c, object, object->at,
+                "%u endpoints together may give %zu octets of %s records, and a DNS message has "
+                "room for %d; give fewer of them at once",
+                pool->pick_count, most, steer_type_format(type, text), STEER_RRSET_BYTES_MAX);
+}
+
+static enum steer_err check_pool(const struct checker *c, const struct steer_object *object)
+{
+    // Addresses are short, and a name has one CNAME.
+    static const uint16_t long_types[] = {STEER_TYPE_HTTPS, STEER_TYPE_SVCB, STEER_TYPE_MX,
+                                          STEER_TYPE_SRV};
+    const struct steer_pool *pool = &object->pool;
+    enum steer_err err = STEER_OK;
     if (!pool->member_count)
         return fail(c, object, object->at, "a pool needs at least one endpoint");
     for (uint32_t i = 0; i < pool->member_count; i++)
         if (!steer_catalog_get(c->catalog, STEER_ENDPOINT, pool->members[i].endpoint))
             return unknown(c, object, pool->members[i].at, STEER_ENDPOINT,
                            pool->members[i].endpoint);
-    return STEER_OK;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(long_types) && !err && gives_several(pool); i++)
+        err = check_octets(c, object, long_types[i]);
+    return err;
 }
 
 static uint8_t pool_gives(struct checker *c, const struct steer_object *object)
@@ -231,11 +272,6 @@ static enum steer_err walk_use(struct checker *c, const struct steer_object *obj
         return too_deep(c, object, node);
     merge(facts, policy, 1);
     return STEER_OK;
-}
-
-static bool gives_several(const struct steer_pool *pool)
-{
-    return pool->pick != STEER_PICK_ONE && pool->pick_count > 1 && pool->member_count > 1;
 }
 
 static enum steer_err walk_pool(struct checker *c, const struct steer_object *object,

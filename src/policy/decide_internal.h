@@ -46,6 +46,8 @@ uint32_t steer_minimum_need(struct steer_minimum minimum, uint32_t count);
 bool steer_fixed_equal(const struct steer_fixed *a, const struct steer_fixed *b);
 uint64_t steer_fixed_hash(const struct steer_fixed *fixed);
 bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type);
+// Octets that the endpoint adds at most to an RRset of the type (render.c); 0: it gives none.
+size_t steer_endpoint_octets(const struct steer_object *endpoint, uint16_t type);
 
 // ---- residuals ----------------------------------------------------------------------------------
 

@@ -8,8 +8,7 @@
 #include "steerd/rr/type.h"
 #include "steerd/wire/message.h"
 
-// The header, a question and an OPT stand in a message beside the RRset.
-enum { RRSET_BYTES_MAX = STEER_MESSAGE_MAX - 512, RR_HEAD_BYTES = 12 };
+enum { RR_HEAD_BYTES = 12 };
 
 bool steer_parse_type(struct steer_parse *p, const struct steer_item *item, uint16_t *type)
 {
@@ -198,7 +197,7 @@ void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uin
             entry = *item;
         one_rdata(p, &entry, type, &rdata);
         total += rdata.len + RR_HEAD_BYTES;
-        if (total > RRSET_BYTES_MAX)
+        if (total > STEER_RRSET_BYTES_MAX)
             steer_doc_fail(p, entry.at, "%s does not fit into one DNS message", item->key);
         pieces[i].len = rdata.len;
         pieces[i].data = (uint8_t *)steer_buf_take(&rdata);

@@ -166,3 +166,14 @@ uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type
     }
     return given;
 }
+
+size_t steer_endpoint_octets(const struct steer_object *endpoint, uint16_t type)
+{
+    struct steer_buf rr = {0};
+    const struct steer_outcome alone = {.endpoint_count = 1, .endpoints = &endpoint};
+    if (steer_endpoint_gives(&endpoint->endpoint, type))
+        (void)steer_outcome_render(&alone, type, &rr);
+    const size_t octets = rr.len;
+    steer_buf_fini(&rr);
+    return octets;
+}

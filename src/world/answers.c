@@ -87,7 +87,7 @@ static enum steer_err render_slot(struct steer_cells *c, const struct steer_outc
     struct steer_answer_slot slot = {0};
     steer_buf_clear(rrs);
     slot.count = steer_outcome_render(outcome, type, rrs);
-    assert(rrs->len <= UINT16_MAX); // what a document may hold is bounded far below
+    assert(rrs->len <= UINT16_MAX); // the catalogue is checked for it (STEER_RRSET_BYTES_MAX)
     slot.len = (uint16_t)rrs->len;
     slot.ttl_cap_s = outcome->ttl_cap_s ? outcome->ttl_cap_s : UINT32_MAX;
     slot.endpoint_count = outcome->endpoint_count;

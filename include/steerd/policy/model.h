@@ -17,6 +17,7 @@
 #include "steerd/geo/latency.h"
 #include "steerd/geo/place.h"
 #include "steerd/health/verdict.h"
+#include "steerd/wire/message.h"
 #include "steerd/wire/name.h"
 
 enum steer_kind {
@@ -38,7 +39,9 @@ enum {
     STEER_DEPTH_MAX = 16,
     STEER_WEIGHT_MAX = 65535,
     STEER_ALL_MAX = 8,
-    STEER_POSITIONS_MAX = 32
+    STEER_POSITIONS_MAX = 32,
+    // The header, a question and an OPT stand in a message beside the RRset.
+    STEER_RRSET_BYTES_MAX = STEER_MESSAGE_MAX - 512
 };
 
 // Where something stands in its document; line 0: it came from the store.

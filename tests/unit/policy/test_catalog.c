@@ -311,6 +311,53 @@ static void ten_thousand_objects_are_checked_at_once(void **state)
     steer_buf_fini(&text);
 }
 
+// ---- what an RRset has room for -------------------------------------------------------------------
+
+// A pool that gives so many of 30 endpoints at once, each with so many octets of alpn.
+static struct steer_catalog *long_pool(unsigned pick, unsigned protocols)
+{
+    struct steer_catalog *catalog = steer_catalog_create();
+    struct steer_buf pool = {0};
+    char filler[251];
+    memset(filler, 'x', sizeof filler - 1);
+    filler[sizeof filler - 1] = '\0';
+    for (unsigned i = 0; i < 30; i++) {
+        struct steer_buf json = {0};
+        char name[16];
+        snprintf(name, sizeof name, "e%02u", i);
+        steer_buf_printf(&json, "{\"ipv4\":\"192.0.2.%u\",\"https\":{\"alpn\":[", i + 1);
+        for (unsigned k = 0; k < protocols; k++)
+            steer_buf_printf(&json, "%s\"%c%02u%s\"", k ? "," : "", 'a' + (char)(i % 26), k,
+                             filler);
+        steer_buf_puts(&json, "]}}");
+        put(catalog, STEER_ENDPOINT, name, json.data);
+        steer_buf_printf(&pool, "%s\"%s\"", i ? "," : "{\"endpoints\":[", name);
+        steer_buf_fini(&json);
+    }
+    steer_buf_printf(&pool, "],\"pick\":%u}", pick);
+    put(catalog, STEER_POOL, "p", pool.data);
+    steer_buf_fini(&pool);
+    return catalog;
+}
+
+static void endpoints_that_are_given_together_fit_into_a_message(void **state)
+{
+    static const struct {
+        unsigned pick, protocols;
+        bool fits;
+    } cases[] = {{1, 16, true}, {15, 16, true}, {16, 16, false}, {30, 1, true}, {30, 16, false}};
+    (void)state;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(cases); i++) {
+        struct steer_catalog *catalog = long_pool(cases[i].pick, cases[i].protocols);
+        struct steer_diag diag = {0};
+        const enum steer_err err = steer_catalog_check(catalog, &diag);
+        assert_int_equal(err, cases[i].fits ? STEER_OK : STEER_EINVAL);
+        if (!cases[i].fits)
+            assert_non_null(strstr(diag.message, "octets of HTTPS records"));
+        steer_catalog_unref(catalog);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +365,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(edits_know_which_records_they_touch),
         cmocka_unit_test(ten_thousand_objects_are_checked_at_once),
+        cmocka_unit_test(endpoints_that_are_given_together_fit_into_a_message),
     };
     return cmocka_run_group_tests_name("catalog", tests, NULL, NULL);
 }
