@@ -14,7 +14,7 @@ enum { RECORDS_IN_FULL = 100 };
 struct steer_plan {
     struct steer_catalog *before, *after;
     struct steer_geo *geo;
-    struct steer_vitals *vitals; // overrides only: a plan reads checks as up
+    struct steer_vitals *vitals; // overrides and switches: a plan reads checks as up
     struct steer_map records;    // that the change reaches
     json_t *assertions;
 };
@@ -94,6 +94,7 @@ struct steer_plan *steer_link_plan(const struct steer_link *link, bool all)
     plan->vitals = steer_vitals_create();
     for (size_t i = 0; i < steer_vitals_override_count(vitals); i++)
         steer_vitals_override(plan->vitals, steer_vitals_override_at(vitals, i));
+    steer_vitals_copy_switches(plan->vitals, vitals);
     add_names(&plan->records, &link->touched);
     add_names(&plan->records, &link->gone_programs);
     if (all)

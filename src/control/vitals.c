@@ -319,6 +319,12 @@ const struct steer_switch_setting *steer_vitals_get_switch(const struct steer_vi
     return find_switch(v, name);
 }
 
+void steer_vitals_copy_switches(struct steer_vitals *to, const struct steer_vitals *from)
+{
+    for (size_t i = 0; i < from->switch_count; i++)
+        steer_vitals_set_switch(to, &from->switches[i]);
+}
+
 size_t steer_vitals_switch_count(const struct steer_vitals *v)
 {
     return v->switch_count;

@@ -146,6 +146,7 @@ static enum steer_err suppose(struct steer_control *c, struct explain_job *job,
         err = read_down(catalog, asked->down[i], &job->down[i], diag);
     if (vitals && err == STEER_OK) {
         steer_vitals_follow(vitals, catalog, NULL, NULL, NULL);
+        steer_vitals_copy_switches(vitals, c->vitals); // what was saved does not say where they stood
         err = read_health(vitals, asked->health, diag);
     }
     job->question.down = job->down;

@@ -53,6 +53,8 @@ struct steer_switch_setting {
 void steer_vitals_set_switch(struct steer_vitals *vitals,
                              const struct steer_switch_setting *setting);
 void steer_vitals_forget_switch(struct steer_vitals *vitals, const char *name);
+// All settings of the one into the other.
+void steer_vitals_copy_switches(struct steer_vitals *to, const struct steer_vitals *from);
 // NULL: nobody has set it.
 const struct steer_switch_setting *steer_vitals_get_switch(const struct steer_vitals *vitals,
                                                            const char *name);
