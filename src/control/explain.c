@@ -208,6 +208,20 @@ static void explain_draw(const struct steer_explain_question *q, const struct st
         json_object_set_new(out, "given", json_integer(d->slots ? d->slots[slot] : 0));
 }
 
+// The scope that answers with this would have: none for a negative one, and at least that of a sticky draw.
+static uint8_t candidate_scope(const struct steer_explain_question *q,
+                               const struct steer_steered *record,
+                               const struct steer_residual *root, uint16_t type,
+                               const struct steer_distribution *d, uint8_t class_scope)
+{
+    struct steer_prefix network;
+    uint8_t scope = 0;
+    if (record->draw.mode == STEER_DRAW_STICKY && steer_residual_draws(root, type))
+        steer_client_network(&q->client, record->draw.v4_bits, record->draw.v6_bits, &network,
+                             &scope);
+    return !d->count ? 0 : scope > class_scope ? scope : class_scope;
+}
+
 static void explain_steered(struct steer_linker *l, const struct steer_explain_question *q,
                             const struct found *f, json_t *out)
 {
@@ -236,7 +250,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     for (uint32_t i = 0; i < d.count; i++)
         json_array_append_new(answers, outcome_json(&d.outcomes[i], type, program->ttl_s));
     if (q->link)
-        put_scope(q, class.scope, out);
+        put_scope(q, candidate_scope(q, &f->object->steered, root, type, &d, class.scope), out);
     set_text(out, "record", f->object->name);
     set_text(out, "document", f->object->document);
     set_text(out, "kind", steer_steered_kind_text(f->object->steered.kind));

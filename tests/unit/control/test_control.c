@@ -964,6 +964,65 @@ static void explain_says_what_the_client_gets(void **state)
     json_decref(a);
 }
 
+static json_t *explained(struct fixture *f, const struct steer_control_explain *q)
+{
+    json_t *a = NULL;
+    assert_int_equal(steer_control_explain(f->control, q, &a, &f->diag), STEER_OK);
+    return a;
+}
+
+static void saved_health_leaves_switches_where_they_stand(void **state)
+{
+    struct fixture *f = *state;
+    json_t *health = json_pack("{s:[]}", "endpoints");
+    const struct steer_control_explain q = {.name = "sw.example.com",
+                                            .type = "A",
+                                            .source = 0,
+                                            .health = health,
+                                            .client = {STEER_V4, {0}}};
+    must_apply(f, "zone: example.com\nendpoints: {x: {ipv4: 192.0.2.8}, y: {ipv4: 192.0.2.9}}\n"
+                  "switches: {side: {positions: [left, right]}}\nrecords:\n  sw: {steer: {switch: "
+                  "{name: side, positions: {left: {endpoint: x}, right: {endpoint: y}}}}}\n");
+    const struct steer_control_switch right = {.name = "side", .position = "right"};
+    assert_int_equal(steer_control_switch_set(f->control, &right, &f->diag), STEER_OK);
+    json_t *a = explained(f, &q);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(a, "decision"), "position")), "right");
+    json_decref(a);
+    json_decref(health);
+}
+
+// What is not applied yet has the scope that it will have: a sticky draw raises it, and no answer has none.
+static void a_candidate_has_the_scope_of_its_draw(void **state)
+{
+    struct fixture *f = *state;
+    static const char document[] =
+        "zone: example.com\nendpoints: {x: {ipv4: 192.0.2.8}, y: {ipv4: 192.0.2.9}}\n"
+        "pools: {xy: {endpoints: [x, y]}, one: {endpoints: [x]}}\nrecords:\n"
+        "  s: {draw: {sticky: {v4: 20, v6: 48}}, steer: {pool: xy}}\n"
+        "  o: {draw: {sticky: {v4: 20, v6: 48}}, steer: {pool: one}}\n";
+    const struct steer_control_text text = {"new", document, sizeof document - 1};
+    const struct steer_control_apply with = {.texts = &text, .count = 1};
+    static const struct {
+        const char *name, *type;
+        int scope;
+    } cases[] = {
+        {"s.example.com", "A", 20}, {"s.example.com", "AAAA", 0}, {"o.example.com", "A", 0}};
+    for (unsigned applied = 0; applied < 2; applied++) {
+        for (size_t i = 0; i < STEER_ARRAY_LEN(cases); i++) {
+            const struct steer_control_explain q = {.name = cases[i].name,
+                                                    .type = cases[i].type,
+                                                    .client = {STEER_V4, {10, 1, 2, 3}},
+                                                    .source = 32,
+                                                    .with = applied ? NULL : &with};
+            json_t *a = explained(f, &q);
+            assert_int_equal(json_integer_value(json_object_get(a, "scope")), cases[i].scope);
+            json_decref(a);
+        }
+        must_apply(f, document);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -997,6 +1056,8 @@ int main(void)
         TEST(any_sequence_of_edits_survives_a_restart),
         TEST(status_and_figures_agree),
         TEST(explain_says_what_the_client_gets),
+        TEST(saved_health_leaves_switches_where_they_stand),
+        TEST(a_candidate_has_the_scope_of_its_draw),
     };
     return cmocka_run_group_tests_name("control/control", tests, NULL, NULL);
 }
