@@ -277,7 +277,8 @@ static void eval_pool(struct steer_eval *e, const struct steer_residual *n, bool
     as_up |= forced == STEER_FORCED_UP;
     draw_prepare(e, n, as_up, &d, r);
     judge_minimum(n, d.available, r);
-    if (forced == STEER_FORCED_UP && !r->available) {
+    // Drains and overrides of its members hold: with nothing to give it is not up.
+    if (forced == STEER_FORCED_UP && d.available && !r->available) {
         r->available = true;
         steer_trace_reason(r->trace, "an override holds it up");
     }
