@@ -411,8 +411,12 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
         if (!child)
             continue;
         err = walk(c, object, child, level + 1, &below);
-        if (!err)
-            merge(facts, &below, 1);
+        if (err)
+            break;
+        // Who comes to it depends on the client.
+        if (facts->by_client && (node->kind == STEER_NODE_FAILOVER || child == node->substitute))
+            note(&facts->negative, below.serve_none);
+        merge(facts, &below, 1);
     }
     if (!err && is_ranked(node))
         err = check_ranked(c, object, node);
