@@ -80,6 +80,8 @@ static void gather(void *ctx, const struct steer_object *object)
         g->pools[g->pool_count++] = object;
         return;
     }
+    if (object->kind != STEER_ENDPOINT)
+        return;
     add_loss(g, STEER_ENDPOINT, object->name);
     if (object->endpoint.site)
         add_loss(g, STEER_SITE, object->endpoint.site);
