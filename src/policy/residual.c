@@ -183,7 +183,7 @@ static uint64_t name_of(const struct steer_residual *r)
 
 static uint8_t height_of(const struct steer_residual *r)
 {
-    uint8_t height = 0;
+    uint8_t height = r->substitute ? (uint8_t)(r->substitute->height + 1) : 0;
     for (uint32_t i = 0; i < r->child_count; i++)
         if (r->children[i]->height >= height)
             height = (uint8_t)(r->children[i]->height + 1);

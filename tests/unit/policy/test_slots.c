@@ -346,6 +346,28 @@ static void shared_parts_are_looked_at_once(void **state)
     steer_residual_unref(bed->store, root);
 }
 
+// What is given in the place of a child draws for itself, whatever that child was chosen by.
+static void a_substitute_draws_independently(void **state)
+{
+    struct bed *bed = *state;
+    struct slots slots;
+    // The root knows its first child as `a`; its substitute, as high as the root, has a child of that name.
+    look(bed,
+         "{\"weighted\":[{\"weight\":1,\"to\":{\"weighted\":[{\"weight\":1,\"to\":{\"endpoint\":"
+         "\"a\"}},"
+         "{\"weight\":1,\"to\":{\"endpoint\":\"b\"}}],\"when_unavailable\":"
+         "{\"weighted\":[{\"weight\":1,\"to\":{\"weighted\":[{\"weight\":1,\"to\":{\"endpoint\":"
+         "\"a\"}},"
+         "{\"weight\":1,\"to\":{\"endpoint\":\"c\"}}]}},{\"weight\":1,\"to\":{\"endpoint\":\"d\"}}]"
+         "}}},"
+         "{\"weight\":1,\"to\":{\"endpoint\":\"e\"}}]}",
+         "a b", STEER_TYPE_A, &slots);
+    assert_int_equal(owned(&slots, 'a') + owned(&slots, 'b'), 0);
+    assert_float_equal(slots.share['e'], 0.5, 0.05);
+    assert_float_equal(slots.share['c'], 0.25, 0.04);
+    assert_float_equal(slots.share['d'], 0.25, 0.04);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_change_inside_a_branch_stays_in_it),
         cmocka_unit_test(branches_that_begin_alike_are_told_apart),
         cmocka_unit_test(choices_on_one_way_are_independent),
+        cmocka_unit_test(a_substitute_draws_independently),
         cmocka_unit_test(both_families_have_the_same_owners_where_they_can),
         cmocka_unit_test(n_of_m_owns_slots_together),
         cmocka_unit_test(it_is_known_beforehand_whether_there_is_a_choice),
