@@ -32,8 +32,10 @@ static void add_table(struct steer_interests *in, const char *name)
     static char seen;
     const struct steer_object *object = steer_catalog_get(in->catalog, STEER_LATENCY, name);
     size_t count;
-    if (!object)
+    void **mark = object ? steer_ptrmap_at(&in->seen, (uintptr_t)object) : NULL;
+    if (!mark || *mark)
         return;
+    *mark = &seen;
     const struct steer_nested *networks = steer_latency_networks(object->latency, &count);
     add_networks(in, networks, count);
     in->whole_place = true;
