@@ -317,21 +317,24 @@ static bool is_ranked(const struct steer_node *node)
 }
 
 // A negative answer carries scope 0, so that what one class of clients gets is cached for all of
-// them (RFC 7871 7.4). Whether a serve_none is reached may hang on the client wherever it stands in
-// a tree that looks at the client: below, at and above such a node, and beside it, when the other
-// alternatives of some clients are gone.
+// them (RFC 7871 7.4): below, at and above a geo or network alike.
 static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
 {
+    if (node->when == STEER_WHEN_SERVE_NONE) {
+        note(&facts->serve_none, here);
+        if (facts->by_client)
+            note(&facts->negative, here);
+    }
     const bool ruled = node->kind == STEER_NODE_GEO || node->kind == STEER_NODE_NETWORK;
     bool has_default = !ruled;
-    if (node->when == STEER_WHEN_SERVE_NONE)
-        note(&facts->serve_none, here);
+    if (!ruled && !is_ranked(node))
+        return;
     for (uint32_t i = 0; i < node->child_count; i++)
         has_default |= node->children[i].is_default;
-    facts->by_client |= ruled || is_ranked(node);
+    facts->by_client = true;
     if (!has_default)
         note(&facts->negative, here);
-    if (facts->by_client)
+    if (facts->serve_none.node)
         note(&facts->negative, facts->serve_none);
 }
 
@@ -418,6 +421,9 @@ static enum steer_err walk(struct checker *c, const struct steer_object *object,
             note(&facts->negative, below.serve_none);
         merge(facts, &below, 1);
     }
+    // The share that the others leave it does, and whether weight 0 has its turn.
+    if (!err && node->kind == STEER_NODE_WEIGHTED && facts->by_client)
+        note(&facts->negative, facts->serve_none);
     if (!err && is_ranked(node))
         err = check_ranked(c, object, node);
     if (!err && node->kind == STEER_NODE_SWITCH)

@@ -783,7 +783,8 @@ static void judge_pool(struct judge *j, const char *name, bool up, struct verdic
             available++;
             positive |= pool->members[i].weight > 0;
         }
-    v->available = forced_up || available >= needed(pool->min_available, pool->member_count);
+    v->available =
+        (forced_up && available) || available >= needed(pool->min_available, pool->member_count);
     const char *names[16];
     unsigned weights[16];
     unsigned count = 0;
