@@ -250,6 +250,7 @@ static void parse_endpoint_checks(struct steer_parse *p, const struct steer_item
     if (has_list && steer_doc_list(p, &list, "[web, api]"))
         count = json_array_size(list.json);
     const char **checks = steer_arena_calloc(p->arena, (count + 1) * sizeof *checks);
+    struct steer_map seen = {0};
     struct steer_entries entries;
     steer_entries_of(p, has_list ? &list : mapping, &entries);
     for (uint32_t i = 0; i < count && !p->err; i++) {
@@ -258,10 +259,11 @@ static void parse_endpoint_checks(struct steer_parse *p, const struct steer_item
         else
             entry = one;
         checks[i] = steer_value_name(p, &entry);
-        for (uint32_t k = 0; k < i && !p->err; k++)
-            if (strcmp(checks[k], checks[i]) == 0)
-                steer_doc_fail(p, entry.at, "check '%s' is listed twice", checks[i]);
+        if (!p->err && steer_map_get(&seen, checks[i], NULL))
+            steer_doc_fail(p, entry.at, "check '%s' is listed twice", checks[i]);
+        steer_map_put(&seen, checks[i], 1);
     }
+    steer_map_fini(&seen);
     endpoint->checks = checks;
     endpoint->check_count = (uint32_t)count;
     endpoint->checks_needed = (uint32_t)count;
