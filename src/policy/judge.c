@@ -236,7 +236,7 @@ static void prove(const struct trial *t, const struct steer_people *people,
 // ---- survive -------------------------------------------------------------------------------------
 
 struct losses {
-    struct steer_ptrmap seen; // hashes of names
+    struct steer_map seen; // names
     struct steer_down *items;
     size_t count, cap;
     enum steer_kind kind;
@@ -245,16 +245,12 @@ struct losses {
 static void add_loss(void *ctx, const struct steer_object *object)
 {
     struct losses *l = ctx;
-    static char seen;
     if (object->kind != STEER_ENDPOINT)
         return;
     const char *name = l->kind == STEER_SITE ? object->endpoint.site : object->name;
-    if (!name)
+    if (!name || steer_map_get(&l->seen, name, NULL))
         return;
-    void **mark = steer_ptrmap_at(&l->seen, (uintptr_t)steer_hash_string(name) | 1);
-    if (*mark)
-        return;
-    *mark = &seen;
+    steer_map_put(&l->seen, name, 1);
     l->items = steer_grow(l->items, &l->cap, l->count + 1, sizeof *l->items);
     l->items[l->count++] = (struct steer_down){l->kind, name};
 }
@@ -287,7 +283,6 @@ static bool survives(struct steer_judge *j, const struct steer_residual *root, u
         return false;
     if (!gives) // nobody asked for data of this type
         return true;
-    steer_ptrmap_init(&losses.seen);
     steer_residual_visit(root, add_loss, &losses);
     if (losses.count)
         qsort(losses.items, losses.count, sizeof *losses.items, by_name);
@@ -298,7 +293,7 @@ static bool survives(struct steer_judge *j, const struct steer_residual *root, u
         if (!well)
             snprintf(down, 64, "%s", losses.items[i].name);
     }
-    steer_ptrmap_fini(&losses.seen);
+    steer_map_fini(&losses.seen);
     free(losses.items);
     return well;
 }
