@@ -26,6 +26,7 @@ static void eval_root(struct steer_eval *e, struct steer_result *r, struct steer
     if (again)
         steer_eval_serve_all(e, root, r);
     out->served_all = again || r->served_all;
+    out->reads_up = out->served_all || r->reads_up;
     out->exhausted = !r->available || r->exhausted;
     out->available = r->available && !out->served_all && !out->exhausted;
     if (out->exhausted)

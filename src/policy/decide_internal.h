@@ -108,6 +108,7 @@ struct steer_list {
 struct steer_result {
     bool available;
     bool served_all; // a fence in it read checks as up
+    bool reads_up;   // a fence or a serve_all in it did
     bool exhausted;  // it is a fence behind which nothing was left even so
     bool shown;      // in the trace already
     uint32_t count;

@@ -117,6 +117,7 @@ static void take_result(struct steer_result *r, const struct steer_result *from)
 {
     r->available = from->available;
     r->served_all = from->served_all;
+    r->reads_up = from->reads_up;
     r->exhausted = from->exhausted;
     r->items = from->items;
     r->count = from->count;
@@ -211,6 +212,7 @@ static void draw_prepare(struct steer_eval *e, const struct steer_residual *n, b
         member->weight = positive ? n->weights[i] : 1;
         if (member->result->count) {
             r->served_all |= member->result->served_all;
+            r->reads_up |= member->result->reads_up;
             d->taken[d->taken_count++] = member;
         } else {
             member->reason = lacks(e, member->child);
@@ -234,7 +236,7 @@ static void judge_minimum(const struct steer_residual *n, uint32_t available,
     r->available = available >= need;
     if (r->available)
         return;
-    r->served_all = r->exhausted = false;
+    r->served_all = r->reads_up = r->exhausted = false;
     if (need == 1)
         steer_trace_reason(r->trace, "nothing in it is available");
     else
@@ -316,6 +318,7 @@ static void give_first(struct steer_eval *e, const struct steer_residual *n,
     add_scaled(e, &list, next, *next_share);
     take_list(r, &list);
     r->served_all |= next->served_all;
+    r->reads_up |= next->reads_up;
 }
 
 static void eval_ordered(struct steer_eval *e, const struct steer_residual *n, bool as_up,
@@ -401,7 +404,7 @@ static void eval_fence(struct steer_eval *e, const struct steer_residual *n, boo
         steer_trace_attach(r->trace, "with_checks_up", fenced, child);
         take_result(r, child);
     }
-    r->served_all = true;
+    r->served_all = r->reads_up = true;
     r->exhausted = !child->available || child->exhausted;
     r->count = child->available ? child->count : 0;
     r->available = true;
@@ -472,8 +475,10 @@ void steer_eval_serve_all(struct steer_eval *e, const struct steer_residual *n,
     struct steer_result *again = steer_eval_node(e, n, true);
     steer_trace_text(r->trace, "when_unavailable", "serve_all");
     steer_trace_attach(r->trace, "with_checks_up", n, again);
-    if (again->available)
-        take_result(r, again);
+    if (!again->available)
+        return;
+    take_result(r, again);
+    r->reads_up = true;
 }
 
 // What when_unavailable makes of an unavailable node below the root.

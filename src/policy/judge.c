@@ -179,7 +179,7 @@ void steer_distribution_describe(const struct steer_distribution *d, uint16_t ty
     }
     if (d->count > OUTCOMES_SHOWN)
         add(out, size, " and %u more", d->count - OUTCOMES_SHOWN);
-    if (d->served_all)
+    if (d->reads_up)
         add(out, size, ", with all checks read as up (serve_all)");
 }
 
@@ -266,7 +266,7 @@ static bool gives_well(const struct steer_residual *root, const struct steer_vie
 {
     struct steer_distribution d;
     steer_decide(root, view, type, &d, NULL);
-    const bool well = !d.served_all && !d.exhausted;
+    const bool well = !d.reads_up && !d.exhausted;
     *gives = d.count > 0;
     steer_distribution_fini(&d);
     return well;

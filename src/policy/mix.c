@@ -188,7 +188,7 @@ static struct mix *mix_make(struct mixer *m, struct steer_residual *residual,
         give(&k, ENTITY_NOTHING, (struct steer_share){1, 1}, (struct steer_share){1, 1});
     *mix = (struct mix){.type = type,
                         .down = down,
-                        .served_all = d.served_all && d.count,
+                        .served_all = d.reads_up && d.count,
                         .nothing = !d.count,
                         .count = (uint32_t)k.count};
     steer_distribution_fini(&d);

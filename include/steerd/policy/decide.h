@@ -64,6 +64,7 @@ enum { STEER_SLOT_BITS = 12, STEER_SLOTS = 1 << STEER_SLOT_BITS };
 struct steer_distribution {
     bool available;  // the root was available without serve_all
     bool served_all; // check verdicts were read as up at the root
+    bool reads_up;   // they were there, or at a node in it that says serve_all
     bool exhausted;  // nothing even then: NODATA and an alarm
     uint32_t count;  // outcomes of the asked type; 0: NODATA. Shares add up to 1. No two are equal.
     struct steer_outcome *outcomes;

@@ -418,29 +418,40 @@ static void flags_say_how_it_came_about(void **state)
     static const struct {
         const char *tree;
         const char *down, *drained;
-        bool available, served_all, exhausted;
+        bool available, served_all, exhausted, reads_up;
     } cases[] = {
-        {"{\"pool\":\"a\"}", NULL, NULL, true, false, false},
-        {"{\"pool\":\"a\"}", "a", NULL, false, true, false},
-        {"{\"pool\":\"a\"}", NULL, "a", false, true, true},
-        {"{\"pool\":\"a\",\"when_unavailable\":\"serve_none\"}", "a", NULL, false, false, false},
-        {"{\"pool\":\"a\",\"when_unavailable\":{\"pool\":\"b\"}}", "a", NULL, true, false, false},
+        {"{\"pool\":\"a\"}", NULL, NULL, true, false, false, false},
+        {"{\"pool\":\"a\"}", "a", NULL, false, true, false, true},
+        {"{\"pool\":\"a\"}", NULL, "a", false, true, true, true},
+        {"{\"pool\":\"a\",\"when_unavailable\":\"serve_none\"}", "a", NULL, false, false, false,
+         false},
+        {"{\"pool\":\"a\",\"when_unavailable\":{\"pool\":\"b\"}}", "a", NULL, true, false, false,
+         false},
         {"{\"failover\":[{\"pool\":\"a\",\"when_unavailable\":\"serve_all\"},{\"pool\":\"b\"}]}",
-         "a", NULL, true, false, false},
-        {FENCED "}", "a", NULL, false, true, false},
-        {FENCED "}", NULL, "a", false, true, true},
+         "a", NULL, true, false, false, true},
+        {"{\"weighted\":[{\"weight\":1,\"to\":{\"pool\":\"b\"}},{\"weight\":1,\"to\":{\"pool\":"
+         "\"a\","
+         "\"when_unavailable\":\"serve_all\"}}]}",
+         "a", NULL, true, false, false, true},
+        // Nobody gets what the one with weight 0 holds ready.
+        {"{\"weighted\":[{\"weight\":1,\"to\":{\"pool\":\"b\"}},{\"weight\":0,\"to\":{\"pool\":"
+         "\"a\","
+         "\"when_unavailable\":\"serve_all\"}}]}",
+         "a", NULL, true, false, false, false},
+        {FENCED "}", "a", NULL, false, true, false, true},
+        {FENCED "}", NULL, "a", false, true, true, true},
         // One fenced child of two is exhausted: the other carries all.
         {"{\"weighted\":[{\"weight\":1,\"to\":" FENCED
          "}},{\"weight\":1,\"to\":{\"pool\":\"b\"}}]}",
-         NULL, "a", true, false, false},
+         NULL, "a", true, false, false, false},
     };
     for (size_t i = 0; i < STEER_ARRAY_LEN(cases); i++) {
         struct scene s = {.moment = {.down = cases[i].down, .drained = cases[i].drained}};
         play(&s, cases[i].tree, "EU-DE", STEER_TYPE_A);
         if (s.d.available != cases[i].available || s.d.served_all != cases[i].served_all ||
-            s.d.exhausted != cases[i].exhausted)
-            fail_msg("row %zu: available %d served_all %d exhausted %d", i, s.d.available,
-                     s.d.served_all, s.d.exhausted);
+            s.d.exhausted != cases[i].exhausted || s.d.reads_up != cases[i].reads_up)
+            fail_msg("row %zu: available %d served_all %d exhausted %d reads_up %d", i,
+                     s.d.available, s.d.served_all, s.d.exhausted, s.d.reads_up);
         end(&s);
     }
 }
