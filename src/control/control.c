@@ -67,20 +67,29 @@ static struct results swap_results(struct steer_control *c)
     return taken;
 }
 
-static void observe(struct steer_control *c, const struct result *r)
+// A verdict that changed by a result.
+struct turn {
+    const struct steer_vital *vital;
+    const struct result *by;
+    enum steer_verdict verdict;
+};
+
+struct turns {
+    struct turn *items;
+    size_t count, cap;
+};
+
+static void observe(struct steer_control *c, const struct result *r, struct turns *turns)
 {
     struct steer_vital *vital = steer_vitals_by_key(c->vitals, r->key);
     if (!vital)
         return; // its target went while the probe was under way
     enum steer_verdict before = vital->state.verdict;
-    bool changed =
-        steer_verdict_observe(&vital->state, &vital->hysteresis, r->pass, r->reason, r->at_unix_s);
-    if (changed) {
-        uint32_t cells = steer_linker_refresh(c->linker, STEER_ENDPOINT, vital->endpoint);
-        c->verdict_changes++;
-        steer_log(STEER_LOG_INFO, "control", "endpoint %s is %s by check %s (%s); %u cells changed",
-                  vital->endpoint, steer_verdict_text(vital->state.verdict), vital->check,
-                  r->reason, cells);
+    if (steer_verdict_observe(&vital->state, &vital->hysteresis, r->pass, r->reason,
+                              r->at_unix_s)) {
+        turns->items =
+            steer_grow(turns->items, &turns->cap, turns->count + 1, sizeof *turns->items);
+        turns->items[turns->count++] = (struct turn){vital, r, vital->state.verdict};
     }
     if (vital->state.verdict == before || vital->unstored)
         return;
@@ -88,6 +97,25 @@ static void observe(struct steer_control *c, const struct result *r)
         steer_grow(c->unstored, &c->unstored_cap, c->unstored_count + 1, sizeof *c->unstored);
     c->unstored[c->unstored_count++] = vital->key;
     vital->unstored = true;
+}
+
+// When many fail at once, a pool of them is evaluated once for all whose results came together.
+static void turn(struct steer_control *c, const struct turns *turns)
+{
+    const char **names = steer_calloc(turns->count, sizeof(char *));
+    for (size_t i = 0; i < turns->count; i++)
+        names[i] = turns->items[i].vital->endpoint;
+    const uint32_t cells = steer_linker_refresh_endpoints(c->linker, names, turns->count);
+    free(names);
+    c->verdict_changes += turns->count;
+    for (size_t i = 0; i < turns->count; i++) {
+        const struct turn *t = &turns->items[i];
+        steer_log(STEER_LOG_INFO, "control", "endpoint %s is %s by check %s (%s)",
+                  t->vital->endpoint, steer_verdict_text(t->verdict), t->vital->check,
+                  t->by->reason);
+    }
+    steer_log(STEER_LOG_INFO, "control", "%zu verdict%s changed %u cells", turns->count,
+              turns->count == 1 ? "" : "s", cells);
 }
 
 static enum steer_err store_verdict(struct steer_control *c, uint64_t key, struct steer_diag *diag)
@@ -133,10 +161,14 @@ static void store_verdicts(struct steer_control *c)
 void control_take_results(struct steer_control *c, bool store)
 {
     struct results taken = swap_results(c);
+    struct turns turns = {0};
     for (size_t i = 0; i < taken.count; i++)
-        observe(c, &taken.items[i]);
+        observe(c, &taken.items[i], &turns);
+    if (turns.count)
+        turn(c, &turns);
     if (store && c->unstored_count)
         store_verdicts(c);
+    free(turns.items);
     free(taken.items);
 }
 

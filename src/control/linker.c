@@ -141,7 +141,7 @@ void linker_give_program_id(struct steer_linker *l, uint32_t id)
 // ---- health --------------------------------------------------------------------------------------
 
 // Endpoints of a site or with a check.
-static uint32_t refresh_endpoints(struct steer_linker *l, enum steer_kind kind, const char *name)
+static uint32_t refresh_those_of(struct steer_linker *l, enum steer_kind kind, const char *name)
 {
     const struct steer_object **list = steer_catalog_list(l->catalog, STEER_ENDPOINT);
     size_t count = steer_catalog_count(l->catalog, STEER_ENDPOINT);
@@ -188,9 +188,20 @@ uint32_t steer_linker_refresh(struct steer_linker *l, enum steer_kind kind, cons
     if (!name)
         changed = steer_cells_refresh_all(l->cells, &l->view.view);
     else if (kind == STEER_SITE || kind == STEER_CHECK)
-        changed = refresh_endpoints(l, kind, name);
+        changed = refresh_those_of(l, kind, name);
     else
         changed = steer_cells_refresh(l->cells, kind, name, &l->view.view);
+    linker_reclaim(l);
+    return changed;
+}
+
+uint32_t steer_linker_refresh_endpoints(struct steer_linker *l, const char *const *names,
+                                        size_t count)
+{
+    for (size_t i = 0; l->open && i < count; i++)
+        note_refreshed(l->open, STEER_ENDPOINT, names[i]);
+    const uint32_t changed =
+        steer_cells_refresh_each(l->cells, STEER_ENDPOINT, names, count, &l->view.view);
     linker_reclaim(l);
     return changed;
 }

@@ -45,9 +45,12 @@ const struct steer_vitals_view *steer_linker_view(const struct steer_linker *lin
 // Brings the cells of an endpoint, pool, site or check up to date after its health or override changed;
 // returns how many changed. name NULL: all cells.
 uint32_t steer_linker_refresh(struct steer_linker *linker, enum steer_kind kind, const char *name);
+// The same for endpoints whose health changed together: each cell once.
+uint32_t steer_linker_refresh_endpoints(struct steer_linker *linker, const char *const *names,
+                                        size_t count);
 
 // pause is called between the steps of a long prepare: the owner sees to what cannot wait, such as verdicts. It may
-// call steer_linker_refresh, and nothing else of the linker.
+// call steer_linker_refresh and steer_linker_refresh_endpoints, and nothing else of the linker.
 void steer_linker_set_pause(struct steer_linker *linker, void (*pause)(void *ctx), void *ctx);
 
 // ---- one change ----------------------------------------------------------------------------------

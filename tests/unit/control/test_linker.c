@@ -309,6 +309,40 @@ static void health_that_changes_during_a_link_is_seen_as_the_new_catalogue_sees_
     steer_document_destroy(d);
 }
 
+static void a_pool_is_evaluated_once_for_all_that_fail_together(void **state)
+{
+    enum { MANY = 40 };
+    struct fixture *f = *state;
+    struct steer_buf text = {0};
+    struct steer_cells_stats before, after;
+    char names[MANY][16];
+    const char *failed[MANY];
+    steer_buf_puts(&text,
+                   "zone: example.com\nchecks: {c: {type: tcp, port: 80, fall: 1}}\nendpoints:\n");
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "e%d", i);
+        steer_buf_printf(&text, "  e%d: {ipv4: 192.0.2.%d, check: c}\n", i, i + 1);
+    }
+    steer_buf_puts(&text, "pools:\n  p:\n    endpoints: [");
+    for (int i = 0; i < MANY; i++)
+        steer_buf_printf(&text, "%se%d", i ? ", " : "", i);
+    steer_buf_puts(&text, "]\nrecords: {api: {steer: {pool: p}}}\n");
+    must_apply(f, text.data);
+    steer_buf_fini(&text);
+    steer_vitals_follow(f->vitals, steer_linker_catalog(f->linker), NULL, NULL, NULL);
+    for (int i = 0; i < MANY - 1; i++) {
+        struct steer_vital *vital = steer_vitals_find(f->vitals, names[i], "c");
+        steer_verdict_observe(&vital->state, &vital->hysteresis, false, "refused", NOW);
+        failed[i] = names[i];
+    }
+    steer_cells_stats(steer_linker_cells(f->linker), &before);
+    assert_int_equal(steer_linker_refresh_endpoints(f->linker, failed, MANY - 1), 1);
+    steer_cells_stats(steer_linker_cells(f->linker), &after);
+    assert_int_equal(after.evaluations - before.evaluations, after.cells);
+    expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.40");
+    assert_int_equal(steer_linker_refresh(f->linker, STEER_ENDPOINT, NULL), 0);
+}
+
 static void what_cannot_stand_beside_a_new_record_gives_way(void **state)
 {
     struct fixture *f = *state;
@@ -1166,6 +1200,7 @@ int main(void)
         TEST(an_objects_change_reaches_every_record_that_holds_it),
         TEST(a_check_that_begins_down_counts_at_once_also_for_cells_that_are_there),
         TEST(health_that_changes_during_a_link_is_seen_as_the_new_catalogue_sees_it),
+        TEST(a_pool_is_evaluated_once_for_all_that_fail_together),
         TEST(what_cannot_stand_beside_a_new_record_gives_way),
         TEST(another_documents_things_are_taken_over_only_on_request),
         TEST(one_apply_defines_a_thing_once),
