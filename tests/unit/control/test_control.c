@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "steerd/base/clock.h"
+
 #define DE "192.0.2.77"
 #define US "198.51.100.77"
 
@@ -1023,6 +1025,46 @@ static void a_candidate_has_the_scope_of_its_draw(void **state)
     }
 }
 
+// Assertions of another document, which came from the store, have lost their places: they are looked up in its text.
+static void a_plan_finds_the_places_of_many_assertions_at_once(void **state)
+{
+    enum { MANY = 400, LINE_OF_FIRST = MANY + 3, TIME_MAX_MS = 5000 };
+    struct fixture *f = *state;
+    struct steer_buf text = {0};
+    const struct steer_control_text change = {"infra.yaml", "endpoints: {x: {ipv4: 192.0.2.7}}\n",
+                                              34};
+    const struct steer_control_apply plan = {.texts = &change, .count = 1};
+    json_t *out = NULL, *assertion;
+    size_t i;
+    assert_int_equal(apply_with(f, "infra.yaml", "endpoints: {x: {ipv4: 192.0.2.8}}\n",
+                                (struct steer_control_apply){0}),
+                     STEER_OK);
+    steer_buf_puts(&text, "zone: example.com\nrecords:\n");
+    for (i = 0; i < MANY; i++)
+        steer_buf_printf(&text, "  r%zu: {steer: {endpoint: x}}\n", i);
+    steer_buf_puts(&text, "assert:\n");
+    for (i = 0; i < MANY; i++)
+        steer_buf_printf(&text, "  - {clients: EU, only: x, records: r%zu}\n", i);
+    must_apply(f, text.data);
+    steer_buf_fini(&text);
+    stop_control(f);
+    start_control(f, false);
+    const uint64_t begin = steer_clock_mono_ns();
+    assert_int_equal(steer_control_plan(f->control, &plan, false, &out, &f->diag), STEER_OK);
+    const uint64_t took_ms = (steer_clock_mono_ns() - begin) / 1000000;
+    json_array_foreach(json_object_get(out, "assertions"), i, assertion)
+    {
+        const int number = atoi(json_string_value(json_object_get(assertion, "name")));
+        assert_int_equal(json_integer_value(json_object_get(assertion, "line")),
+                         LINE_OF_FIRST + number);
+    }
+    assert_int_equal(i, MANY);
+    print_message("%d places in a plan of %u ms\n", MANY, (unsigned)took_ms);
+    assert_true(took_ms <
+                TIME_MAX_MS); // far above what it takes, far below a look at the text for each
+    json_decref(out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1056,6 +1098,7 @@ int main(void)
         TEST(any_sequence_of_edits_survives_a_restart),
         TEST(status_and_figures_agree),
         TEST(explain_says_what_the_client_gets),
+        TEST(a_plan_finds_the_places_of_many_assertions_at_once),
         TEST(saved_health_leaves_switches_where_they_stand),
         TEST(a_candidate_has_the_scope_of_its_draw),
     };
