@@ -336,7 +336,9 @@ struct steer_classes steer_classes_take_map(struct steer_classes *classes)
     struct steer_classes taken = *classes;
     taken.roots = NULL;
     taken.class_count = 0;
-    *classes = (struct steer_classes){.class_count = classes->class_count, .roots = classes->roots};
+    *classes = (struct steer_classes){.class_count = classes->class_count,
+                                      .ranked_first = classes->ranked_first,
+                                      .roots = classes->roots};
     return taken;
 }
 
