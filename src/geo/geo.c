@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "geo_internal.h"
+#include "steerd/base/buf.h"
 #include "steerd/base/mem.h"
 
 struct steer_geo {
@@ -25,7 +27,7 @@ struct steer_geo {
     size_t file_count;
 };
 
-static const size_t file_bytes_max = (size_t)2 << 30;
+static const size_t file_bytes_max = (size_t)2 << 30, feed_bytes_max = (size_t)64 << 20;
 
 // One file while its tree is walked.
 struct walk {
@@ -233,10 +235,19 @@ struct merge {
     struct steer_nummap pairs;
 };
 
-// What b says goes where a says nothing, unless it contradicts what a says of the larger place.
+static bool contradicts(const char *a, const char *b)
+{
+    return *a && *b && strcmp(a, b) != 0;
+}
+
+// What b says goes where a says nothing, unless it contradicts what a says of the larger place: then b's point is
+// elsewhere too.
 static void fill_in(struct steer_location *a, const struct steer_location *b)
 {
     struct steer_place *place = &a->place;
+    const bool elsewhere = contradicts(place->continent, b->place.continent) ||
+                           contradicts(place->country, b->place.country) ||
+                           contradicts(place->subdivision, b->place.subdivision);
     if (!place->continent[0] && !place->country[0])
         memcpy(place->continent, b->place.continent, sizeof place->continent);
     if (!place->country[0] && strcmp(place->continent, b->place.continent) == 0)
@@ -245,7 +256,7 @@ static void fill_in(struct steer_location *a, const struct steer_location *b)
         memcpy(place->subdivision, b->place.subdivision, sizeof place->subdivision);
     if (!a->asn)
         a->asn = b->asn;
-    if (isnan(a->lat)) {
+    if (isnan(a->lat) && !elsewhere) {
         a->lat = b->lat;
         a->lon = b->lon;
     }
@@ -278,9 +289,41 @@ static void take_part(struct steer_geo *geo, struct steer_partition *part)
     steer_nummap_fini(&merge.pairs);
 }
 
+static bool is_feed(const char *path)
+{
+    const size_t len = strlen(path);
+    return len > 4 && strcasecmp(path + len - 4, ".csv") == 0;
+}
+
+static enum steer_err add_feed(struct steer_geo *geo, const char *path, struct steer_diag *diag)
+{
+    struct steer_buf text = {0};
+    struct steer_partition part;
+    struct stat st;
+    uint64_t networks;
+    enum steer_err err = steer_buf_read_file(&text, path, feed_bytes_max, diag);
+    if (!err)
+        err =
+            steer_geofeed_read(text.data, text.len, path, &geo->locations, &part, &networks, diag);
+    steer_buf_fini(&text);
+    if (err)
+        return err;
+    take_part(geo, &part);
+    steer_partition_fini(&part);
+    geo->files[geo->file_count++] = (struct steer_geo_file){
+        .path = steer_strdup(path),
+        .type = steer_strdup("geofeed"),
+        .built_unix_s = stat(path, &st) == 0 && st.st_mtime > 0 ? (uint64_t)st.st_mtime : 0,
+        .networks = networks,
+    };
+    return STEER_OK;
+}
+
 static enum steer_err add_file(struct steer_geo *geo, const char *path,
                                const struct steer_record_keys *keys, struct steer_diag *diag)
 {
+    if (is_feed(path))
+        return add_feed(geo, path, diag);
     struct walk walk = {.path = path, .keys = keys, .locations = &geo->locations, .diag = diag};
     enum steer_err err = open_mmdb(&walk);
     if (err)

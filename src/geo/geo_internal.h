@@ -60,4 +60,12 @@ void steer_record_keys_destroy(struct steer_record_keys *keys);
 const char *steer_record_read(const struct steer_record_keys *keys, const MMDB_s *mmdb,
                               uint32_t offset, struct steer_location *out);
 
+// ---- geofeed.c ------------------------------------------------------------------------------------
+
+// A table of networks as text. On success *part is a new partition of indices into locations. STEER_EINVAL with
+// path, line, column and what would be right.
+enum steer_err steer_geofeed_read(const char *text, size_t len, const char *path,
+                                  struct steer_locations *locations, struct steer_partition *part,
+                                  uint64_t *networks, struct steer_diag *diag);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Geo data: .mmdb files read at load into flat ranges. Floor 2. Immutable once open; any thread may
-// read. Never asked on the query path: policies compile class tables from it (classmap.h).
+// Geo data: .mmdb files, and tables of networks as text (.csv, RFC 8805), read at load into flat ranges. Floor 2.
+// Immutable once open; any thread may read. Never asked on the query path: policies compile class tables from it
+// (classmap.h).
 #ifndef STEERD_GEO_GEO_H
 #define STEERD_GEO_GEO_H
 

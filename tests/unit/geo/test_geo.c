@@ -142,6 +142,109 @@ static void a_later_file_fills_in_what_is_unknown(void **state)
     steer_geo_unref(geo);
 }
 
+// ---- tables as text -------------------------------------------------------------------------------
+
+static const char *write_feed(const char *text)
+{
+    static char path[] = "/tmp/steerd-geofeed-XXXXXX.csv";
+    strcpy(path, "/tmp/steerd-geofeed-XXXXXX.csv");
+    int fd = mkstemps(path, 4);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    return path;
+}
+
+static void a_table_as_text_goes_before_what_comes_after_it(void **state)
+{
+    (void)state;
+    const char *path = write_feed("\xef\xbb\xbf# our own networks\r\n"
+                                  "\r\n"
+                                  "192.0.2.0/25,US,US-NY,New York,10001\r\n"
+                                  "  192.0.2.64/26 , de , de-be , \"Berlin, Mitte\" ,\r\n"
+                                  "192.0.2.80/28,,,,\n"
+                                  "198.51.100.7,EU-DE-BY\n"
+                                  "203.0.113.0/24,AF\n"
+                                  "100.64.1.0/24,NA,,,\n"
+                                  "2001:db8:5::/48,AS\n"
+                                  "2001:db8:a::/48,GB,GB-ENG");
+    struct steer_geo *geo = open_files(path, FIXTURE("country"), NULL);
+    check_place(geo, "192.0.2.1", "NA-US-NY");
+    assert_true(isnan(find(geo, "192.0.2.1")->lat)); // the other file's point is in Germany
+    check_place(geo, "192.0.2.64", "EU-DE-BE");
+    assert_true(fabsf(find(geo, "192.0.2.64")->lat - 51.0f) < 1e-4f);
+    check_place(geo, "192.0.2.80", "EU-DE"); // left open
+    check_place(geo, "192.0.2.128", "EU-DE");
+    check_place(geo, "198.51.100.7", "EU-DE-BY");
+    check_place(geo, "198.51.100.8", "NA-US");
+    // Two letters are a country, and never a continent.
+    check_place(geo, "203.0.113.1", "AS-AF");
+    check_place(geo, "100.64.1.1", "AF-NA");
+    check_place(geo, "2001:db8:5::1", "OC-AS");
+    check_place(geo, "2001:db8:a::1", "EU-GB-ENG");
+    const struct steer_geo_file *file = steer_geo_file_at(geo, 0);
+    assert_string_equal(file->type, "geofeed");
+    assert_string_equal(file->path, path);
+    assert_int_equal(file->networks, 8);
+    assert_true(file->built_unix_s > 1700000000);
+    steer_geo_unref(geo);
+    // Behind the other file it only fills in.
+    const char *order[] = {FIXTURE("country"), path};
+    assert_int_equal(steer_geo_open(order, 2, NULL, &geo, NULL), STEER_OK);
+    check_place(geo, "192.0.2.1", "EU-DE");
+    check_place(geo, "192.0.2.64", "EU-DE-BE");
+    unlink(path);
+    steer_geo_unref(geo);
+}
+
+static void a_wrong_line_of_a_table_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+        unsigned line, column;
+    } rows[] = {
+        {"", "the file holds no networks; a line is like 192.0.2.0/24,DE,DE-BE", 0, 0},
+        {"# nothing\n\n", "the file holds no networks", 0, 0},
+        {"192.0.2.0/24,DE\nnetwork,country\n", "'network' is not a network like", 2, 1},
+        {"192.0.2.1/24,DE\n",
+         "'192.0.2.1/24' has bits set beyond its length; the network is "
+         "192.0.2.0/24",
+         1, 1},
+        {"192.0.2.0/24,XY\n", "'XY' is not the code of a country like DE, nor a place like EU-DE",
+         1, 14},
+        {"192.0.2.0/24, EU\n", "'EU' is not the code of a country", 1, 15},
+        {"192.0.2.0/24,AS-CY\n", "'AS-CY': CY (Cyprus) lies in EU; write EU-CY", 1, 14},
+        {"192.0.2.0/24,DE,FR-75\n", "'FR-75' is not a region of DE, which would be written DE-...",
+         1, 17},
+        {"192.0.2.0/24,DE,DE\n", "'DE' is not a region of DE", 1, 17},
+        {"192.0.2.0/24,DE,DE-BERLIN\n", "'EU-DE-BERLIN': a subdivision is 1 to 3", 1, 17},
+        {"192.0.2.0/24,,DE-BE\n", "region 'DE-BE' without a country", 1, 15},
+        {"192.0.2.0/24,EU-DE,DE-BE\n", "a place and a region", 1, 20},
+        {"192.0.2.0/24,DE\n192.0.2.0/24,FR\n",
+         "192.0.2.0/24 is given twice; it first stands at "
+         "line 1",
+         2, 1},
+        {"::ffff:192.0.2.0/120,DE\n", "holds IPv4 inside IPv6, which is looked up as IPv4", 1, 1},
+        {"2002:c000:200::/40,DE\n", "holds IPv4 inside IPv6", 1, 1},
+        {"192.0.2.0/24,D\tE\n", "not a line like 192.0.2.0/24,DE,DE-BE", 1, 1},
+    };
+    for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
+        const char *path = write_feed(rows[i].text);
+        struct steer_geo *geo = NULL;
+        struct steer_diag diag = {0};
+        assert_int_equal(steer_geo_open(&path, 1, NULL, &geo, &diag), STEER_EINVAL);
+        if (!strstr(diag.message, rows[i].message) || diag.line != rows[i].line ||
+            diag.column != rows[i].column)
+            fail_msg("%s:%u:%u: %s\nwanted %u:%u: %s", diag.file, diag.line, diag.column,
+                     diag.message, rows[i].line, rows[i].column, rows[i].message);
+        unlink(path);
+    }
+    const char *missing = "/nonexistent/office.csv";
+    struct steer_geo *geo;
+    assert_int_equal(steer_geo_open(&missing, 1, NULL, &geo, NULL), STEER_EIO);
+}
+
 static void only_locations_in_use_are_kept(void **state)
 {
     (void)state;
@@ -348,6 +451,8 @@ int main(void)
         cmocka_unit_test(what_a_file_does_not_say_is_unknown),
         cmocka_unit_test(no_files_mean_that_nothing_is_known),
         cmocka_unit_test(a_later_file_fills_in_what_is_unknown),
+        cmocka_unit_test(a_table_as_text_goes_before_what_comes_after_it),
+        cmocka_unit_test(a_wrong_line_of_a_table_is_named),
         cmocka_unit_test(only_locations_in_use_are_kept),
         cmocka_unit_test(keys_can_be_named),
         cmocka_unit_test(bad_keys_and_paths_are_refused),
