@@ -75,6 +75,8 @@ static void put_why_line(const struct tree *t, const struct branch *branch, cons
         put_dim(t, "since", cli_moment(json_object_get(why, "since")));
     if (*cli_member(why, "reason"))
         put_dim(t, "", cli_member(why, "reason"));
+    if (json_is_true(json_object_get(why, "read_as_up")))
+        put_dim(t, "read as up", "");
     if (*cli_member(why, "owner"))
         put_dim(t, "by", cli_member(why, "owner"));
     if (*cli_moment(json_object_get(why, "expires")))
@@ -115,6 +117,10 @@ static void put_node_line(const struct tree *t, const json_t *node, const json_t
         steer_buf_puts(t->out, " ");
         cli_put(t->out, cli_member(node, "name"));
     }
+    if (*cli_member(node, "policy"))
+        put_dim(t, "policy", cli_member(node, "policy"));
+    if (*cli_member(candidate, "for"))
+        put_dim(t, "for", cli_member(candidate, "for"));
     if (json_is_true(json_object_get(candidate, "chosen"))) {
         steer_buf_puts(t->out, "  ");
         cli_put_coloured(t->out, t->cli->colour_out, CLI_BOLD, "chosen");
@@ -124,7 +130,9 @@ static void put_node_line(const struct tree *t, const json_t *node, const json_t
     const char *exact = cli_member(candidate, "exact");
     if (*exact && strcmp(exact, "1/1") != 0)
         put_dim(t, "share", exact);
-    if (*cli_member(candidate, "weight"))
+    const char *reason = cli_member(candidate, "reason");
+    reason = *reason ? reason : cli_member(node, "reason");
+    if (*cli_member(candidate, "weight") && strncmp(reason, "weight ", 7) != 0)
         put_dim(t, "weight", cli_member(candidate, "weight"));
     if (*cli_member(node, "position"))
         put_dim(t, "at", cli_member(node, "position"));
@@ -134,8 +142,9 @@ static void put_node_line(const struct tree *t, const json_t *node, const json_t
         put_dim(t, "shown above", "");
     if (*cli_member(node, "when_unavailable"))
         put_dim(t, "when unavailable:", cli_member(node, "when_unavailable"));
-    const char *reason = cli_member(candidate, "reason");
-    put_dim(t, "", *reason ? reason : cli_member(node, "reason"));
+    if (*cli_member(node, "needs"))
+        put_dim(t, "needs", cli_member(node, "needs"));
+    put_dim(t, "", reason);
     steer_buf_puts(t->out, "\n");
 }
 
@@ -191,6 +200,19 @@ static void put_joined(struct steer_buf *out, const json_t *list, const char *be
     }
 }
 
+// A policy that was used before: what it saw of the client stands there.
+static bool used_before(const json_t *resolution, size_t index)
+{
+    const json_t *entry = json_array_get(resolution, index);
+    bool found = false;
+    for (size_t i = 0; i < index && strcmp(cli_member(entry, "node"), "use") == 0; i++) {
+        const json_t *other = json_array_get(resolution, i);
+        found |= strcmp(cli_member(other, "node"), "use") == 0 &&
+                 strcmp(cli_member(other, "name"), cli_member(entry, "name")) == 0;
+    }
+    return found;
+}
+
 static void put_resolution(const struct tree *t, const json_t *resolution)
 {
     size_t i, j;
@@ -206,6 +228,8 @@ static void put_resolution(const struct tree *t, const json_t *resolution)
             put_dim(t, "at", cli_member(entry, "at"));
         if (*cli_member(entry, "client"))
             put_dim(t, "client", cli_member(entry, "client"));
+        if (used_before(resolution, i))
+            put_dim(t, "as above", "");
         steer_buf_puts(t->out, "\n");
         const json_t *candidates = json_object_get(entry, "candidates");
         json_array_foreach(candidates, j, candidate)
@@ -298,7 +322,9 @@ static void put_head(const struct tree *t, const json_t *a)
     }
     steer_buf_puts(&line, *cli_member(a, "scope") ? "/" : "");
     steer_buf_puts(&line, cli_member(a, "scope"));
-    if (*cli_member(a, "scope_prefix"))
+    if (strcmp(cli_member(a, "scope"), "0") == 0)
+        steer_buf_puts(&line, ": everybody gets the same");
+    else if (*cli_member(a, "scope_prefix"))
         steer_buf_printf(&line, ": all of %s gets the same", cli_member(a, "scope_prefix"));
     put_field(t, "scope", line.data);
     put_field(t, "version", cli_member(a, "version"));
@@ -333,10 +359,10 @@ static void put_answers(const struct tree *t, const json_t *a)
             put_dim(t, "given to", cli_member(a, "network"));
         steer_buf_puts(t->out, "\n");
     }
-    if (json_is_true(json_object_get(a, "served_all")))
-        put_field(t, "!", "all members are down: they are given as if they were up (serve_all)");
     if (json_is_true(json_object_get(a, "exhausted")))
-        put_field(t, "!", "nothing is left to give: NODATA");
+        put_field(t, "!", "nothing is left to give, even with all checks read as up: NODATA");
+    else if (json_is_true(json_object_get(a, "served_all")))
+        put_field(t, "!", "all members are down: they are given as if they were up (serve_all)");
 }
 
 void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *answer)
@@ -347,7 +373,9 @@ void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *an
     put_head(&t, answer);
     if (!json_is_true(json_object_get(answer, "steered"))) {
         put_heading(&t, "static data, the same for every client");
-        put_field(&t, "rcode", cli_member(answer, "rcode"));
+        const bool nodata = json_array_size(json_object_get(answer, "static")) == 0 &&
+                            strcmp(cli_member(answer, "rcode"), "NOERROR") == 0;
+        put_field(&t, "rcode", nodata ? "NOERROR, no records" : cli_member(answer, "rcode"));
         json_array_foreach(json_object_get(answer, "static"), i, line)
         {
             cli_put(out, cli_text(line));

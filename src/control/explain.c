@@ -258,6 +258,7 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     set_text(out, "place", steer_place_format(&client.location->place, place, sizeof place));
     json_object_set_new(out, "class", json_integer(class.class_index));
     json_object_set_new(out, "classes", json_integer(program->class_count));
+    steer_trace_join(resolution, decision);
     json_object_set_new(out, "resolution", resolution);
     json_object_set_new(out, "decision", decision);
     json_object_set_new(out, "available", json_boolean(d.available));

@@ -366,7 +366,7 @@ static const struct steer_override *override_of(const struct steer_vitals *v,
 }
 
 static void note_check(json_t *why, const char *check, const struct steer_vital *vital,
-                       enum steer_verdict verdict, const struct steer_override *o)
+                       enum steer_verdict verdict, const struct steer_override *o, bool read_as_up)
 {
     char since[32] = "";
     json_t *list = json_object_get(why, "checks");
@@ -383,6 +383,8 @@ static void note_check(json_t *why, const char *check, const struct steer_vital 
     } else {
         json_object_set_new(item, "reason", json_string("no verdict yet"));
     }
+    if (read_as_up)
+        json_object_set_new(item, "read_as_up", json_true());
     note_override(item, o);
     json_array_append_new(list, item);
 }
@@ -396,14 +398,14 @@ static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const
     enum steer_verdict verdict = STEER_UP;
     if (o)
         verdict = o->state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
-    else if (!as_up && p && p->vital.state.verdict != STEER_UNKNOWN)
+    else if (p && p->vital.state.verdict != STEER_UNKNOWN)
         verdict = p->vital.state.verdict;
-    else if (!as_up &&
-             object) // as this catalogue has the check, whether or not vitals follow it yet
+    else if (object) // as this catalogue has the check, whether or not vitals follow it yet
         verdict = object->check.hysteresis.initially;
+    const bool read_as_up = as_up && !o && verdict != STEER_UP;
     if (why)
-        note_check(why, check, p ? &p->vital : NULL, verdict, o);
-    return verdict;
+        note_check(why, check, p ? &p->vital : NULL, verdict, o, read_as_up);
+    return read_as_up ? STEER_UP : verdict;
 }
 
 static enum steer_availability view_endpoint(void *ctx, const struct steer_object *endpoint,

@@ -199,5 +199,7 @@ void steer_trace_candidate(json_t *node, const struct steer_residual *child,
                            struct steer_result *result, int32_t weight, struct steer_share share,
                            const char *reason);
 void steer_trace_why(json_t *node, const char *state, json_t *why); // steals why
+// By which a node that was evaluated is known for what a rule or a policy led to (steer_trace_join).
+void steer_trace_id(json_t *entry, const struct steer_residual *residual);
 
 #endif

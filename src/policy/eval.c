@@ -145,6 +145,16 @@ static const char *lacks(struct steer_eval *e, const struct steer_residual *n)
     return "gives nothing of this type";
 }
 
+// How many of several checks are needed, where it is not all of them.
+static void trace_needed(json_t *node, const struct steer_endpoint *endpoint)
+{
+    char text[48];
+    if (!node || endpoint->checks_needed >= endpoint->check_count)
+        return;
+    snprintf(text, sizeof text, "%u of %u checks", endpoint->checks_needed, endpoint->check_count);
+    steer_trace_text(node, "needs", text);
+}
+
 static void eval_endpoint(struct steer_eval *e, const struct steer_residual *n, bool as_up,
                           struct steer_result *r)
 {
@@ -156,6 +166,7 @@ static void eval_endpoint(struct steer_eval *e, const struct steer_residual *n, 
                     : r->available         ? NULL
                                            : "down",
                     why);
+    trace_needed(r->trace, &n->object->endpoint);
     if (!r->available)
         return;
     if (steer_endpoint_gives(&n->object->endpoint, e->type))

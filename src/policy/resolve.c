@@ -162,14 +162,16 @@ static struct steer_residual *use(struct steer_resolver *v, const struct steer_n
     const struct steer_object *policy = steer_catalog_get(v->catalog, STEER_POLICY, node->name);
     if (!policy)
         return none(v);
+    json_t *entry = NULL;
     if (v->trace) {
         char path[STEER_PATH_MAX];
-        json_array_append_new(v->trace,
-                              json_pack("{s:s,s:s,s:s}", "node", "use", "name", node->name, "at",
-                                        steer_object_path(stand->owner, path)));
+        entry = json_pack("{s:s,s:s,s:s}", "node", "use", "name", node->name, "at",
+                          steer_object_path(stand->owner, path));
+        json_array_append_new(v->trace, entry);
     }
     struct steer_stand inside = {.owner = policy};
     struct steer_residual *tree = steer_resolve_node(v, &policy->tree, &inside);
+    steer_trace_id(entry, tree);
     stand->depends |= inside.depends;
     if (node->when == STEER_WHEN_DEFAULT)
         return tree;

@@ -119,6 +119,7 @@ static struct steer_residual *finish(struct ruled *r, enum steer_residual_kind k
 {
     struct steer_residual *residual =
         steer_resolve_inner(r->resolver, kind, r->node, &r->list, r->stand);
+    steer_trace_id(r->trace, residual);
     steer_siblings_fini(&r->list);
     return residual;
 }

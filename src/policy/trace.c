@@ -12,6 +12,7 @@ json_t *steer_trace_node(const struct steer_residual *residual, bool checks_as_u
         steer_trace_text(node, "name", residual->object->name);
     if (checks_as_up)
         json_object_set_new(node, "checks_as_up", json_true());
+    steer_trace_id(node, residual);
     return node;
 }
 
@@ -102,7 +103,8 @@ static bool failing_check(const json_t *why, char *out, size_t size)
         const char *reason = json_string_value(json_object_get(check, "reason"));
         if (!name)
             name = json_string_value(json_object_get(check, "name"));
-        if (!verdict || !name || verdict[0] == 'u' /* up, unknown */)
+        if (!verdict || !name || verdict[0] == 'u' /* up, unknown */ ||
+            json_object_get(check, "read_as_up"))
             continue;
         snprintf(out, size, "check %s%s%s", name, reason && *reason ? ": " : "",
                  reason ? reason : "");

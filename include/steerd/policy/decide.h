@@ -77,6 +77,10 @@ struct steer_distribution {
 // "reason":...}],...}. The distribution is initialised by the call; fini frees it.
 void steer_decide(const struct steer_residual *root, const struct steer_view *view, uint16_t type,
                   struct steer_distribution *out, json_t *trace);
+// The trace of resolving (residual.h) and that of deciding for the same client, joined: nodes of the decision get the
+// "policy" that they are the tree of, and candidates what they stand "for" ("EU-DE", "192.0.2.0/24", "default"), where that is
+// not ambiguous. The "id" by which they are found goes from both.
+void steer_trace_join(json_t *resolution, json_t *decision);
 // The same for a sticky draw: the shares are those of the slots.
 void steer_decide_sticky(const struct steer_residual *root, const struct steer_view *view,
                          uint16_t type, struct steer_distribution *out, json_t *trace);

@@ -223,7 +223,11 @@ static void the_trace_names_what_the_client_met(void **state)
         "client", "EU-DE", "matched", "EU-DE", "EU", "default", "candidates", "place", "EU-DE",
         "to", "pool b", "fence", 0, "place", "EU", "to", "pool c", "fence", 0, "place", "default",
         "to", "pool spare", "fence", 0);
+    json_t *decision = json_pack("{s:I}", "id", (json_int_t)(r->hash >> 1));
+    steer_trace_join(trace, decision);
     assert_true(json_equal(trace, wanted));
+    assert_string_equal(json_string_value(json_object_get(decision, "policy")), "world");
+    json_decref(decision);
     json_decref(trace);
     json_decref(wanted);
     steer_residual_unref(store, r);
