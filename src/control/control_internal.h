@@ -121,6 +121,9 @@ void control_keep_document(struct steer_control *c, const char *name, const char
 const struct steer_zone_node **control_sorted_nodes(const struct steer_zone *zone,
                                                     int (*order)(const void *, const void *),
                                                     size_t *count);
+// STEER_ENOTFOUND, and the nearest name of the kind that there is.
+enum steer_err control_not_defined(const struct steer_catalog *catalog, enum steer_kind kind,
+                                   const char *name, struct steer_diag *diag);
 // A JSON string also of text that is not UTF-8 (what a zone file or a file's name may hold).
 json_t *control_text(const char *text);
 

@@ -350,18 +350,7 @@ static enum steer_err check_target(const struct steer_control *c, const char *ki
     const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
     if (steer_catalog_get(catalog, *kind, target))
         return STEER_OK;
-    size_t count = steer_catalog_count(catalog, *kind);
-    const struct steer_object **list = steer_catalog_list(catalog, *kind);
-    const char **names = steer_calloc(count, sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = list[i]->name;
-    const char *near = steer_nearest_word(target, names, count);
-    steer_diag_set(diag, STEER_ENOTFOUND,
-                   near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
-                   kind_text, target, near);
-    free(names);
-    free(list);
-    return STEER_ENOTFOUND;
+    return control_not_defined(catalog, *kind, target, diag);
 }
 
 // Durable first, then in force.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where assertions stand.
+// Where assertions stand, and what names may have been meant.
+#include <stdlib.h>
 #include <string.h>
 
 #include "control_internal.h"
+#include "steerd/base/hash.h"
+#include "steerd/base/mem.h"
 
 // The document whose text was read last: assertions come by document.
 struct texts {
@@ -75,4 +78,21 @@ void control_place_assertions(const struct steer_control *c, json_t *assertions)
         json_object_set_new(assertion, "column", json_integer(at.column));
     }
     texts_fini(&texts);
+}
+
+enum steer_err control_not_defined(const struct steer_catalog *catalog, enum steer_kind kind,
+                                   const char *name, struct steer_diag *diag)
+{
+    const size_t count = steer_catalog_count(catalog, kind);
+    const struct steer_object **list = steer_catalog_list(catalog, kind);
+    const char **names = steer_calloc(count, sizeof(char *));
+    for (size_t i = 0; i < count; i++)
+        names[i] = list[i]->name;
+    const char *near = steer_nearest_word(name, names, count);
+    steer_diag_set(diag, STEER_ENOTFOUND,
+                   near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
+                   steer_kind_text(kind), name, near);
+    free(names);
+    free(list);
+    return STEER_ENOTFOUND;
 }

@@ -9,24 +9,6 @@
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
 
-static enum steer_err no_switch(const struct steer_catalog *catalog, const char *name,
-                                struct steer_diag *diag)
-{
-    const size_t count = steer_catalog_count(catalog, STEER_SWITCH);
-    const struct steer_object **list = steer_catalog_list(catalog, STEER_SWITCH);
-    const char **names = steer_calloc(count, sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = list[i]->name;
-    const char *near = steer_nearest_word(name, names, count);
-    steer_diag_set(diag, STEER_ENOTFOUND,
-                   near ? "switch '%s' is not defined; did you mean '%s'?"
-                        : "switch '%s' is not defined",
-                   name, near);
-    free(names);
-    free(list);
-    return STEER_ENOTFOUND;
-}
-
 static enum steer_err no_position(const struct steer_object *object, const char *position,
                                   struct steer_diag *diag)
 {
@@ -69,7 +51,7 @@ static enum steer_err run_set(struct steer_control *c, void *arg, struct steer_d
     const struct steer_catalog *catalog = steer_linker_catalog(c->linker);
     const struct steer_object *object = steer_catalog_get(catalog, STEER_SWITCH, s->name);
     if (!object)
-        return no_switch(catalog, s->name, diag);
+        return control_not_defined(catalog, STEER_SWITCH, s->name, diag);
     const struct steer_switch *control = &object->control_switch;
     if (steer_switch_position(control, s->position) == control->position_count)
         return no_position(object, s->position, diag);

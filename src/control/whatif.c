@@ -19,23 +19,6 @@ struct explain_job {
 
 // ---- what is down --------------------------------------------------------------------------------
 
-static enum steer_err unknown_target(const struct steer_catalog *catalog, enum steer_kind kind,
-                                     const char *name, struct steer_diag *diag)
-{
-    const size_t count = steer_catalog_count(catalog, kind);
-    const struct steer_object **list = steer_catalog_list(catalog, kind);
-    const char **names = steer_calloc(count, sizeof(char *));
-    for (size_t i = 0; i < count; i++)
-        names[i] = list[i]->name;
-    const char *near = steer_nearest_word(name, names, count);
-    steer_diag_set(diag, STEER_ENOTFOUND,
-                   near ? "%s '%s' is not defined; did you mean '%s'?" : "%s '%s' is not defined",
-                   steer_kind_text(kind), name, near);
-    free(names);
-    free(list);
-    return STEER_ENOTFOUND;
-}
-
 static enum steer_err read_down(const struct steer_catalog *catalog, const char *text,
                                 struct steer_down *down, struct steer_diag *diag)
 {
@@ -48,7 +31,7 @@ static enum steer_err read_down(const struct steer_catalog *catalog, const char 
         *down = (struct steer_down){kinds[i], colon + 1};
         return steer_catalog_get(catalog, kinds[i], colon + 1)
                    ? STEER_OK
-                   : unknown_target(catalog, kinds[i], colon + 1, diag);
+                   : control_not_defined(catalog, kinds[i], colon + 1, diag);
     }
     return steer_diag_set(diag, STEER_EINVAL,
                           "'%.80s' cannot be down; give endpoint:NAME, site:NAME or pool:NAME",
@@ -146,7 +129,8 @@ static enum steer_err suppose(struct steer_control *c, struct explain_job *job,
         err = read_down(catalog, asked->down[i], &job->down[i], diag);
     if (vitals && err == STEER_OK) {
         steer_vitals_follow(vitals, catalog, NULL, NULL, NULL);
-        steer_vitals_copy_switches(vitals, c->vitals); // what was saved does not say where they stood
+        steer_vitals_copy_switches(vitals,
+                                   c->vitals); // what was saved does not say where they stood
         err = read_health(vitals, asked->health, diag);
     }
     job->question.down = job->down;
