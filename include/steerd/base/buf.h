@@ -15,10 +15,15 @@ struct steer_buf {
     size_t cap;
 };
 
+// Frees the data; the buffer may be used again.
 void steer_buf_fini(struct steer_buf *buf);
+// Empties it and keeps the memory.
 void steer_buf_clear(struct steer_buf *buf);
+// Appends octets as they are; data may be NULL where len is 0, and must not lie in the buffer itself.
 void steer_buf_add(struct steer_buf *buf, const void *data, size_t len);
+// Appends text without its NUL. With "" a buffer that was never written to has data too.
 void steer_buf_puts(struct steer_buf *buf, const char *text);
+// Appends what printf would write. No argument may lie in the buffer itself.
 void steer_buf_printf(struct steer_buf *buf, const char *fmt, ...) STEER_PRINTF(2, 3);
 // Big-endian integers, for record data and blobs.
 void steer_buf_u8(struct steer_buf *buf, uint8_t value);

@@ -26,6 +26,7 @@ enum steer_err steer_linker_create(struct steer_geo *geo, struct steer_vitals *v
 // No worker may be left.
 void steer_linker_destroy(struct steer_linker *linker);
 
+// What the linker keeps; borrowed. World, catalogue and geo data are those in force: valid until the next commit.
 struct steer_publisher *steer_linker_publisher(const struct steer_linker *linker);
 const struct steer_world *steer_linker_world(const struct steer_linker *linker);
 const struct steer_catalog *steer_linker_catalog(const struct steer_linker *linker);
@@ -86,12 +87,14 @@ struct steer_link *steer_link_begin(struct steer_linker *linker);
 const struct steer_catalog *steer_link_catalog(const struct steer_link *link);
 // Adds or replaces an object that is not a steered record.
 void steer_link_put(struct steer_link *link, struct steer_object *object);
+// An object that is not a steered record; false when it is not there. What names it must go, too, or prepare refuses.
 bool steer_link_remove(struct steer_link *link, enum steer_kind kind, const char *name);
 
 // The zone as it will be is opened for editing (and made, if it is not there: journalled with document); the
 // edit belongs to the link.
 struct steer_zone_edit *steer_link_zone(struct steer_link *link, const struct steer_name *origin,
                                         const char *document);
+// Whether the zone will be there as the link stands now.
 bool steer_link_has_zone(const struct steer_link *link, const struct steer_name *origin);
 // Replaces the RRset of that owner and type; a CNAME also a steered one. Errors as steer_zone_put_packed.
 enum steer_err steer_link_put_rrset(struct steer_link *link, const struct steer_name *origin,
@@ -105,6 +108,7 @@ bool steer_link_remove_rrset(struct steer_link *link, const struct steer_name *o
 // steered CNAME replaces a static one.
 enum steer_err steer_link_put_steered(struct steer_link *link, struct steer_object *steered,
                                       struct steer_diag *diag) STEER_MUST_USE;
+// With its place in its zone; no effect when it is not there.
 void steer_link_remove_steered(struct steer_link *link, const char *name);
 // A zone built elsewhere takes the place of the present one's static records; its steered records
 // are carried over, and its serial is raised above the present one's. The link owns the build from now
@@ -128,6 +132,7 @@ void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo);
 // above the old one, else has old + 1. Errors: STEER_EINVAL, STEER_ELIMIT with diag; then abort.
 enum steer_err steer_link_prepare(struct steer_link *link, uint64_t now_unix_s,
                                   struct steer_diag *diag) STEER_MUST_USE;
+// In the order in which it is to be stored; the link's, until it ends. Complete after prepare.
 const struct steer_journal_entry *steer_link_journal(const struct steer_link *link, size_t *count);
 // The zone as it will be; NULL when it goes. Valid until the link's next change.
 const struct steer_zone *steer_link_zone_after(const struct steer_link *link,
@@ -169,6 +174,7 @@ const struct steer_map *steer_link_judged(const struct steer_link *link);
 struct steer_plan;
 // all: every steered record, not only those that the change reaches.
 struct steer_plan *steer_link_plan(const struct steer_link *link, bool all);
+// NULL is accepted. Any thread.
 void steer_plan_destroy(struct steer_plan *plan);
 // The verdicts on assertions (borrowed): see control.h.
 json_t *steer_plan_assertions(const struct steer_plan *plan);
@@ -188,6 +194,7 @@ struct steer_link_summary {
     size_t created_count, created_cap, replaced_count, replaced_cap, removed_count, removed_cap;
     size_t unchanged;
 };
+// Also after an error.
 void steer_link_summary_fini(struct steer_link_summary *summary);
 // Puts documents' objects and records into the link. What cannot stand beside a record that they give (RFC 1034
 // 3.6.2, a steered address beside A and AAAA) gives way. prune removes the objects and steered records that these

@@ -7,6 +7,7 @@
 #include "steerd/policy/decide.h"
 
 struct steer_vitals;
+// Empty: no pair, no override, no switch that was set.
 struct steer_vitals *steer_vitals_create(void);
 void steer_vitals_destroy(struct steer_vitals *vitals);
 
@@ -28,6 +29,7 @@ void steer_vitals_follow(struct steer_vitals *vitals, const struct steer_catalog
                          void (*gone)(void *ctx, uint64_t key), void *ctx);
 // NULL when there is none (its target went while a probe was under way).
 struct steer_vital *steer_vitals_by_key(struct steer_vitals *vitals, uint64_t key);
+// The pair of an endpoint and a check by their names; NULL when there is none. Valid until the next follow.
 struct steer_vital *steer_vitals_find(struct steer_vitals *vitals, const char *endpoint,
                                       const char *check);
 
@@ -38,10 +40,13 @@ struct steer_override {
 };
 // Sets or replaces; strings are copied.
 void steer_vitals_override(struct steer_vitals *vitals, const struct steer_override *override);
+// False when there was none.
 bool steer_vitals_clear_override(struct steer_vitals *vitals, const char *kind, const char *target);
+// NULL when there is none. Borrowed: valid until overrides change.
 const struct steer_override *steer_vitals_get_override(const struct steer_vitals *vitals,
                                                        const char *kind, const char *target);
 size_t steer_vitals_override_count(const struct steer_vitals *vitals);
+// In no order, which changes as overrides go; i is below the count.
 const struct steer_override *steer_vitals_override_at(const struct steer_vitals *vitals, size_t i);
 
 // Where a switch was set to. Kept for as long as the switch is defined.
@@ -52,6 +57,7 @@ struct steer_switch_setting {
 // Sets or replaces; strings are copied.
 void steer_vitals_set_switch(struct steer_vitals *vitals,
                              const struct steer_switch_setting *setting);
+// It is at its initial position again; no effect where nobody had set it.
 void steer_vitals_forget_switch(struct steer_vitals *vitals, const char *name);
 // All settings of the one into the other.
 void steer_vitals_copy_switches(struct steer_vitals *to, const struct steer_vitals *from);
@@ -59,13 +65,16 @@ void steer_vitals_copy_switches(struct steer_vitals *to, const struct steer_vita
 const struct steer_switch_setting *steer_vitals_get_switch(const struct steer_vitals *vitals,
                                                            const char *name);
 size_t steer_vitals_switch_count(const struct steer_vitals *vitals);
+// In no order; i is below the count.
 const struct steer_switch_setting *steer_vitals_switch_at(const struct steer_vitals *vitals,
                                                           size_t i);
 // The index of the position where a switch stands: where it was set to, else its initial one.
 uint32_t steer_vitals_position(const struct steer_vitals *vitals,
                                const struct steer_object *control_switch);
 
+// "up", "down" or "drained"; false for anything else.
 bool steer_forced_parse(const char *text, enum steer_forced *state);
+// The other way round; "none" for STEER_FORCED_NOT.
 const char *steer_forced_text(enum steer_forced state);
 
 // The evaluator's view of these vitals with that catalogue (which resolves sites and checks). Both must
@@ -75,6 +84,7 @@ struct steer_vitals_view {
     const struct steer_catalog *catalog;
     struct steer_view view;
 };
+// view->view points to view, which must not move.
 void steer_vitals_view_init(struct steer_vitals_view *view, const struct steer_vitals *vitals,
                             const struct steer_catalog *catalog);
 // "up", "down", "drained", or "unknown" when no check of it has a verdict yet.

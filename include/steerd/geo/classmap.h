@@ -42,6 +42,7 @@ struct steer_classmap {
 struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
                                             const uint16_t *class_of, size_t count,
                                             uint16_t unknown_class);
+// NULL is accepted. No reader may be left.
 void steer_classmap_destroy(struct steer_classmap *map);
 
 struct steer_class {

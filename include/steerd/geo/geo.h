@@ -34,13 +34,17 @@ struct steer_geo_keys {
 enum steer_err steer_geo_open(const char *const *paths, size_t count,
                               const struct steer_geo_keys *keys, struct steer_geo **geo,
                               struct steer_diag *diag) STEER_MUST_USE;
+// Any thread.
 struct steer_geo *steer_geo_ref(struct steer_geo *geo);
+// NULL is accepted. Any thread.
 void steer_geo_unref(struct steer_geo *geo);
 
 // The client space cut by location: each range's value is an index for steer_geo_location; index 0 is
 // "unknown".
 const struct steer_partition *steer_geo_partition(const struct steer_geo *geo);
+// Indices are below it; at least 1.
 uint32_t steer_geo_location_count(const struct steer_geo *geo);
+// Lives as long as the geo data; that of index 0 for an index beyond the count.
 const struct steer_location *steer_geo_location(const struct steer_geo *geo, uint32_t index);
 // Off the hot path (explain, tests). IPv4 inside IPv6 is the caller's matter (classmap.h).
 const struct steer_location *steer_geo_lookup(const struct steer_geo *geo,
@@ -54,6 +58,7 @@ struct steer_geo_file {
     uint64_t networks;
 };
 size_t steer_geo_file_count(const struct steer_geo *geo);
+// Strings live as long as the geo data; NULL beyond the count.
 const struct steer_geo_file *steer_geo_file_at(const struct steer_geo *geo, size_t index);
 
 #endif

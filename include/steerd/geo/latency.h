@@ -30,11 +30,13 @@ struct steer_latency;
 
 // Copies the rows, in any order. Of rows for the same clients and site the last one holds.
 struct steer_latency *steer_latency_build(const struct steer_latency_row *rows, size_t count);
+// Any thread, as unref.
 struct steer_latency *steer_latency_ref(struct steer_latency *table);
 void steer_latency_unref(struct steer_latency *table); // NULL is accepted
 
 // All rows, sorted: CIDRs by address, AS numbers, places; each by the name of the site.
 size_t steer_latency_count(const struct steer_latency *table);
+// NULL beyond the count; lives as long as the table.
 const struct steer_latency_row *steer_latency_at(const struct steer_latency *table, size_t index);
 // The CIDRs that it speaks of, sorted by steer_nested_sort.
 const struct steer_nested *steer_latency_networks(const struct steer_latency *table, size_t *count);
@@ -58,6 +60,7 @@ const struct steer_latency_row *steer_latency_read(const struct steer_latency_si
 // over a route of 1.5 times the distance for the first 1,000 km and 1.25 times beyond (after ITU-T Y.1541,
 // appendix III, whose flat piece would make ties). docs/decisions/0073.
 double steer_distance_km(double lat_a, double lon_a, double lat_b, double lon_b);
+// Round trip in microseconds; km is finite and not negative.
 uint32_t steer_latency_estimate_us(double km);
 
 #endif

@@ -25,7 +25,9 @@ struct steer_partition {
 
 // The whole space of both families with one value.
 void steer_partition_init(struct steer_partition *p, uint32_t value);
+// Frees it; it is zeroed then.
 void steer_partition_fini(struct steer_partition *p);
+// The value of the range that holds the address; IPv4 inside IPv6 is the caller's matter.
 uint32_t steer_partition_lookup(const struct steer_partition *p, const struct steer_addr *addr);
 
 // The common refinement: pair(ctx, value in a, value in b) gives the value of each piece; equal

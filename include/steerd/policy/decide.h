@@ -32,7 +32,9 @@ struct steer_view {
 struct steer_share {
     uint64_t num, den;
 };
+// a * b.
 struct steer_share steer_share_multiply(struct steer_share a, struct steer_share b);
+// a + b, at most 1.
 struct steer_share steer_share_add(struct steer_share a, struct steer_share b);
 // As steer_share_add for a running sum, which need not be in lowest terms: the same value, sooner.
 struct steer_share steer_share_accumulate(struct steer_share sum, struct steer_share share);
@@ -42,6 +44,7 @@ struct steer_share steer_share_subtract(struct steer_share a, struct steer_share
 int steer_share_compare(struct steer_share a, struct steer_share b);
 // num/den, which need not be in lowest terms; num <= den, den > 0.
 struct steer_share steer_share_of(uint64_t num, uint64_t den);
+// As a fraction, for display and for weights.
 double steer_share_value(struct steer_share share);
 
 // One RRset that may be given: the endpoints it names (or a fixed answer), and their least TTL cap.
@@ -89,7 +92,9 @@ void steer_distribution_fini(struct steer_distribution *distribution);
 // The same evaluator for many roots of one type, one after the other. It keeps its memory, and what endpoints,
 // pools and answers came to, so that these are asked for once. One thread.
 struct steer_decider;
+// type and sticky as in steer_decide; no view yet.
 struct steer_decider *steer_decider_create(uint16_t type, bool sticky);
+// NULL is accepted.
 void steer_decider_destroy(struct steer_decider *decider);
 // As steer_decide. The distribution is the decider's: valid until the next call, not for fini. Requires that
 // the view says the same as it did since the last forget.

@@ -13,6 +13,7 @@ struct steer_impact;
 // base: overrides hold as it has them. Both must outlive it.
 struct steer_impact *steer_impact_create(const struct steer_geo *geo,
                                          const struct steer_view *base);
+// NULL is accepted.
 void steer_impact_destroy(struct steer_impact *impact);
 
 // One record in one catalogue; NULL where it is not there.

@@ -38,6 +38,7 @@ struct steer_judge *steer_judge_create(const struct steer_catalog *catalog,
                                        const struct steer_geo *geo,
                                        struct steer_residuals *residuals,
                                        const struct steer_view *base, bool now);
+// NULL is accepted. Before the residuals that it was made with.
 void steer_judge_destroy(struct steer_judge *judge);
 // Does the assertion, which covers it, hold for the record? classes are the record's. If not, *breach says who proves it.
 bool steer_judge_holds(struct steer_judge *judge, const struct steer_object *assertion,

@@ -64,6 +64,7 @@ enum steer_node_kind {
     STEER_NODE_SWITCH,
     STEER_NODE_USE,
 };
+// "endpoint", "pool", ...
 const char *steer_node_kind_text(enum steer_node_kind kind);
 
 enum steer_when_unavailable {
@@ -302,7 +303,9 @@ struct steer_object {
     _Atomic uint32_t refs;
 };
 
+// Another reference to the same object. Any thread.
 struct steer_object *steer_object_ref(const struct steer_object *object);
+// NULL is accepted. The last one frees it, on whichever thread that is.
 void steer_object_unref(struct steer_object *object);
 
 // Parses the JSON of a stored object (what `json` held). zone is needed for STEER_STEERED only, else
@@ -317,18 +320,22 @@ enum steer_err steer_object_from_json(enum steer_kind kind, const char *name, co
 // All objects of one moment. Mutable while it is built by one thread; shared and read-only once sealed.
 struct steer_catalog;
 
+// Empty, with one reference.
 struct steer_catalog *steer_catalog_create(void);
 // A mutable copy that shares the objects.
 struct steer_catalog *steer_catalog_clone(const struct steer_catalog *catalog);
+// Counted atomically: any thread may give its own reference back.
 struct steer_catalog *steer_catalog_ref(struct steer_catalog *catalog);
 void steer_catalog_unref(struct steer_catalog *catalog);
 
 // Adds or replaces by kind and name; takes a reference of its own.
 void steer_catalog_put(struct steer_catalog *catalog, struct steer_object *object);
+// False when it is not there. name may be the object's own.
 bool steer_catalog_remove(struct steer_catalog *catalog, enum steer_kind kind, const char *name);
 // Borrowed; NULL where there is none.
 const struct steer_object *steer_catalog_get(const struct steer_catalog *catalog,
                                              enum steer_kind kind, const char *name);
+// How many objects of the kind there are.
 size_t steer_catalog_count(const struct steer_catalog *catalog, enum steer_kind kind);
 // True when both hold the same objects of the kind because one was cloned from the other and neither has
 // changed them since. False says nothing.
@@ -350,6 +357,7 @@ enum steer_err steer_catalog_check(const struct steer_catalog *catalog,
 // Who names whom in one catalogue, so that an edit looks only at what it reaches. One thread; holds names,
 // no objects.
 struct steer_references;
+// Of all that the catalogue holds now.
 struct steer_references *steer_references_create(const struct steer_catalog *catalog);
 void steer_references_destroy(struct steer_references *references);
 // Follows the catalogue: the object stands in the place of the one of its kind and name, or is gone.

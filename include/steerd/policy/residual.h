@@ -48,8 +48,11 @@ struct steer_residuals; // the hash-consing store
 struct steer_residuals *steer_residuals_create(void);
 void steer_residuals_destroy(
     struct steer_residuals *store); // all residuals must have been released
+// Distinct residuals that are in it.
 size_t steer_residuals_count(const struct steer_residuals *store);
+// Another reference; counts are not atomic, as the store belongs to one thread.
 struct steer_residual *steer_residual_ref(struct steer_residual *residual);
+// NULL is accepted. The last one frees it and lets its parts go.
 void steer_residual_unref(struct steer_residuals *store, struct steer_residual *residual);
 
 // Who asks, as far as a policy can tell.
@@ -107,6 +110,7 @@ uint16_t steer_classes_find(const struct steer_classes *classes, uint32_t locati
                             const struct steer_addr *addr);
 // Whether the tables would be equal.
 bool steer_classes_equal(const struct steer_classes *a, const struct steer_classes *b);
+// Releases the roots and frees the rest; of classes whose map was taken, the roots.
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes);
 
 #endif

@@ -28,6 +28,7 @@ struct steer_store;
 // Errors: STEER_EIO, STEER_EINVAL, STEER_ECONFLICT (another process has it).
 enum steer_err steer_store_open(const char *folder, struct steer_store **store,
                                 struct steer_diag *diag) STEER_MUST_USE;
+// NULL is accepted; a transaction that is open is rolled back.
 void steer_store_close(struct steer_store *store);
 
 // ---- transactions --------------------------------------------------------------------------------
@@ -37,12 +38,15 @@ enum steer_err steer_store_begin(struct steer_store *store, struct steer_diag *d
 // transaction is still open then.
 enum steer_err steer_store_commit(struct steer_store *store,
                                   struct steer_diag *diag) STEER_MUST_USE;
+// Undoes all since begin; no effect where no transaction is open.
 void steer_store_rollback(struct steer_store *store);
 // Nested: for imports of many zones, where one bad zone is undone and the others stay.
 enum steer_err steer_store_savepoint(struct steer_store *store,
                                      struct steer_diag *diag) STEER_MUST_USE;
+// Ends the innermost savepoint and keeps what was done since.
 enum steer_err steer_store_release(struct steer_store *store,
                                    struct steer_diag *diag) STEER_MUST_USE;
+// Undoes what was done since the savepoint, and ends it; where that fails, the whole transaction is undone.
 void steer_store_rollback_savepoint(struct steer_store *store);
 // Nanoseconds that the last commit took (its fsync, in the main).
 uint64_t steer_store_commit_ns(const struct steer_store *store);
@@ -62,9 +66,11 @@ struct steer_store_object {
     size_t relation_count; // endpoint: checks; pool: members
     const struct steer_store_relation *relations;
 };
+// Adds or replaces by kind and name, relations and all.
 enum steer_err steer_store_put_object(struct steer_store *store,
                                       const struct steer_store_object *object,
                                       struct steer_diag *diag) STEER_MUST_USE;
+// With its relations; what refers to it must go before the commit.
 enum steer_err steer_store_delete_object(struct steer_store *store, const char *kind,
                                          const char *name, struct steer_diag *diag) STEER_MUST_USE;
 // Sites, checks, endpoints, pools, policies in that order. A callback result other than STEER_OK stops and
@@ -93,9 +99,11 @@ enum steer_err steer_store_delete_zone(struct steer_store *store, const struct s
 // Removes every RRset of the zone (steered records stay), for replacement by an import.
 enum steer_err steer_store_clear_zone(struct steer_store *store, int64_t zone_id,
                                       struct steer_diag *diag) STEER_MUST_USE;
+// Adds or replaces by owner and type.
 enum steer_err steer_store_put_rrset(struct steer_store *store, int64_t zone_id,
                                      const struct steer_store_rrset *rrset,
                                      struct steer_diag *diag) STEER_MUST_USE;
+// STEER_ENOTFOUND when it is not there.
 enum steer_err steer_store_delete_rrset(struct steer_store *store, int64_t zone_id,
                                         const uint8_t *owner, uint16_t type,
                                         struct steer_diag *diag) STEER_MUST_USE;
@@ -106,9 +114,11 @@ struct steer_store_steered {
     const char *document;
     const char *json;
 };
+// Adds or replaces by name; it leaves another zone that it was in.
 enum steer_err steer_store_put_steered(struct steer_store *store, int64_t zone_id,
                                        const struct steer_store_steered *steered,
                                        struct steer_diag *diag) STEER_MUST_USE;
+// By its name, whichever zone it is in.
 enum steer_err steer_store_delete_steered(struct steer_store *store, const char *name,
                                           struct steer_diag *diag) STEER_MUST_USE;
 // Zone by zone: zone() first, then its RRsets in the order of (owner, type), then its steered records.
@@ -119,6 +129,7 @@ struct steer_store_zone_reader {
     enum steer_err (*rrset)(void *ctx, const struct steer_store_rrset *rrset);
     enum steer_err (*steered)(void *ctx, const struct steer_store_steered *steered);
 };
+// A callback's result other than STEER_OK stops and is returned, here and below.
 enum steer_err steer_store_load_zones(struct steer_store *store,
                                       const struct steer_store_zone_reader *reader,
                                       struct steer_diag *diag) STEER_MUST_USE;
@@ -131,12 +142,15 @@ struct steer_store_override {
     const char *reason, *owner;
     uint64_t set_unix_s, expires_unix_s; // 0: never
 };
+// Adds or replaces by kind and target.
 enum steer_err steer_store_put_override(struct steer_store *store,
                                         const struct steer_store_override *o,
                                         struct steer_diag *diag) STEER_MUST_USE;
+// STEER_ENOTFOUND when there is none.
 enum steer_err steer_store_delete_override(struct steer_store *store, const char *kind,
                                            const char *target,
                                            struct steer_diag *diag) STEER_MUST_USE;
+// All of them, those that have expired too.
 enum steer_err
 steer_store_load_overrides(struct steer_store *store,
                            enum steer_err (*row)(void *ctx, const struct steer_store_override *),
@@ -147,6 +161,7 @@ struct steer_store_position {
     const char *position, *reason, *owner;
     uint64_t set_unix_s;
 };
+// Adds or replaces by name.
 enum steer_err steer_store_put_position(struct steer_store *store,
                                         const struct steer_store_position *p,
                                         struct steer_diag *diag) STEER_MUST_USE;
@@ -161,6 +176,7 @@ struct steer_store_verdict {
     uint64_t since_unix_s;
     const char *reason;
 };
+// Adds or replaces by endpoint and check.
 enum steer_err steer_store_put_verdict(struct steer_store *store,
                                        const struct steer_store_verdict *v,
                                        struct steer_diag *diag) STEER_MUST_USE;
@@ -170,6 +186,7 @@ enum steer_err steer_store_load_verdicts(struct steer_store *store,
                                                                const struct steer_store_verdict *),
                                          void *ctx, struct steer_diag *diag) STEER_MUST_USE;
 
+// Adds or replaces by key.
 enum steer_err steer_store_put_setting(struct steer_store *store, const char *key,
                                        const char *value, struct steer_diag *diag) STEER_MUST_USE;
 // The caller frees *value; STEER_ENOTFOUND when it was never put.

@@ -15,7 +15,9 @@ typedef uint32_t steer_endpoint_number(void *ctx, const struct steer_object *end
 enum steer_err steer_cells_create(steer_endpoint_number *number, void *ctx,
                                   struct steer_residuals *residuals, struct steer_cells **cells,
                                   struct steer_diag *diag) STEER_MUST_USE;
+// NULL is accepted. No reader may be left, and the residuals must still be there.
 void steer_cells_destroy(struct steer_cells *cells);
+// What worlds refer to; lives as long as the keeper.
 const struct steer_tables *steer_cells_tables(const struct steer_cells *cells);
 
 // The cells of (residual, type, whether draws are sticky) for each of count residuals, evaluated now where they are
@@ -35,11 +37,13 @@ uint32_t steer_cells_refresh(struct steer_cells *cells, enum steer_kind kind, co
 uint32_t steer_cells_refresh_each(struct steer_cells *cells, enum steer_kind kind,
                                   const char *const *names, size_t count,
                                   const struct steer_view *view);
+// The same for every cell, whatever it depends on.
 uint32_t steer_cells_refresh_all(struct steer_cells *cells, const struct steer_view *view);
 
 // Hands what replaced lists, answers and dead cells occupied back for use. Call it only when every reader
 // has passed a quiescent state since the last refresh or release (synchronize_rcu).
 void steer_cells_reclaim(struct steer_cells *cells);
+// Whether reclaim would hand anything back.
 bool steer_cells_has_garbage(const struct steer_cells *cells);
 
 // When the last answer with the endpoint ends that this process gave (Unix seconds); 0: it gave none.

@@ -65,6 +65,7 @@ struct steer_tables {
                   // seconds; 0: none was given)
 };
 
+// The list that is current: one load of the cell. Readers are done with it before their next quiescent state.
 static inline const struct steer_list *steer_tables_list(const struct steer_tables *t,
                                                          uint32_t cell)
 {
@@ -73,6 +74,7 @@ static inline const struct steer_list *steer_tables_list(const struct steer_tabl
                                                     atomic_load_explicit(at, memory_order_acquire));
 }
 
+// The answer at a line of a list that the reader has.
 static inline const struct steer_answer_slot *steer_tables_answer(const struct steer_tables *t,
                                                                   uint32_t line)
 {
@@ -102,6 +104,7 @@ static inline void steer_tables_note_given(const struct steer_tables *t, uint32_
     }
 }
 
+// The slots of a list that has them (STEER_LIST_SLOTS).
 static inline const uint16_t *steer_list_slots(const struct steer_list *list)
 {
     return (const uint16_t *)(list->entries + list->count);

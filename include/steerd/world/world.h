@@ -36,6 +36,7 @@ struct steer_world {
     uint32_t origins[STEER_LABELS_MAX]; // zones whose origin has so many labels
 };
 
+// The program of a steered RRset of this world (its `at`); NULL where it was taken away.
 static inline const struct steer_program *steer_world_program(const struct steer_world *w,
                                                               uint32_t id)
 {
@@ -67,18 +68,22 @@ struct steer_world *steer_world_create(const struct steer_tables *tables); // em
 void steer_world_destroy(struct steer_world *w); // with everything in it; no reader may be left
 
 struct steer_world_edit;
+// Begins the next version; `from`, the published world, must stay until finish or abort. One edit at a time.
 struct steer_world_edit *steer_world_edit(const struct steer_world *from);
 // Takes the zone over: a finished version, in place of one with the same origin, whose remains the
 // caller already has in a retired list.
 void steer_world_put_zone(struct steer_world_edit *edit, struct steer_zone *zone);
 // As above for a zone built afresh over an old one: the old version is retired whole by this call.
 void steer_world_replace_zone(struct steer_world_edit *edit, struct steer_zone *zone);
+// The zone is retired whole; its steered records' programs are the caller's matter. False when it is not there.
 bool steer_world_remove_zone(struct steer_world_edit *edit, uint64_t hash, const uint8_t *origin);
+// The zone as the edit has it by now, or NULL; valid until the edit's next change.
 const struct steer_zone *steer_world_edit_zone(const struct steer_world_edit *edit, uint64_t hash,
                                                const uint8_t *origin);
 // Takes the program over (NULL: none); the one it replaces is retired.
 void steer_world_put_program(struct steer_world_edit *edit, uint32_t id,
                              struct steer_program *program);
+// For what zones that are put replace (steer_zone_finish); belongs to the edit.
 struct steer_retired *steer_world_edit_retired(struct steer_world_edit *edit);
 // The next world; retired receives all that only older ones held, the old struct steer_world too.
 struct steer_world *steer_world_finish(struct steer_world_edit *edit,
@@ -94,6 +99,7 @@ void steer_world_abort(struct steer_world_edit *edit);
 // The published world, liburcu QSBR underneath. Readers (workers) register their thread, read once
 // per batch, announce quiescence after it and go offline before blocking. Slow readers take a hold instead.
 struct steer_publisher;
+// Takes the first world over.
 struct steer_publisher *steer_publisher_create(struct steer_world *first);
 void steer_publisher_destroy(struct steer_publisher *p); // all readers gone; destroys the world
 // The writer's view.
@@ -108,13 +114,19 @@ void steer_publisher_retire(struct steer_publisher *p, void *block, void (*destr
 void steer_publisher_synchronize(struct steer_publisher *p);
 // For slow readers (export, plan): the world stays whole until release. Any thread.
 struct steer_world *steer_publisher_hold(struct steer_publisher *p);
+// Gives a hold back; what only it kept is freed here, on the caller's thread. Any thread.
 void steer_publisher_release(struct steer_publisher *p, struct steer_world *world);
 
 // Worker side.
+// Once on each worker thread, before all else; it is online then.
 void steer_reader_register(void);
+// Before the thread ends.
 void steer_reader_unregister(void);
+// Before the thread blocks: grace periods do not wait for it any more. It holds nothing of the world.
 void steer_reader_offline(void);
+// After it, before the next steer_reader_world.
 void steer_reader_online(void);
+// Between two batches: nothing of the world is held here. Costs about a store.
 void steer_reader_quiescent(void);
 // Valid until the next quiescent, offline or unregister of this thread.
 const struct steer_world *steer_reader_world(const struct steer_publisher *p);

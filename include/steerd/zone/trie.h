@@ -17,6 +17,7 @@ struct steer_retired {
     void **blocks;
     size_t count, cap;
 };
+// The list owns the block from now on.
 void steer_retired_add(struct steer_retired *retired, void *block);
 void steer_retired_free(struct steer_retired *retired); // free() on each, and empties the list
 void steer_retired_drop(struct steer_retired *retired); // empties the list; the blocks live on
@@ -29,6 +30,7 @@ struct steer_fresh {
     size_t count, cap;
 };
 void steer_fresh_add(struct steer_fresh *fresh, void *block); // no effect when it is there already
+// Whether the change has made the block.
 bool steer_fresh_has(const struct steer_fresh *fresh, const void *block);
 bool steer_fresh_remove(struct steer_fresh *fresh, const void *block); // false: it was not there
 void steer_fresh_drop(struct steer_fresh *fresh); // empties the set; the blocks live on
