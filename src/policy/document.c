@@ -31,6 +31,7 @@ static void parse_objects(struct steer_parse *p, const struct steer_item *root,
             steer_doc_mapping(p, &group, object_keys[i].example))
             total += json_object_size(group.json);
     document->objects = steer_arena_calloc(&document->arena, total * sizeof *document->objects);
+    p->object_cap = total;
     for (size_t i = 0; i < STEER_ARRAY_LEN(object_keys); i++) {
         if (!steer_doc_find(p, root, object_keys[i].key, &group))
             continue;
@@ -157,6 +158,7 @@ enum steer_err steer_document_parse(const char *text, size_t len, const char *na
     struct steer_parse p = {
         .tree = &tree, .file = file, .document = made->name, .diag = diag, .warnings = &warnings};
     parse_root(&p, made);
+    steer_map_fini(&p.assertions);
     steer_tree_fini(&tree);
     made->warning_count = (uint32_t)warnings.count;
     made->warnings =

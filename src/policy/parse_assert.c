@@ -343,17 +343,28 @@ static void full_name(struct steer_parse *p, const struct steer_item *item, uint
                        "the name of an assertion is 1 to 63 letters, digits, '_', '.' or '-'");
 }
 
-static void check_unused(struct steer_parse *p, const struct steer_document *document,
-                         const char *name, struct steer_where at)
+static void note_once(struct steer_parse *p, const char *name, struct steer_where at)
 {
-    for (uint32_t i = document->object_count; i-- > 0;) {
-        const struct steer_object *other = document->objects[i];
-        if (other->kind != STEER_ASSERTION)
-            return;
-        if (strcmp(other->name, name) == 0)
-            steer_doc_fail(p, at, "assertion '%s' is given twice; the other one stands at line %u",
-                           steer_assertion_short_name(other), other->at.line);
+    uint32_t line;
+    if (steer_map_get(&p->assertions, name, &line))
+        steer_doc_fail(p, at, "assertion '%s' is given twice; the other one stands at line %u",
+                       strrchr(name, '/') + 1, line);
+    steer_map_put(&p->assertions, name, at.line);
+}
+
+static void add_object(struct steer_parse *p, struct steer_document *document,
+                       struct steer_object *object)
+{
+    if (document->object_count == p->object_cap) {
+        p->object_cap = p->object_cap ? 2 * p->object_cap : 16;
+        struct steer_object **objects =
+            steer_arena_calloc(&document->arena, p->object_cap * sizeof(struct steer_object *));
+        if (document->object_count)
+            memcpy(objects, document->objects,
+                   document->object_count * sizeof(struct steer_object *));
+        document->objects = objects;
     }
+    document->objects[document->object_count++] = object;
 }
 
 void steer_parse_assertions(struct steer_parse *p, const struct steer_item *mapping,
@@ -366,23 +377,18 @@ void steer_parse_assertions(struct steer_parse *p, const struct steer_item *mapp
         (json_is_array(list.json) && json_array_size(list.json) == 0) || // none any more
         !steer_doc_list(p, &list, "[{survive: any-one-site}]"))
         return;
-    const size_t count = document->object_count + json_array_size(list.json);
-    struct steer_object **objects =
-        steer_arena_calloc(&document->arena, count * sizeof(struct steer_object *));
-    if (document->object_count)
-        memcpy(objects, document->objects, document->object_count * sizeof(struct steer_object *));
-    document->objects = objects;
     steer_entries_of(p, &list, &entries);
     while (!p->err && steer_entries_next(&entries, &item)) {
         struct steer_arena *arena = p->arena;
         p->arena = &document->arena;
         full_name(p, &item, ++document->assertion_count, &name);
         p->arena = arena;
-        check_unused(p, document, name.data, item.at);
+        if (!p->err)
+            note_once(p, name.data, item.at);
         struct steer_object *object =
             p->err ? NULL : steer_parse_assertion(p, name.data, &item, zone);
         if (object)
-            objects[document->object_count++] = object;
+            add_object(p, document, object);
     }
     steer_buf_fini(&name);
 }

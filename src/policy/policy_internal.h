@@ -77,6 +77,8 @@ struct steer_parse {
     const struct steer_name *origin; // of names in record data; NULL: they must be absolute
     struct steer_warnings *warnings; // NULL: not wanted
     unsigned depth;                  // of nodes
+    struct steer_map assertions;     // name -> line, of the document under way
+    size_t object_cap;               // of its objects
 };
 
 struct steer_item {

@@ -678,6 +678,33 @@ static void the_example_documents_are_read(void **state)
     }
 }
 
+// Of many zones, each with an assertion; a name that a zone has given already is refused in another.
+static void assertions_of_many_zones_take_little_memory(void **state)
+{
+    enum { ZONES = 4000, EACH_BYTES_MAX = 2048 };
+    (void)state;
+    struct steer_buf text = {0};
+    struct steer_document *document;
+    struct steer_diag diag = {0};
+    steer_buf_puts(&text, "zones:\n");
+    for (int i = 0; i < ZONES; i++)
+        steer_buf_printf(
+            &text, "  - {zone: z%d.test, assert: [{name: a%d, survive: any-one-site}]}\n", i, i);
+    assert_int_equal(steer_document_parse(text.data, text.len, "test", "", &document, &diag),
+                     STEER_OK);
+    assert_int_equal(document->object_count, ZONES);
+    assert_string_equal(document->objects[ZONES - 1]->name, "test/a3999");
+    assert_true(document->arena.total_bytes < (size_t)ZONES * EACH_BYTES_MAX);
+    steer_document_destroy(document);
+    steer_buf_puts(&text, "  - {zone: z.test, assert: [{name: a7, survive: any-one-site}]}\n");
+    assert_int_equal(steer_document_parse(text.data, text.len, "test", "", &document, &diag),
+                     STEER_EINVAL);
+    assert_int_equal(diag.line, ZONES + 2);
+    assert_non_null(
+        strstr(diag.message, "assertion 'a7' is given twice; the other one stands at line 9"));
+    steer_buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -709,6 +736,7 @@ int main(void)
         cmocka_unit_test(words_of_yaml_1_1_are_strings),
         cmocka_unit_test(json_gives_the_same_as_yaml),
         cmocka_unit_test(doubtful_things_are_warned_of),
+        cmocka_unit_test(assertions_of_many_zones_take_little_memory),
         cmocka_unit_test(the_example_documents_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
