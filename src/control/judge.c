@@ -227,11 +227,6 @@ const struct steer_link_breach *steer_link_refusal(const struct steer_link *link
     return link->refusal;
 }
 
-const struct steer_map *steer_link_judged(const struct steer_link *link)
-{
-    return &link->judged;
-}
-
 void link_judge_fini(struct steer_link *link)
 {
     steer_judge_destroy(link->judge);

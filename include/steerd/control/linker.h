@@ -164,8 +164,6 @@ struct steer_link_breach {
 const struct steer_link_breach *steer_link_breaches(const struct steer_link *link, size_t *count);
 // The one for which prepare failed; NULL when it did not, or for something else.
 const struct steer_link_breach *steer_link_refusal(const struct steer_link *link);
-// Names of assertions that were judged, and for how many records.
-const struct steer_map *steer_link_judged(const struct steer_link *link);
 
 // ---- plans -----------------------------------------------------------------------------------------
 
