@@ -328,8 +328,18 @@ static void refresh(const struct steer_link *link)
         if (e->kind == STEER_J_OBJECT && e->kind_of == STEER_CHECK)
             steer_linker_refresh(link->linker, STEER_CHECK, e->object->name);
     }
-    for (size_t i = 0; i < link->refreshed_count; i++)
-        steer_linker_refresh(link->linker, link->refreshed[i].kind, link->refreshed[i].name);
+    const char **endpoints = steer_calloc(link->refreshed_count, sizeof(char *));
+    size_t count = 0;
+    for (size_t i = 0; i < link->refreshed_count; i++) {
+        const struct refreshed *r = &link->refreshed[i];
+        if (r->kind == STEER_ENDPOINT && r->name)
+            endpoints[count++] = r->name;
+        else
+            steer_linker_refresh(link->linker, r->kind, r->name);
+    }
+    if (count)
+        steer_linker_refresh_endpoints(link->linker, endpoints, count);
+    free(endpoints);
 }
 
 static void release_old(struct steer_linker *l, struct old_programs *old)
