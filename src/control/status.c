@@ -88,6 +88,13 @@ static json_t *endpoint_json(const struct steer_control *c, const struct steer_o
         json_object_set_new(out, "ipv4", json_string(steer_addr_format(&e->v4, text, sizeof text)));
     if (e->has_v6)
         json_object_set_new(out, "ipv6", json_string(steer_addr_format(&e->v6, text, sizeof text)));
+    if (e->more_count) {
+        json_t *more = json_array();
+        for (uint32_t i = 0; i < e->more_count; i++)
+            json_array_append_new(more,
+                                  json_string(steer_addr_format(&e->more[i], text, sizeof text)));
+        json_object_set_new(out, "more_addresses", more);
+    }
     if (e->has_hostname)
         json_object_set_new(out, "hostname",
                             json_string(steer_name_format(e->hostname.octets, text)));

@@ -25,7 +25,7 @@ struct facts {
     uint8_t gives;
     uint8_t depth;
     bool by_client;         // something in it depends on the client
-    struct spot serve_none; // the first node with serve_none
+    struct spot serve_none; // the first node with serve_none, or answer without data
     struct spot negative; // the first by which some clients get nothing: rules without default, or
                           // serve_none in a tree that depends on the client
     struct spot several;  // the first pool that gives several endpoints at once
@@ -154,9 +154,9 @@ static enum steer_err check_octets(const struct checker *c, const struct steer_o
 
 static enum steer_err check_pool(const struct checker *c, const struct steer_object *object)
 {
-    // Addresses are short, and a name has one CNAME.
-    static const uint16_t long_types[] = {STEER_TYPE_HTTPS, STEER_TYPE_SVCB, STEER_TYPE_MX,
-                                          STEER_TYPE_SRV};
+    // A name has one CNAME.
+    static const uint16_t types[] = {STEER_TYPE_A,    STEER_TYPE_AAAA, STEER_TYPE_HTTPS,
+                                     STEER_TYPE_SVCB, STEER_TYPE_MX,   STEER_TYPE_SRV};
     const struct steer_pool *pool = &object->pool;
     enum steer_err err = STEER_OK;
     if (!pool->member_count)
@@ -165,8 +165,8 @@ static enum steer_err check_pool(const struct checker *c, const struct steer_obj
         if (!steer_catalog_get(c->catalog, STEER_ENDPOINT, pool->members[i].endpoint))
             return unknown(c, object, pool->members[i].at, STEER_ENDPOINT,
                            pool->members[i].endpoint);
-    for (size_t i = 0; i < STEER_ARRAY_LEN(long_types) && !err && gives_several(pool); i++)
-        err = check_octets(c, object, long_types[i]);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(types) && !err && gives_several(pool); i++)
+        err = check_octets(c, object, types[i]);
     return err;
 }
 
@@ -320,7 +320,8 @@ static bool is_ranked(const struct steer_node *node)
 // them (RFC 7871 7.4): below, at and above a geo or network alike.
 static void judge_negative(const struct steer_node *node, struct spot here, struct facts *facts)
 {
-    if (node->when == STEER_WHEN_SERVE_NONE) {
+    const bool empty = node->kind == STEER_NODE_ANSWER && !node->fixed_count;
+    if (node->when == STEER_WHEN_SERVE_NONE || empty) {
         note(&facts->serve_none, here);
         if (facts->by_client)
             note(&facts->negative, here);
@@ -442,6 +443,12 @@ static enum steer_err refuse_negative(const struct checker *c, const struct stee
     char path[STEER_PATH_MAX] = "";
     if (spot.in != record)
         snprintf(path, sizeof path, " (used by %.1000s)", steer_object_path(record, owner));
+    if (spot.node->kind == STEER_NODE_ANSWER)
+        return fail(c, spot.in, spot.node->at,
+                    "an empty answer in a tree that depends on the client%.500s: resolvers cache a "
+                    "negative answer for all their clients; give data, or say "
+                    "`allow_negative: true` in the record",
+                    path);
     if (spot.node->when == STEER_WHEN_SERVE_NONE)
         return fail(
             c, spot.in, spot.node->at,

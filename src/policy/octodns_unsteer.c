@@ -294,6 +294,9 @@ static void judge_endpoint(struct unsteer *u, const struct steer_object *object)
         octodns_lost(u->loss, object->at, "endpoint %s: its site", object->name);
     if (e->ttl_cap_s)
         octodns_lost(u->loss, object->at, "endpoint %s: ttl_cap", object->name);
+    if (e->more_count)
+        octodns_lost(u->loss, object->at, "endpoint %s: all addresses but the first of a family",
+                     object->name);
     if (e->check_count && e->checks_needed != e->check_count)
         octodns_lost(u->loss, object->at, "endpoint %s: require", object->name);
     for (uint32_t i = 0; i < e->check_count; i++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `draw` of a steered record: random, coherent, sticky, or {sticky: {v4: 24, v6: 56}}.
+// `draw` of a steered record: random, coherent, sticky, or {sticky: {v4: 24, v6: 56}}, which `sticky` beside it is short for.
 #include <string.h>
 
 #include "policy_internal.h"
@@ -32,9 +32,14 @@ struct steer_drawing steer_parse_draw(struct steer_parse *p, const struct steer_
     struct steer_drawing draw = {.mode = STEER_DRAW_RANDOM};
     struct steer_item item;
     struct steer_item networks = {0};
-    if (!steer_doc_find(p, record, "draw", &item))
+    const bool has_draw = steer_doc_find(p, record, "draw", &item);
+    if (steer_doc_find(p, record, "sticky", &networks)) { // short for draw: {sticky: ...}
+        if (has_draw)
+            steer_doc_fail(p, networks.key_at, "give 'draw' or 'sticky', not both");
+        draw.mode = STEER_DRAW_STICKY;
+    } else if (!has_draw) {
         return draw;
-    if (json_is_object(item.json)) {
+    } else if (json_is_object(item.json)) {
         draw.mode = STEER_DRAW_STICKY;
         if (steer_doc_keys(p, &item, &shape) && !steer_doc_find(p, &item, "sticky", &networks))
             steer_doc_fail(p, item.at, "'draw' is empty; give {sticky: {v4: 24, v6: 56}}");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Sites, checks, endpoints and pools.
+// Sites, checks and endpoints; pools stand in parse_pool.c.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy_internal.h"
 
-enum { DAY_MS = 86400 * 1000, PICK_MAX = 255 };
+enum { DAY_MS = 86400 * 1000 };
 
 // ---- sites ---------------------------------------------------------------------------------------
 
@@ -203,21 +203,51 @@ static void parse_check(struct steer_parse *p, const struct steer_item *item,
 
 // ---- endpoints -----------------------------------------------------------------------------------
 
-static bool parse_address(struct steer_parse *p, const struct steer_item *mapping, const char *key,
-                          uint8_t family, struct steer_addr *addr)
+static void parse_address(struct steer_parse *p, const struct steer_item *item, uint8_t family,
+                          struct steer_addr *addr)
 {
-    struct steer_item item;
-    if (!steer_doc_find(p, mapping, key, &item))
-        return false;
-    const char *text = steer_value_string(p, &item);
+    const char *text = steer_value_string(p, item);
     bool v4 = family == STEER_V4;
     bool parsed = !p->err && steer_addr_parse(text, addr);
     if (!p->err && parsed && addr->family != family)
-        steer_doc_fail(p, item.at, "'%s' is an IPv%d address; write it at '%s'", text, v4 ? 6 : 4,
+        steer_doc_fail(p, item->at, "'%s' is an IPv%d address; write it at '%s'", text, v4 ? 6 : 4,
                        v4 ? "ipv6" : "ipv4");
     else if (!p->err && !parsed)
-        steer_doc_fail(p, item.at, "'%.80s' is not an IPv%d address like %s", text, v4 ? 4 : 6,
+        steer_doc_fail(p, item->at, "'%.80s' is not an IPv%d address like %s", text, v4 ? 4 : 6,
                        v4 ? "192.0.2.10" : "2001:db8::10");
+}
+
+// One address, or a list of them: the first is the endpoint's, the others are added to `more`.
+static bool parse_addresses(struct steer_parse *p, const struct steer_item *mapping,
+                            const char *key, struct steer_addr *first, struct steer_addr *more,
+                            uint32_t *more_count)
+{
+    const uint8_t family = strcmp(key, "ipv4") == 0 ? STEER_V4 : STEER_V6;
+    struct steer_item item, entry;
+    struct steer_entries entries;
+    const uint32_t before = *more_count;
+    if (!steer_doc_find(p, mapping, key, &item))
+        return false;
+    if (!json_is_array(item.json)) {
+        parse_address(p, &item, family, first);
+        return true;
+    }
+    if (!steer_doc_list(p, &item, family == STEER_V4 ? "[192.0.2.10]" : "[\"2001:db8::10\"]"))
+        return false;
+    if (json_array_size(item.json) > STEER_ADDRESSES_MAX)
+        steer_doc_fail(p, item.at, "an endpoint has at most %d addresses of a family",
+                       STEER_ADDRESSES_MAX);
+    steer_entries_of(p, &item, &entries);
+    for (uint32_t i = 0; !p->err && steer_entries_next(&entries, &entry); i++) {
+        struct steer_addr *addr = i ? &more[(*more_count)++] : first;
+        parse_address(p, &entry, family, addr);
+        bool known = i && steer_addr_equal(addr, first);
+        for (uint32_t k = before; k + 1 < *more_count; k++)
+            known = known || steer_addr_equal(addr, &more[k]);
+        if (known)
+            steer_doc_fail(p, entry.at, "address '%s' is listed twice",
+                           json_string_value(entry.json));
+    }
     return true;
 }
 
@@ -246,6 +276,13 @@ static void parse_endpoint_checks(struct steer_parse *p, const struct steer_item
     bool has_list = steer_doc_find(p, mapping, "checks", &list);
     if (has_one && has_list)
         steer_doc_fail(p, list.key_at, "give 'check' or 'checks', not both");
+    // One name at `checks`, or several at `check`, say what is meant.
+    if (has_one != has_list) {
+        const struct steer_item given = has_one ? one : list;
+        has_list = json_is_array(given.json);
+        has_one = !has_list;
+        one = list = given;
+    }
     size_t count = has_one ? 1 : 0;
     if (has_list && steer_doc_list(p, &list, "[web, api]"))
         count = json_array_size(list.json);
@@ -323,8 +360,11 @@ static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
     struct steer_item site;
     if (!steer_doc_keys(p, item, &shape))
         return;
-    endpoint->has_v4 = parse_address(p, item, "ipv4", STEER_V4, &endpoint->v4);
-    endpoint->has_v6 = parse_address(p, item, "ipv6", STEER_V6, &endpoint->v6);
+    struct steer_addr more[2 * STEER_ADDRESSES_MAX];
+    uint32_t *count = &endpoint->more_count;
+    endpoint->has_v4 = parse_addresses(p, item, "ipv4", &endpoint->v4, more, count);
+    endpoint->has_v6 = parse_addresses(p, item, "ipv6", &endpoint->v6, more, count);
+    endpoint->more = steer_arena_memdup(p->arena, more, *count * sizeof *more);
     parse_hostname(p, item, endpoint);
     if (!endpoint->has_v4 && !endpoint->has_v6 && !endpoint->has_hostname)
         steer_doc_fail(p, item->key_at, "endpoint '%s' needs 'ipv4', 'ipv6' or 'hostname'",
@@ -335,141 +375,6 @@ static void parse_endpoint(struct steer_parse *p, const struct steer_item *item,
     endpoint->ttl_cap_s = steer_doc_seconds(p, item, "ttl_cap", 1, 0);
     parse_labels(p, item, endpoint);
     steer_parse_services(p, item, endpoint);
-}
-
-// ---- pools ---------------------------------------------------------------------------------------
-
-static int by_endpoint(const void *a, const void *b)
-{
-    const struct steer_member *x = a, *y = b;
-    int order = strcmp(x->endpoint, y->endpoint);
-    if (order)
-        return order;
-    if (x->at.line != y->at.line)
-        return x->at.line < y->at.line ? -1 : 1;
-    return x->at.column < y->at.column ? -1 : 1;
-}
-
-static void parse_members(struct steer_parse *p, const struct steer_item *item,
-                          struct steer_pool *pool)
-{
-    bool weighted = !json_is_array(item->json);
-    if (!(weighted ? steer_doc_mapping(p, item, "{fra-1: 10, fra-2: 10}")
-                   : steer_doc_list(p, item, "[fra-1, fra-2]")))
-        return;
-    size_t size = weighted ? json_object_size(item->json) : json_array_size(item->json);
-    struct steer_member *members = steer_arena_calloc(p->arena, size * sizeof *members);
-    struct steer_entries entries;
-    struct steer_item entry;
-    uint64_t total = 0;
-    steer_entries_of(p, item, &entries);
-    while (!p->err && steer_entries_next(&entries, &entry)) {
-        struct steer_member *member = &members[pool->member_count++];
-        member->at = weighted ? entry.key_at : entry.at;
-        member->weight = weighted ? (uint16_t)steer_value_uint(p, &entry, 0, STEER_WEIGHT_MAX) : 1;
-        total += member->weight;
-        json_t *key = weighted ? json_string(entry.key) : NULL;
-        struct steer_item name = {.json = weighted ? key : entry.json, .at = member->at};
-        member->endpoint = steer_value_name(p, &name);
-        json_decref(key);
-    }
-    if (p->err)
-        return;
-    qsort(members, pool->member_count, sizeof *members, by_endpoint);
-    for (uint32_t i = 1; i < pool->member_count; i++)
-        if (strcmp(members[i - 1].endpoint, members[i].endpoint) == 0)
-            steer_doc_fail(p, members[i].at, "endpoint '%s' is listed twice; give a weight instead",
-                           members[i].endpoint);
-    if (total == 0)
-        steer_doc_warn(p, item->at, "all weights are 0: each endpoint is as likely as the others");
-    pool->members = members;
-}
-
-static void parse_pick(struct steer_parse *p, const struct steer_item *mapping,
-                       struct steer_pool *pool)
-{
-    struct steer_item pick, max;
-    pool->pick = STEER_PICK_ONE;
-    pool->pick_count = 1;
-    if (steer_doc_find(p, mapping, "pick", &pick)) {
-        const char *word = json_string_value(pick.json);
-        if (json_is_integer(pick.json)) {
-            pool->pick_count = (uint32_t)steer_value_uint(p, &pick, 1, PICK_MAX);
-            pool->pick = pool->pick_count > 1 ? STEER_PICK_N : STEER_PICK_ONE;
-        } else if (word && strcmp(word, "all") == 0) {
-            pool->pick = STEER_PICK_ALL;
-        } else if (!word || strcmp(word, "one") != 0) {
-            steer_doc_fail(p, pick.at, "'pick' must be one, all, or how many to give");
-        }
-    }
-    if (pool->pick == STEER_PICK_ALL)
-        pool->pick_count = (uint32_t)steer_doc_uint(p, mapping, "max", 1, PICK_MAX, STEER_ALL_MAX);
-    else if (steer_doc_find(p, mapping, "max", &max))
-        steer_doc_fail(p, max.key_at, "'max' goes only with 'pick: all'");
-}
-
-// Of N places nobody can have more than one. With everything up: the members whose weight asks for
-// more, from the heaviest on; what they leave is shared by the others.
-static void warn_weights(struct steer_parse *p, const struct steer_item *item,
-                         const struct steer_pool *pool)
-{
-    uint64_t rest = 0;
-    uint32_t positive = 0;
-    uint32_t left = pool->pick_count;
-    for (uint32_t i = 0; i < pool->member_count; i++) {
-        rest += pool->members[i].weight;
-        positive += pool->members[i].weight > 0;
-    }
-    if (pool->pick == STEER_PICK_ONE || positive <= left)
-        return;
-    const struct steer_member *last = NULL;
-    for (const struct steer_member *heavy; left; left--, last = heavy) {
-        heavy = NULL;
-        for (uint32_t i = 0; i < pool->member_count; i++) {
-            const struct steer_member *m = &pool->members[i];
-            bool done =
-                last && (m->weight > last->weight || (m->weight == last->weight && m <= last));
-            if (!done && (!heavy || m->weight > heavy->weight))
-                heavy = m;
-        }
-        if ((uint64_t)heavy->weight * left <= rest)
-            return;
-        steer_doc_warn(
-            p, heavy->at,
-            "pool '%s': the weight of '%s' asks for more than one of %u places; it is in "
-            "every answer, and the others share the rest",
-            item->key, heavy->endpoint, pool->pick_count);
-        rest -= heavy->weight;
-    }
-}
-
-static void parse_pool(struct steer_parse *p, const struct steer_item *item,
-                       struct steer_pool *pool)
-{
-    static const char *const keys[] = {"endpoints", "pick", "max", "min_available"};
-    static const struct steer_shape shape = {.what = "a pool",
-                                             .example = "{endpoints: {fra-1: 10}, pick: one}",
-                                             .keys = keys,
-                                             .key_count = STEER_ARRAY_LEN(keys)};
-    struct steer_item members, minimum;
-    if (!steer_doc_keys(p, item, &shape))
-        return;
-    if (!steer_doc_find(p, item, "endpoints", &members)) {
-        steer_doc_fail(p, item->key_at, "pool '%s' needs 'endpoints', like {fra-1: 10, fra-2: 10}",
-                       item->key);
-        return;
-    }
-    parse_members(p, &members, pool);
-    parse_pick(p, item, pool);
-    pool->min_available = (struct steer_minimum){.value = 1};
-    if (steer_doc_find(p, item, "min_available", &minimum)) {
-        pool->min_available = steer_value_minimum(p, &minimum);
-        if (!pool->min_available.percent && pool->min_available.value > pool->member_count)
-            steer_doc_warn(p, minimum.at, "pool '%s' has %u members, so that it is never available",
-                           item->key, pool->member_count);
-    }
-    if (!p->err)
-        warn_weights(p, item, pool);
 }
 
 // ---- any object ----------------------------------------------------------------------------------
@@ -498,7 +403,7 @@ struct steer_object *steer_parse_object(struct steer_parse *p, enum steer_kind k
         parse_endpoint(p, item, &object->endpoint);
         break;
     case STEER_POOL:
-        parse_pool(p, item, &object->pool);
+        steer_parse_pool(p, item, &object->pool);
         break;
     case STEER_SWITCH:
         steer_parse_switch(p, item, &object->control_switch);

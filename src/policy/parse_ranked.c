@@ -8,15 +8,6 @@
 
 enum { BIAS_MAX = 99 };
 
-// `bias` beside a node's own keys is an easy slip.
-static void refuse_beside(struct steer_parse *p, const struct steer_item *entry, const char *key)
-{
-    struct steer_item at;
-    if (steer_doc_find(p, entry, key, &at))
-        steer_doc_fail(p, at.key_at, "'%s' stands beside 'to': write {to: {pool: eu}, %s: %s}", key,
-                       key, strcmp(key, "bias") == 0 ? "10" : "fra");
-}
-
 static int8_t parse_bias(struct steer_parse *p, const struct steer_item *entry)
 {
     struct steer_item item;
@@ -31,7 +22,7 @@ static int8_t parse_bias(struct steer_parse *p, const struct steer_item *entry)
     return p->err ? 0 : (int8_t)value;
 }
 
-// {pool: eu}, or {to: {pool: eu}, bias: 10, site: fra}; latency has no bias.
+// {pool: eu}, or {pool: eu, bias: 10, site: fra}, or these with the node at `to`; latency has no bias.
 static void parse_entry(struct steer_parse *p, const struct steer_item *entry, bool nearest,
                         struct steer_child *child)
 {
@@ -41,21 +32,13 @@ static void parse_entry(struct steer_parse *p, const struct steer_item *entry, b
         .example = nearest ? "{to: {pool: eu}, bias: 10}" : "{to: {pool: eu}, site: fra}",
         .keys = keys,
         .key_count = nearest ? 3 : 2};
-    struct steer_item to, site;
+    struct steer_item site;
     child->at = entry->at;
-    if (!steer_doc_find(p, entry, "to", &to)) {
-        if (nearest)
-            refuse_beside(p, entry, "bias");
-        refuse_beside(p, entry, "site");
-        child->node = steer_parse_child(p, entry);
-        return;
-    }
-    if (!steer_doc_keys(p, entry, &shape))
-        return;
+    child->node = json_is_string(entry->json) ? steer_parse_child(p, entry)
+                                              : steer_parse_entry(p, entry, &shape);
     child->bias = nearest ? parse_bias(p, entry) : 0;
     if (steer_doc_find(p, entry, "site", &site))
         child->site = steer_value_name(p, &site);
-    child->node = steer_parse_child(p, &to);
 }
 
 static void parse_among(struct steer_parse *p, const struct steer_item *list, bool nearest,
@@ -76,14 +59,14 @@ static void parse_among(struct steer_parse *p, const struct steer_item *list, bo
 static void parse_ranked(struct steer_parse *p, const struct steer_item *item, bool nearest,
                          struct steer_node *node)
 {
-    static const char *const keys[] = {"among", "table"};
+    static const char *const keys[] = {"among", STEER_OPTION_KEYS, "table"};
     const char *kind = nearest ? "nearest" : "latency";
     const struct steer_shape shape = {
         .what = nearest ? "'nearest'" : "'latency'",
         .example = nearest ? "{among: [{pool: eu}, {pool: us}]}"
                            : "{table: world, among: [{pool: eu}, {pool: us}]}",
         .keys = keys,
-        .key_count = nearest ? 1 : 2};
+        .key_count = STEER_ARRAY_LEN(keys) - nearest};
     struct steer_item among, table;
     if (!json_is_object(item->json)) {
         parse_among(p, item, nearest, node);

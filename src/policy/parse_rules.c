@@ -211,22 +211,18 @@ static void parse_match(struct steer_parse *p, const struct steer_item *item,
 }
 
 static void parse_rule(struct steer_parse *p, const struct steer_item *entry,
-                       const struct form *form, struct matching *m)
+                       const struct form *form, const struct steer_shape *shape, struct matching *m)
 {
-    struct steer_item match, to;
+    struct steer_item match;
     m->child->at = entry->at;
+    m->child->node = steer_parse_entry(p, entry, shape);
     if (!steer_doc_find(p, entry, "match", &match)) {
         steer_doc_fail(p, entry->at, "a rule of '%s' needs 'match', like %s", form->of,
                        form->example);
         return;
     }
-    if (!steer_doc_find(p, entry, "to", &to)) {
-        steer_doc_fail(p, entry->at, "a rule of '%s' needs 'to', like %s", form->of, form->to);
-        return;
-    }
     parse_match(p, &match, form, m);
     m->child->fence = steer_doc_bool(p, entry, "fence", false);
-    m->child->node = steer_parse_child(p, &to);
 }
 
 static void parse_rules(struct steer_parse *p, const struct steer_item *item,
@@ -244,9 +240,9 @@ static void parse_rules(struct steer_parse *p, const struct steer_item *item,
     struct steer_child *children =
         steer_arena_calloc(p->arena, (json_array_size(rules->json) + 1) * sizeof *children);
     steer_entries_of(p, rules, &entries);
-    while (!p->err && steer_entries_next(&entries, &entry) && steer_doc_keys(p, &entry, &shape)) {
+    while (!p->err && steer_entries_next(&entries, &entry)) {
         m->child = &children[node->child_count++];
-        parse_rule(p, &entry, form, m);
+        parse_rule(p, &entry, form, &shape, m);
     }
     if (steer_doc_find(p, item, "default", &otherwise)) {
         struct steer_child *child = &children[node->child_count++];
@@ -267,10 +263,10 @@ static int by_asn(const void *a, const void *b)
 static void parse_ruled(struct steer_parse *p, const struct steer_item *item,
                         struct steer_node *node, const struct form *form)
 {
-    static const char *const keys[] = {"rules", "default"};
+    static const char *const keys[] = {"rules", "default", STEER_OPTION_KEYS};
     char what[32], example[200];
     const struct steer_shape shape = {
-        .what = what, .example = example, .keys = keys, .key_count = 2};
+        .what = what, .example = example, .keys = keys, .key_count = STEER_ARRAY_LEN(keys)};
     struct steer_item rules;
     struct matching m = {.node = node};
     snprintf(what, sizeof what, "'%s'", form->of);
@@ -283,7 +279,9 @@ static void parse_ruled(struct steer_parse *p, const struct steer_item *item,
         steer_doc_fail(p, item->key_at, "'%s' needs 'rules', like %s", form->of, example);
         return;
     }
-    if (!steer_doc_list(p, &rules, example))
+    // No rules beside a default is what a generator writes that has no place or network yet.
+    const bool none = json_is_array(rules.json) && !json_array_size(rules.json);
+    if (!(none && json_object_get(item->json, "default")) && !steer_doc_list(p, &rules, example))
         return;
     parse_rules(p, item, &rules, form, &m);
     if (m.asn_count)

@@ -78,7 +78,7 @@ static int by_position(const void *a, const void *b)
 void steer_parse_switch_node(struct steer_parse *p, const struct steer_item *item,
                              struct steer_node *node)
 {
-    static const char *const keys[] = {"name", "positions"};
+    static const char *const keys[] = {"name", "positions", STEER_OPTION_KEYS};
     static const struct steer_shape shape = {.what = "'switch'",
                                              .example = NODE_EXAMPLE,
                                              .keys = keys,

@@ -17,6 +17,21 @@ const struct steer_node *steer_parse_child(struct steer_parse *p, const struct s
     return node;
 }
 
+bool steer_parse_among(struct steer_parse *p, const struct steer_item *item, const char *example,
+                       struct steer_item *list)
+{
+    static const char *const keys[] = {"among", STEER_OPTION_KEYS};
+    char what[32];
+    const struct steer_shape shape = {
+        .what = what, .example = example, .keys = keys, .key_count = STEER_ARRAY_LEN(keys)};
+    *list = *item;
+    if (!json_object_get(item->json, "among"))
+        return steer_doc_list(p, item, example);
+    snprintf(what, sizeof what, "'%.20s'", item->key);
+    return steer_doc_keys(p, item, &shape) && steer_doc_find(p, item, "among", list) &&
+           steer_doc_list(p, list, example);
+}
+
 // ---- kinds ---------------------------------------------------------------------------------------
 
 static void parse_reference(struct steer_parse *p, const struct steer_item *item,
@@ -30,6 +45,8 @@ static void parse_answer(struct steer_parse *p, const struct steer_item *item,
 {
     struct steer_entries entries;
     struct steer_item entry;
+    if (json_is_object(item->json) && json_object_size(item->json) == 0)
+        return; // NODATA for whoever comes here, and so for `allow_negative` to permit
     if (!steer_doc_mapping(p, item, "{A: [192.0.2.80], AAAA: [\"2001:db8::80\"]}"))
         return;
     struct steer_fixed *fixed =
@@ -60,26 +77,24 @@ static void parse_weighted(struct steer_parse *p, const struct steer_item *item,
                                              .keys = keys,
                                              .key_count = 2};
     struct steer_entries entries;
-    struct steer_item entry, weight, to;
+    struct steer_item list, entry, weight;
     uint64_t total = 0;
-    if (!steer_doc_list(p, item, "[{weight: 90, to: {pool: eu}}, {weight: 10, to: {pool: us}}]"))
+    if (!steer_parse_among(p, item, "[{weight: 90, to: {pool: eu}}, {weight: 10, to: {pool: us}}]",
+                           &list))
         return;
     struct steer_child *children =
-        steer_arena_calloc(p->arena, json_array_size(item->json) * sizeof *children);
-    steer_entries_of(p, item, &entries);
-    while (!p->err && steer_entries_next(&entries, &entry) && steer_doc_keys(p, &entry, &shape)) {
+        steer_arena_calloc(p->arena, json_array_size(list.json) * sizeof *children);
+    steer_entries_of(p, &list, &entries);
+    while (!p->err && steer_entries_next(&entries, &entry)) {
         struct steer_child *child = &children[node->child_count++];
         child->at = entry.at;
+        child->node = steer_parse_entry(p, &entry, &shape);
         if (!steer_doc_find(p, &entry, "weight", &weight))
             steer_doc_fail(p, entry.at, "an entry of 'weighted' needs 'weight', from 0 to %d",
                            STEER_WEIGHT_MAX);
-        if (!steer_doc_find(p, &entry, "to", &to)) {
-            steer_doc_fail(p, entry.at, "an entry of 'weighted' needs 'to', like {pool: eu}");
-            return;
-        }
-        child->weight = (uint16_t)steer_value_uint(p, &weight, 0, STEER_WEIGHT_MAX);
+        else
+            child->weight = (uint16_t)steer_value_uint(p, &weight, 0, STEER_WEIGHT_MAX);
         total += child->weight;
-        child->node = steer_parse_child(p, &to);
     }
     if (total == 0)
         steer_doc_warn(p, item->at, "all weights are 0: each child is as likely as the others");
@@ -90,12 +105,12 @@ static void parse_failover(struct steer_parse *p, const struct steer_item *item,
                            struct steer_node *node)
 {
     struct steer_entries entries;
-    struct steer_item entry;
-    if (!steer_doc_list(p, item, "[{pool: eu}, {pool: us}]"))
+    struct steer_item list, entry;
+    if (!steer_parse_among(p, item, "[{pool: eu}, {pool: us}]", &list))
         return;
     struct steer_child *children =
-        steer_arena_calloc(p->arena, json_array_size(item->json) * sizeof *children);
-    steer_entries_of(p, item, &entries);
+        steer_arena_calloc(p->arena, json_array_size(list.json) * sizeof *children);
+    steer_entries_of(p, &list, &entries);
     while (!p->err && steer_entries_next(&entries, &entry)) {
         struct steer_child *child = &children[node->child_count++];
         child->at = entry.at;
@@ -141,12 +156,27 @@ static void warn_minimum(struct steer_parse *p, const struct steer_item *option,
                        "percentage counts the rules that match");
 }
 
+static bool find_option(struct steer_parse *p, const struct steer_item *item,
+                        const struct steer_item *value, const char *key, struct steer_item *option)
+{
+    struct steer_item inner;
+    const bool beside = steer_doc_find(p, item, key, option);
+    if (!json_is_object(value->json) || !steer_doc_find(p, value, key, &inner))
+        return beside;
+    if (beside)
+        steer_doc_fail(p, inner.key_at, "'%s' is given twice, here and beside '%s'", key,
+                       value->key);
+    *option = inner;
+    return !p->err;
+}
+
+// item: the node; value: at its kind.
 static void parse_options(struct steer_parse *p, const struct steer_item *item,
-                          struct steer_node *node)
+                          const struct steer_item *value, struct steer_node *node)
 {
     struct steer_item option;
     node->min_available = (struct steer_minimum){.value = 1};
-    if (steer_doc_find(p, item, "min_available", &option)) {
+    if (find_option(p, item, value, "min_available", &option)) {
         if (node->kind == STEER_NODE_POOL)
             steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
         else if (node->kind == STEER_NODE_SWITCH)
@@ -158,19 +188,19 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
         node->min_available = steer_value_minimum(p, &option);
         warn_minimum(p, &option, node);
     }
-    if (steer_doc_find(p, item, "when_unavailable", &option)) {
+    if (find_option(p, item, value, "when_unavailable", &option)) {
         if (node->kind == STEER_NODE_ANSWER)
             steer_doc_fail(p, option.key_at,
                            "'when_unavailable' says nothing here: an answer is "
                            "always available");
         parse_when(p, &option, node);
     }
-    if (steer_doc_find(p, item, "trickle", &option)) {
+    if (find_option(p, item, value, "trickle", &option)) {
         if (node->kind != STEER_NODE_FAILOVER)
             steer_doc_fail(p, option.key_at, "'trickle' goes only with failover");
         node->trickle_ppm = steer_value_percent(p, &option);
     }
-    if (steer_doc_find(p, item, "failback", &option)) {
+    if (find_option(p, item, value, "failback", &option)) {
         const char *word = json_string_value(option.json);
         if (node->kind != STEER_NODE_FAILOVER)
             steer_doc_fail(p, option.key_at, "'failback' goes only with failover");
@@ -202,8 +232,9 @@ static const struct {
     {"switch", STEER_NODE_SWITCH, steer_parse_switch_node},
 };
 
-static void parse_kind(struct steer_parse *p, const struct steer_item *item,
-                       struct steer_node *node)
+// Gives the value of the node's kind.
+static struct steer_item parse_kind(struct steer_parse *p, const struct steer_item *item,
+                                    struct steer_node *node)
 {
     struct steer_item first = {0}, value;
     size_t found = 0;
@@ -218,32 +249,78 @@ static void parse_kind(struct steer_parse *p, const struct steer_item *item,
         first = value;
         found = i;
     }
-    if (!p->err && !first.key) {
+    if (!first.key)
         steer_doc_fail(p, item->at, "a node needs a kind: one of " NODE_KINDS);
-        return;
-    }
     if (p->err)
-        return;
+        return first;
     node->kind = node_kinds[found].kind;
     // A leaf's place is its name, so that "not defined" points at the word that is wrong.
     if (json_is_string(first.json))
         node->at = first.at;
     node_kinds[found].parse(p, &first, node);
+    return first;
 }
 
-void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+bool steer_node_key(const char *key)
 {
-    static const char *const keys[] = {"endpoint",         "pool",     "use",     "answer",
-                                       "weighted",         "failover", "geo",     "network",
-                                       "nearest",          "latency",  "switch",  "min_available",
-                                       "when_unavailable", "trickle",  "failback"};
-    static const char *const later[] = {"draw", "sticky", "coherent", "ramp"};
-    static const struct steer_shape shape = {.what = "a node",
-                                             .example = "{pool: eu}",
-                                             .keys = keys,
-                                             .key_count = STEER_ARRAY_LEN(keys),
-                                             .later = later,
-                                             .later_count = STEER_ARRAY_LEN(later)};
+    static const char *const options[] = {STEER_OPTION_KEYS};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(node_kinds); i++)
+        if (strcmp(key, node_kinds[i].key) == 0)
+            return true;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(options); i++)
+        if (strcmp(key, options[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool has_kind(const struct steer_item *item)
+{
+    for (size_t i = 0; i < STEER_ARRAY_LEN(node_kinds); i++)
+        if (json_object_get(item->json, node_kinds[i].key))
+            return true;
+    return false;
+}
+
+// Keys that people put into a node, and where they stand instead.
+static void refuse_slips(struct steer_parse *p, const struct steer_item *item)
+{
+    static const char *const slips[][2] = {
+        {"draw", "'draw' is of the record: write it beside 'steer'"},
+        {"sticky",
+         "'sticky' is a way to draw, of the record: write draw: {sticky: {v4: 24, v6: 56}} "
+         "beside 'steer'"},
+        {"coherent",
+         "'coherent' is a way to draw, of the record: write draw: coherent beside 'steer'"},
+        {"ttl", "'ttl' is of the record, beside 'steer'; that of an endpoint is its 'ttl_cap'"},
+        {"policy", "a named policy is written {use: NAME}"},
+        {"steer", "'steer' is of a record; a policy is the node itself, like {failover: [...]}"},
+        {"substitute", "the substitute is the node itself: when_unavailable: {pool: us}"},
+    };
+    struct steer_item slip;
+    for (size_t i = 0; i < STEER_ARRAY_LEN(slips); i++)
+        if (steer_doc_find(p, item, slips[i][0], &slip))
+            steer_doc_fail(p, slip.key_at, "%s", slips[i][1]);
+}
+
+// beside: keys of the entry that the node is, or NULL.
+static void parse_node(struct steer_parse *p, const struct steer_item *item,
+                       const struct steer_shape *beside, struct steer_node *node)
+{
+    static const char *const own[] = {"endpoint", "pool",     "use",    "answer",
+                                      "weighted", "failover", "geo",    "network",
+                                      "nearest",  "latency",  "switch", STEER_OPTION_KEYS};
+    static const char *const later[] = {"ramp"};
+    enum { BESIDE_MAX = 4 };
+    const char *keys[STEER_ARRAY_LEN(own) + BESIDE_MAX];
+    struct steer_shape shape = {.what = beside ? beside->what : "a node",
+                                .example = beside ? beside->example : "{pool: eu}",
+                                .keys = keys,
+                                .key_count = STEER_ARRAY_LEN(own),
+                                .later = later,
+                                .later_count = STEER_ARRAY_LEN(later)};
+    memcpy(keys, own, sizeof own);
+    for (size_t i = 0; beside && i < beside->key_count; i++)
+        keys[shape.key_count++] = beside->keys[i];
     node->at = item->at;
     if (p->err)
         return;
@@ -255,12 +332,34 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item, stru
     }
     if (p->depth == STEER_DEPTH_MAX)
         steer_doc_fail(p, item->at, "nodes nest deeper than %d", STEER_DEPTH_MAX);
+    refuse_slips(p, item);
     if (!steer_doc_keys(p, item, &shape))
         return;
     p->depth++;
-    parse_kind(p, item, node);
-    parse_options(p, item, node);
+    const struct steer_item value = parse_kind(p, item, node);
+    parse_options(p, item, &value, node);
     p->depth--;
+}
+
+void steer_parse_node(struct steer_parse *p, const struct steer_item *item, struct steer_node *node)
+{
+    parse_node(p, item, NULL, node);
+}
+
+const struct steer_node *steer_parse_entry(struct steer_parse *p, const struct steer_item *entry,
+                                           const struct steer_shape *shape)
+{
+    struct steer_node *node = steer_arena_calloc(p->arena, sizeof *node);
+    struct steer_item to;
+    if (has_kind(entry) && !json_object_get(entry->json, "to"))
+        parse_node(p, entry, shape, node);
+    else if (!steer_doc_keys(p, entry, shape))
+        return node;
+    else if (steer_doc_find(p, entry, "to", &to))
+        parse_node(p, &to, NULL, node);
+    else
+        steer_doc_fail(p, entry->at, "%s needs 'to', like {pool: eu}", shape->what);
+    return node;
 }
 
 // ---- steered records -----------------------------------------------------------------------------

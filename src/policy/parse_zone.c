@@ -88,8 +88,14 @@ static void parse_ns(struct steer_parse *p, const struct steer_item *mapping,
 {
     struct steer_item item, entry;
     struct steer_entries entries;
-    if (!steer_doc_find(p, mapping, "ns", &item) ||
-        !steer_doc_list(p, &item, "[ns1.example.net., ns2.example.net.]"))
+    if (!steer_doc_find(p, mapping, "ns", &item))
+        return;
+    if (json_is_string(item.json)) {
+        zone->ns = steer_arena_calloc(p->arena, sizeof *zone->ns);
+        steer_parse_name(p, &item, &zone->ns[zone->ns_count++]);
+        return;
+    }
+    if (!steer_doc_list(p, &item, "[ns1.example.net., ns2.example.net.]"))
         return;
     zone->ns = steer_arena_calloc(p->arena, json_array_size(item.json) * sizeof *zone->ns);
     steer_entries_of(p, &item, &entries);
@@ -113,6 +119,17 @@ static void parse_owner(struct steer_parse *p, const struct steer_item *record,
         return;
     }
     steer_name_lower(owner);
+    // "www.example.com" in example.com: without a final dot it is one level too deep, as in a master file.
+    struct steer_name whole;
+    if (record->key[strlen(record->key) - 1] != '.' &&
+        steer_name_parse(record->key, NULL, &whole, &why) == STEER_OK) {
+        steer_name_lower(&whole);
+        if (steer_name_is_below(whole.octets, origin->octets) ||
+            steer_name_equal(whole.octets, origin->octets))
+            steer_doc_warn(p, record->key_at,
+                           "'%.80s' is %.200s here, below the zone; with a final dot it is itself",
+                           record->key, steer_name_format(owner->octets, zone));
+    }
     if (!steer_name_is_below(owner->octets, origin->octets) &&
         !steer_name_equal(owner->octets, origin->octets))
         steer_doc_fail(
@@ -149,7 +166,8 @@ static void note_owner(struct steer_parse *p, struct owners *owners, const struc
 
 // ---- records -------------------------------------------------------------------------------------
 
-static const char *const record_keys[] = {"ttl", "steer", "kind", "draw", "allow_negative"};
+static const char *const record_keys[] = {"ttl",  "steer",  "kind",
+                                          "draw", "sticky", "allow_negative"};
 
 static bool is_record_key(const char *key)
 {
@@ -166,9 +184,11 @@ static void unknown_record_key(struct steer_parse *p, const struct steer_item *e
         "SRV", "CAA",   "NS",   "PTR",  "HTTPS",          "SVCB", "DNAME"};
     if (strcmp(entry->key, "alias") == 0)
         steer_doc_fail(p, entry->key_at, "'%s' is not supported by this version", entry->key);
-    if (strcmp(entry->key, "sticky") == 0 || strcmp(entry->key, "coherent") == 0)
-        steer_doc_fail(p, entry->key_at, "'%s' is a way to draw; write it as draw: %s", entry->key,
-                       entry->key[0] == 's' ? "{sticky: {v4: 24, v6: 56}}" : "coherent");
+    if (strcmp(entry->key, "coherent") == 0)
+        steer_doc_fail(p, entry->key_at, "'coherent' is a way to draw; write draw: coherent");
+    if (steer_node_key(entry->key))
+        steer_doc_fail(p, entry->key_at, "'%s' is of a node: write it in 'steer', like %s",
+                       entry->key, "steer: {failover: [{pool: eu}, {pool: us}]}");
     const char *near = steer_nearest_word(entry->key, words, STEER_ARRAY_LEN(words));
     if (near)
         steer_doc_fail(p, entry->key_at, "unknown key '%.100s' in a record; did you mean '%s'?",

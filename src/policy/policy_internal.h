@@ -175,6 +175,8 @@ struct steer_steered_head {
 // `https`, `svcb`, `mx` and `srv` of an endpoint.
 void steer_parse_services(struct steer_parse *p, const struct steer_item *endpoint,
                           struct steer_endpoint *out);
+void steer_parse_pool(struct steer_parse *p, const struct steer_item *item,
+                      struct steer_pool *pool);
 // `draw` of a steered record, and back into the canonical form; NULL for the default.
 struct steer_drawing steer_parse_draw(struct steer_parse *p, const struct steer_item *record);
 json_t *steer_draw_json(const struct steer_drawing *draw);
@@ -187,6 +189,17 @@ void steer_parse_node(struct steer_parse *p, const struct steer_item *item,
                       struct steer_node *node);
 // The node of a child, in the arena.
 const struct steer_node *steer_parse_child(struct steer_parse *p, const struct steer_item *item);
+// The node of an entry that says more of its child: at `to`, or the entry itself with the keys of the shape beside
+// the node's own, like {weight: 90, pool: eu}.
+const struct steer_node *steer_parse_entry(struct steer_parse *p, const struct steer_item *entry,
+                                           const struct steer_shape *shape);
+// The list of a node's children: the value itself, or `among` in it.
+bool steer_parse_among(struct steer_parse *p, const struct steer_item *item, const char *example,
+                       struct steer_item *list);
+bool steer_node_key(const char *key); // of a kind, or of an option
+// Options of any node. They stand beside its kind, or in the kind's value where that is a mapping.
+#define STEER_OPTION_KEYS "min_available", "when_unavailable", "trickle", "failback"
+enum { STEER_OPTION_COUNT = 4 };
 // Kinds of nodes; item stands at the kind's key.
 void steer_parse_geo(struct steer_parse *p, const struct steer_item *item, struct steer_node *node);
 void steer_parse_network(struct steer_parse *p, const struct steer_item *item,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "policy_internal.h"
 
@@ -412,7 +413,7 @@ unsigned steer_doc_choice(struct steer_parse *p, const struct steer_item *mappin
         return fallback;
     }
     for (unsigned i = 0; i < count; i++) {
-        if (strcmp(text, words[i]) != 0)
+        if (strcasecmp(text, words[i]) != 0)
             continue;
         if (i >= supported)
             steer_doc_fail(p, item.at, "%s '%s' is not supported by this version", key, text);

@@ -24,8 +24,21 @@ static void render_rr(struct steer_buf *out, uint16_t type, const void *rdata, u
     steer_buf_add(out, rdata, len);
 }
 
-// The RDATA of an endpoint; its octets.
-static uint16_t rdata_of(const struct steer_endpoint *endpoint, uint16_t type,
+// The index-th address of the family; NULL beyond the last.
+static const struct steer_addr *address_at(const struct steer_endpoint *e, bool v4, uint32_t index)
+{
+    if (!(v4 ? e->has_v4 : e->has_v6))
+        return NULL;
+    if (index == 0)
+        return v4 ? &e->v4 : &e->v6;
+    for (uint32_t i = 0; i < e->more_count; i++)
+        if (e->more[i].family == (v4 ? STEER_V4 : STEER_V6) && --index == 0)
+            return &e->more[i];
+    return NULL;
+}
+
+// The index-th RDATA of an endpoint: its octets, 0 beyond the last.
+static uint16_t rdata_of(const struct steer_endpoint *endpoint, uint16_t type, uint32_t index,
                          uint8_t rdata[RDATA_MAX])
 {
     const uint16_t mx[] = {endpoint->mx_preference};
@@ -34,9 +47,14 @@ static uint16_t rdata_of(const struct steer_endpoint *endpoint, uint16_t type,
     const unsigned count = type == STEER_TYPE_MX ? 1 : type == STEER_TYPE_SRV ? 3 : 0;
     if (type == STEER_TYPE_A || type == STEER_TYPE_AAAA) {
         const uint16_t len = type == STEER_TYPE_A ? 4 : 16;
-        memcpy(rdata, type == STEER_TYPE_A ? endpoint->v4.octets : endpoint->v6.octets, len);
+        const struct steer_addr *addr = address_at(endpoint, type == STEER_TYPE_A, index);
+        if (!addr)
+            return 0;
+        memcpy(rdata, addr->octets, len);
         return len;
     }
+    if (index)
+        return 0;
     for (unsigned i = 0; i < count; i++) {
         rdata[2 * i] = (uint8_t)(numbers[i] >> 8);
         rdata[2 * i + 1] = (uint8_t)numbers[i];
@@ -83,13 +101,16 @@ static void add_hints(struct steer_buf *params, const struct steer_outcome *outc
     for (uint32_t i = first; i < outcome->endpoint_count; i++) {
         const struct steer_endpoint *e = &outcome->endpoints[i]->endpoint;
         uint8_t rdata[RDATA_MAX];
-        const uint16_t len = rdata_of(e, family, rdata);
-        bool known = !(v4 ? e->has_v4 : e->has_v6) ||
-                     !alike(service_of(outcome, i, type), service_of(outcome, first, type));
-        for (size_t at = 0; at < hints.len && !known; at += len)
-            known = memcmp(hints.data + at, rdata, len) == 0;
-        if (!known)
-            steer_buf_add(&hints, rdata, len);
+        uint16_t len;
+        if (!alike(service_of(outcome, i, type), service_of(outcome, first, type)))
+            continue;
+        for (uint32_t k = 0; (len = rdata_of(e, family, k, rdata)) > 0; k++) {
+            bool known = false;
+            for (size_t at = 0; at < hints.len && !known; at += len)
+                known = memcmp(hints.data + at, rdata, len) == 0;
+            if (!known)
+                steer_buf_add(&hints, rdata, len);
+        }
     }
     if (hints.len) {
         steer_buf_u16(params, v4 ? KEY_IPV4HINT : KEY_IPV6HINT);
@@ -156,11 +177,14 @@ uint16_t steer_outcome_render(const struct steer_outcome *outcome, uint16_t type
         return render_services(outcome, type, out);
     for (uint32_t i = 0; i < outcome->endpoint_count; i++) {
         uint8_t rdata[RDATA_MAX];
-        const uint16_t len = rdata_of(&outcome->endpoints[i]->endpoint, type, rdata);
-        if (given_before(out, rrs, rdata, len))
-            continue;
-        render_rr(out, type, rdata, len);
-        given++;
+        uint16_t len;
+        for (uint32_t k = 0; (len = rdata_of(&outcome->endpoints[i]->endpoint, type, k, rdata)) > 0;
+             k++) {
+            if (given_before(out, rrs, rdata, len))
+                continue;
+            render_rr(out, type, rdata, len);
+            given++;
+        }
         if (type == STEER_TYPE_CNAME)
             break; // a name has one canonical name (RFC 1034 3.6.2)
     }

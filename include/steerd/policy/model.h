@@ -159,11 +159,15 @@ struct steer_service {
     const uint8_t *alpn; // wire form: each identifier behind its length
 };
 
+enum { STEER_ADDRESSES_MAX = 16 }; // of an endpoint in one family
+
 struct steer_endpoint {
     bool has_v4, has_v6, has_hostname;
-    struct steer_addr v4, v6;
-    struct steer_name hostname; // target of CNAME, MX and SRV answers
-    const char *site;           // NULL: none
+    struct steer_addr v4, v6; // the first of each family: the one that is probed
+    uint32_t more_count;
+    const struct steer_addr *more; // the others, of both families
+    struct steer_name hostname;    // target of CNAME, MX and SRV answers
+    const char *site;              // NULL: none
     uint32_t check_count;
     const char *const *checks;
     uint32_t checks_needed; // how many must be up: all by default, 1 for `any`
