@@ -66,6 +66,9 @@ static void endpoint_rows(struct cli_table *table, const json_t *endpoint)
     put_override(&reason, json_object_get(endpoint, "override"));
     const char *v4 = cli_member(endpoint, "ipv4"), *v6 = cli_member(endpoint, "ipv6");
     steer_buf_printf(&address, "%s%s%s", v4, *v4 && *v6 ? " " : "", v6);
+    const size_t more = json_array_size(json_object_get(endpoint, "more_addresses"));
+    if (more)
+        steer_buf_printf(&address, " +%zu", more);
     if (!address.len)
         steer_buf_puts(&address, cli_member(endpoint, "hostname"));
     size_t rows = json_array_size(checks);

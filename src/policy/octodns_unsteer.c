@@ -55,7 +55,7 @@ static const struct steer_node *plain(struct unsteer *u, const struct steer_node
     for (;;) {
         if (node->when != STEER_WHEN_DEFAULT)
             octodns_lost(u->loss, node->at, "%s: when_unavailable", u->steered->name);
-        if (node->min_available.value != 1 || node->min_available.percent)
+        if (node->min_available.value > 1 || node->min_available.percent)
             octodns_lost(u->loss, node->at, "%s: min_available", u->steered->name);
         if (node->trickle_ppm)
             octodns_lost(u->loss, node->at, "%s: trickle", u->steered->name);

@@ -175,18 +175,18 @@ static void parse_options(struct steer_parse *p, const struct steer_item *item,
                           const struct steer_item *value, struct steer_node *node)
 {
     struct steer_item option;
-    node->min_available = (struct steer_minimum){.value = 1};
+    const bool pool = node->kind == STEER_NODE_POOL;
+    node->min_available = (struct steer_minimum){.value = pool ? 0 : 1};
     if (find_option(p, item, value, "min_available", &option)) {
-        if (node->kind == STEER_NODE_POOL)
-            steer_doc_fail(p, option.key_at, "'min_available' of a pool stands in the pool itself");
-        else if (node->kind == STEER_NODE_SWITCH)
+        if (node->kind == STEER_NODE_SWITCH)
             steer_doc_fail(p, option.key_at,
                            "'min_available' says nothing here: a switch gives one child");
-        else if (node->child_count == 0)
+        else if (node->child_count == 0 && !pool)
             steer_doc_fail(p, option.key_at,
-                           "'min_available' goes only with nodes that have children");
+                           "'min_available' goes only with pools and nodes that have children");
         node->min_available = steer_value_minimum(p, &option);
-        warn_minimum(p, &option, node);
+        if (!pool)
+            warn_minimum(p, &option, node);
     }
     if (find_option(p, item, value, "when_unavailable", &option)) {
         if (node->kind == STEER_NODE_ANSWER)

@@ -60,6 +60,8 @@ static struct steer_residual *pool(struct steer_resolver *v, const struct steer_
     if (!object)
         return none(v);
     uint32_t n = object->pool.member_count;
+    const struct steer_minimum min =
+        node->min_available.value ? node->min_available : object->pool.min_available;
     const struct steer_member **sorted = steer_calloc(n, sizeof(struct steer_member *));
     for (uint32_t i = 0; i < n; i++)
         sorted[i] = &object->pool.members[i];
@@ -67,7 +69,7 @@ static struct steer_residual *pool(struct steer_resolver *v, const struct steer_
     struct steer_residual want = {
         .kind = STEER_R_POOL,
         .object = object,
-        .min_available = {steer_minimum_need(object->pool.min_available, n), false},
+        .min_available = {steer_minimum_need(min, n), false},
         .child_count = n,
         .children = steer_calloc(n, sizeof(struct steer_residual *)),
         .weights = steer_calloc(n, sizeof(uint16_t)),

@@ -111,7 +111,7 @@ struct steer_asn_rule {
 struct steer_node {
     enum steer_node_kind kind;
     enum steer_when_unavailable when;
-    struct steer_minimum min_available;
+    struct steer_minimum min_available;  // of a pool: 0, or what goes before the pool's own
     const struct steer_node *substitute; // with STEER_WHEN_SUBSTITUTE
     const char *name;                    // endpoint, pool, use, switch; latency: the table, or NULL
     uint32_t trickle_ppm; // failover: share that may leak to the next, parts per million

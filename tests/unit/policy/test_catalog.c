@@ -358,9 +358,45 @@ static void endpoints_that_are_given_together_fit_into_a_message(void **state)
     }
 }
 
+// So many endpoints of 16 IPv6 addresses, all at once.
+static void many_addresses_fit_into_a_message(void **state)
+{
+    static const struct {
+        unsigned endpoints;
+        bool fits;
+    } cases[] = {{145, true}, {146, false}, {255, false}};
+    (void)state;
+    for (size_t c = 0; c < STEER_ARRAY_LEN(cases); c++) {
+        struct steer_catalog *catalog = steer_catalog_create();
+        struct steer_buf pool = {0};
+        steer_buf_puts(&pool, "{\"pick\":\"all\",\"max\":255,\"endpoints\":[");
+        for (unsigned i = 0; i < cases[c].endpoints; i++) {
+            struct steer_buf json = {0};
+            char name[16];
+            snprintf(name, sizeof name, "e%u", i);
+            for (unsigned k = 0; k < 16; k++)
+                steer_buf_printf(&json, "%s\"2001:db8:%x::%x\"", k ? "," : "{\"ipv6\":[", i, k);
+            steer_buf_puts(&json, "]}");
+            put(catalog, STEER_ENDPOINT, name, json.data);
+            steer_buf_printf(&pool, "%s\"%s\"", i ? "," : "", name);
+            steer_buf_fini(&json);
+        }
+        steer_buf_puts(&pool, "]}");
+        put(catalog, STEER_POOL, "p", pool.data);
+        struct steer_diag diag = {0};
+        assert_int_equal(steer_catalog_check(catalog, &diag),
+                         cases[c].fits ? STEER_OK : STEER_EINVAL);
+        if (!cases[c].fits)
+            assert_non_null(strstr(diag.message, "octets of AAAA records"));
+        steer_buf_fini(&pool);
+        steer_catalog_unref(catalog);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_addresses_fit_into_a_message),
         cmocka_unit_test(objects_are_found_replaced_and_removed),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
         cmocka_unit_test(edits_know_which_records_they_touch),

@@ -638,6 +638,9 @@ static void doubtful_things_are_warned_of(void **state)
          "p}}]}}}}",
          "2:44: this geo has no default"},
         {"zone: a.b\nrecords: {b: {CNAME: x.a.b}}", "2:22: 'x.a.b' is below the zone"},
+        {"zone: a.b\nrecords: {x.A.b: {A: 192.0.2.1}}",
+         "2:11: 'x.A.b' is x.a.b.a.b. here, below the zone; with a final dot it is itself"},
+        {"zone: a.b\nrecords: {a.b: {A: 192.0.2.1}}", "2:11: 'a.b' is a.b.a.b. here"},
     };
     (void)state;
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
