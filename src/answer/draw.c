@@ -3,8 +3,8 @@
 // of clients (steering.md, "The draw").
 #include "answer_internal.h"
 
-// One u for a resolver and an owner during one TTL, whatever the type: lists of the types are in one order,
-// so that the same u meets the same endpoint. Spans begin at another moment for each resolver, or
+// One u for a resolver and an owner during one TTL, whatever the type: coherent cells lay the types over one line, so
+// that the same u meets the same endpoint. Spans begin at another moment for each resolver, or
 // all of them would move at once.
 static uint32_t coherent_u(const struct steer_program *program, const struct steer_ask *ask,
                            uint64_t name_hash)

@@ -106,10 +106,9 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
     struct steer_cells *cells = link->linker->cells;
     const uint32_t count = classes->class_count;
     enum steer_err err = STEER_OK;
-    const bool sticky = p->draw.mode == STEER_DRAW_STICKY;
     uint8_t type = 0;
     for (; type < p->type_count && err == STEER_OK; type++)
-        err = steer_cells_acquire(cells, classes->roots, count, p->types[type], sticky,
+        err = steer_cells_acquire(cells, classes->roots, count, p->types[type], p->draw.mode,
                                   &link->view.view, &p->cells[(size_t)type * count]);
     if (err == STEER_OK)
         return STEER_OK;

@@ -41,6 +41,7 @@ static struct steer_outcome outcome_of(struct steer_choice *choice, struct steer
         .endpoint_count = choice->endpoint_count,
         .endpoints = choice->endpoints,
         .fixed = choice->fixed,
+        .origin = choice->origin,
         .note = &choice->note,
     };
 }
@@ -86,15 +87,10 @@ static void fill(struct steer_eval *e, const struct steer_result *r, struct stee
     struct steer_share sum = NO_SHARE;
     for (uint32_t i = 0; i < out->count && !all; i++)
         sum = steer_share_add(sum, r->items[i].share);
-    // Endpoints first, then fixed data: equal RRsets of one type are one outcome where those of another type are
-    // not, and a coherent draw wants an endpoint at the same place in the lists of all types.
-    uint32_t at = 0;
-    for (int fixed = 0; fixed < 2; fixed++)
-        for (uint32_t i = 0; i < out->count; i++)
-            if ((r->items[i].choice->fixed != NULL) == fixed)
-                out->outcomes[at++] = outcome_of(r->items[i].choice,
-                                                 all ? r->items[i].share
-                                                     : steer_share_divide(r->items[i].share, sum));
+    for (uint32_t i = 0; i < out->count; i++)
+        out->outcomes[i] =
+            outcome_of(r->items[i].choice,
+                       all ? r->items[i].share : steer_share_divide(r->items[i].share, sum));
 }
 
 static void eval_init(struct steer_eval *e, uint16_t type, bool sticky, struct steer_arena *scratch,
@@ -183,6 +179,11 @@ struct steer_decider *steer_decider_create(uint16_t type, bool sticky)
     struct steer_decider *d = steer_calloc(1, sizeof *d);
     eval_init(&d->eval, type, sticky, &d->scratch, &d->lasting);
     return d;
+}
+
+void steer_decider_keep_apart(struct steer_decider *d)
+{
+    d->eval.apart = true;
 }
 
 void steer_decider_destroy(struct steer_decider *d)

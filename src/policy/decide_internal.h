@@ -87,6 +87,7 @@ struct steer_choice {
     uint32_t endpoint_count;
     uint32_t ttl_cap_s;
     const struct steer_fixed *fixed;
+    uint64_t origin;
     uint32_t stamp, at; // the list it was last put into, and its place there
     uint32_t note;      // for steer_outcome
     struct steer_choice *next;
@@ -121,6 +122,7 @@ struct steer_eval {
     const struct steer_view *view;
     uint16_t type;
     bool sticky;
+    bool apart; // steer_decider_keep_apart
     const struct steer_residual *root;
     bool tracing;
     uint32_t stamp;

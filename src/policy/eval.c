@@ -30,11 +30,12 @@ bool steer_endpoint_gives(const struct steer_endpoint *endpoint, uint16_t type)
 
 // ---- choices and lists of them -------------------------------------------------------------------
 
-static bool choice_equal(const struct steer_choice *a, const struct steer_object *const *endpoints,
-                         uint32_t count, const struct steer_fixed *fixed)
+static bool choice_equal(const struct steer_eval *e, const struct steer_choice *a,
+                         const struct steer_object *const *endpoints, uint32_t count,
+                         const struct steer_fixed *fixed)
 {
     if (fixed)
-        return a->fixed && steer_fixed_equal(a->fixed, fixed);
+        return a->fixed == fixed || (a->fixed && !e->apart && steer_fixed_equal(a->fixed, fixed));
     return !a->fixed && a->endpoint_count == count &&
            (!count || memcmp(a->endpoints, endpoints, count * sizeof endpoints[0]) == 0);
 }
@@ -48,10 +49,11 @@ struct steer_choice *steer_eval_choice(struct steer_eval *e,
         hash = steer_mix64(hash ^ (uintptr_t)endpoints[i]);
     void **chain = steer_ptrmap_at(&e->choices, (uintptr_t)(hash | 1));
     for (struct steer_choice *c = *chain; c; c = c->next)
-        if (choice_equal(c, endpoints, count, fixed))
+        if (choice_equal(e, c, endpoints, count, fixed))
             return c;
     struct steer_choice *made = steer_arena_calloc(e->lasting, sizeof *made);
     made->fixed = fixed;
+    made->origin = hash;
     made->endpoint_count = count;
     if (count)
         made->endpoints = steer_arena_memdup(e->lasting, endpoints, count * sizeof endpoints[0]);
@@ -179,9 +181,13 @@ static void eval_answer(struct steer_eval *e, const struct steer_residual *n,
                         struct steer_result *r)
 {
     r->available = true;
-    for (uint32_t i = 0; i < n->node->fixed_count; i++)
-        if (n->node->fixed[i].type == e->type)
-            take_only(e, r, steer_eval_choice(e, NULL, 0, &n->node->fixed[i]));
+    for (uint32_t i = 0; i < n->node->fixed_count; i++) {
+        if (n->node->fixed[i].type != e->type)
+            continue;
+        struct steer_choice *choice = steer_eval_choice(e, NULL, 0, &n->node->fixed[i]);
+        choice->origin = steer_mix64((uintptr_t)n->node);
+        take_only(e, r, choice);
+    }
     if (!r->count)
         steer_trace_reason(r->trace, "%s", lacks(e, n));
 }

@@ -210,3 +210,56 @@ bool steer_residual_draws(const struct steer_residual *root, uint16_t type)
 {
     return search(root, type, draws);
 }
+
+// ---- which types there are -----------------------------------------------------------------------
+
+struct survey {
+    const uint16_t *types;
+    uint32_t count;
+    uint32_t some, all; // what one leaf at least gives, and what each that gives anything gives
+    bool answers;
+    struct steer_ptrmap seen;
+};
+
+static uint32_t types_of(const struct survey *s, const struct steer_residual *leaf)
+{
+    uint32_t given = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (leaf->kind == STEER_R_ENDPOINT &&
+            steer_endpoint_gives(&leaf->object->endpoint, s->types[i]))
+            given |= UINT32_C(1) << i;
+        for (uint32_t k = 0; leaf->kind == STEER_R_ANSWER && k < leaf->node->fixed_count; k++)
+            if (leaf->node->fixed[k].type == s->types[i])
+                given |= UINT32_C(1) << i;
+    }
+    return given;
+}
+
+static void look_through(struct survey *s, const struct steer_residual *n)
+{
+    void **mark = steer_ptrmap_at(&s->seen, (uintptr_t)n);
+    if (*mark)
+        return;
+    *mark = &yes;
+    const uint32_t given = types_of(s, n);
+    if (given) {
+        s->some |= given;
+        s->all &= given;
+        s->answers |= n->kind == STEER_R_ANSWER;
+    }
+    for (uint32_t i = 0; i < n->child_count; i++)
+        look_through(s, n->children[i]);
+    if (n->substitute)
+        look_through(s, n->substitute);
+}
+
+uint32_t steer_residual_types(const struct steer_residual *root, const uint16_t *types,
+                              uint32_t count, bool *alike)
+{
+    struct survey s = {.types = types, .count = count, .all = UINT32_MAX};
+    steer_ptrmap_init(&s.seen);
+    look_through(&s, root);
+    steer_ptrmap_fini(&s.seen);
+    *alike = !s.answers && (s.some & ~s.all) == 0;
+    return s.some;
+}

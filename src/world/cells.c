@@ -14,14 +14,14 @@ enum { MAX_CELLS = 1 << 26, MAX_LINES = 1 << 24, MAX_ENDPOINTS = 1 << 22 };
 
 // ---- cells ---------------------------------------------------------------------------------------
 
-static uint64_t cell_hash(const struct steer_residual *residual, uint16_t type, bool sticky)
+static uint64_t cell_hash(const struct steer_residual *residual, uint16_t type, unsigned draw)
 {
-    return steer_mix64((uint64_t)(uintptr_t)residual ^ ((uint64_t)type << 48) ^ sticky);
+    return steer_mix64((uint64_t)(uintptr_t)residual ^ ((uint64_t)type << 48) ^ draw);
 }
 
 static uint64_t hash_of(const struct cell *cell)
 {
-    return cell_hash(cell->residual, cell->type, cell->sticky);
+    return cell_hash(cell->residual, cell->type, cell->draw);
 }
 
 static void cell_table_grow(struct steer_cells *c)
@@ -43,14 +43,16 @@ static void cell_table_grow(struct steer_cells *c)
 }
 
 static enum steer_err acquire(struct steer_cells *c, struct steer_residual *residual, uint16_t type,
-                              bool sticky, const struct steer_view *view, uint32_t *cell)
+                              enum steer_draw wanted, const struct steer_view *view, uint32_t *cell)
 {
+    uint8_t companions;
+    const enum steer_draw draw = cells_draw_of(residual, type, wanted, &companions);
     if (c->cell_count >= c->cell_table_cap)
         cell_table_grow(c);
-    uint32_t *bucket = &c->cell_table[cell_hash(residual, type, sticky) & (c->cell_table_cap - 1)];
+    uint32_t *bucket = &c->cell_table[cell_hash(residual, type, draw) & (c->cell_table_cap - 1)];
     for (uint32_t i = *bucket; i != CELLS_NONE; i = c->cells[i].next) {
         if (c->cells[i].residual == residual && c->cells[i].type == type &&
-            c->cells[i].sticky == sticky) {
+            c->cells[i].draw == draw) {
             c->cells[i].uses++;
             *cell = i;
             return STEER_OK;
@@ -66,8 +68,9 @@ static enum steer_err acquire(struct steer_cells *c, struct steer_residual *resi
         .uses = 1,
         .next = *bucket,
         .type = type,
-        .sticky = sticky,
-        .draws = sticky && steer_residual_draws(residual, type),
+        .draw = (uint8_t)draw,
+        .companions = companions,
+        .draws = draw == STEER_DRAW_STICKY && steer_residual_draws(residual, type),
     };
     *bucket = index;
     c->cell_count++;
@@ -85,13 +88,13 @@ static enum steer_err acquire(struct steer_cells *c, struct steer_residual *resi
 }
 
 enum steer_err steer_cells_acquire(struct steer_cells *c, struct steer_residual *const *residuals,
-                                   size_t count, uint16_t type, bool sticky,
+                                   size_t count, uint16_t type, enum steer_draw draw,
                                    const struct steer_view *view, uint32_t *cells)
 {
     enum steer_err err = STEER_OK;
     size_t taken = 0;
     while (taken < count && err == STEER_OK) {
-        err = acquire(c, residuals[taken], type, sticky, view, &cells[taken]);
+        err = acquire(c, residuals[taken], type, draw, view, &cells[taken]);
         taken += err == STEER_OK;
     }
     cells_settle(c);

@@ -3,6 +3,7 @@
 //
 //   cells.c         which cells there are, and bringing them up to date
 //   evaluate.c      one cell: decider -> list -> one store
+//   couple.c        what several types give, over one line
 //   answers.c       interned answers, and runs of lines
 //   dependencies.c  object -> the cells that hold it
 #ifndef STEERD_WORLD_CELLS_INTERNAL_H
@@ -58,7 +59,9 @@ struct cell {
     uint32_t uses;
     uint32_t next; // chain in the hash table
     uint16_t type;
-    bool sticky;
+    uint8_t draw; // enum steer_draw; coherent: only where types differ
+    uint8_t
+        companions; // coherent: bit i for a type that its residual gives, in order of cells_coupled_types
     bool draws; // steer_residual_draws, where it is sticky
     struct run list;
     uint32_t flags; // of the list
@@ -74,11 +77,26 @@ struct cell {
 // noted in its outcome, with one use held, so that it is looked for once.
 struct evaluator {
     uint16_t type;
-    bool sticky;
+    uint8_t draw; // enum steer_draw
     struct steer_decider *decider;
     bool fresh;     // nothing to forget
     uint32_t *held; // answer lines
     size_t held_count, held_cap;
+};
+
+// Types whose coherent draws go together.
+enum { COUPLED_TYPES = 4 };
+
+// What one outcome has of a line of 2^32 units.
+struct portion {
+    uint64_t origin; // of the outcome
+    uint64_t units;  // > 0
+    uint32_t outcome;
+};
+
+struct portions {
+    struct portion *items;
+    size_t count, cap;
 };
 
 struct steer_cells {
@@ -116,6 +134,7 @@ struct steer_cells {
     size_t evaluator_count, evaluator_cap;
     struct steer_list_entry *entries; // a list that is being made
     size_t entries_cap;
+    struct portions portions[COUPLED_TYPES], coupled;
 };
 
 // ---- answers.c -------------------------------------------------------------------------------------
@@ -147,9 +166,19 @@ enum steer_err cells_evaluate(struct steer_cells *c, uint32_t index, const struc
                               bool *changed);
 // Ends a row of evaluations: what was remembered of the view, and the answers' uses for it.
 void cells_settle(struct steer_cells *c);
+// How a cell of that residual and type is to be drawn, and with which other types: a coherent draw needs care only where
+// the types differ, and is a random one's cell elsewhere.
+enum steer_draw cells_draw_of(const struct steer_residual *residual, uint16_t type,
+                              enum steer_draw draw, uint8_t *companions);
 void cells_evaluators_fini(struct steer_cells *c);
 void cells_list_drop(struct steer_cells *c, struct run run);
 void cells_count_flags(struct steer_cells *c, uint32_t flags, int by);
+
+// ---- couple.c ----------------------------------------------------------------------------------------
+
+// Lays types over one line, the first `place` + 1 in this order, each of which has something to give, and says what
+// lies where of the last of them: its portions, maybe in several parts, from the line's beginning.
+void cells_couple(const struct portions *const *lines, uint32_t place, struct portions *out);
 
 // ---- dependencies.c --------------------------------------------------------------------------------
 

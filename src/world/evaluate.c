@@ -6,19 +6,23 @@
 
 #include "cells_internal.h"
 #include "steerd/base/mem.h"
+#include "steerd/wire/message.h"
 
 // ---- evaluators ----------------------------------------------------------------------------------
 
-static struct evaluator *evaluator_of(struct steer_cells *c, uint16_t type, bool sticky)
+static struct evaluator *evaluator_of(struct steer_cells *c, uint16_t type, enum steer_draw draw)
 {
     for (size_t i = 0; i < c->evaluator_count; i++)
-        if (c->evaluators[i].type == type && c->evaluators[i].sticky == sticky)
+        if (c->evaluators[i].type == type && c->evaluators[i].draw == draw)
             return &c->evaluators[i];
     c->evaluators =
         steer_grow(c->evaluators, &c->evaluator_cap, c->evaluator_count + 1, sizeof *c->evaluators);
     struct evaluator *made = &c->evaluators[c->evaluator_count++];
-    *made = (struct evaluator){
-        .type = type, .sticky = sticky, .decider = steer_decider_create(type, sticky)};
+    *made = (struct evaluator){.type = type,
+                               .draw = (uint8_t)draw,
+                               .decider = steer_decider_create(type, draw == STEER_DRAW_STICKY)};
+    if (draw == STEER_DRAW_COHERENT)
+        steer_decider_keep_apart(made->decider);
     return made;
 }
 
@@ -41,6 +45,9 @@ void cells_evaluators_fini(struct steer_cells *c)
         steer_decider_destroy(c->evaluators[i].decider);
         free(c->evaluators[i].held);
     }
+    for (size_t i = 0; i < COUPLED_TYPES; i++)
+        free(c->portions[i].items);
+    free(c->coupled.items);
     free(c->evaluators);
     free(c->entries);
 }
@@ -83,28 +90,149 @@ static uint64_t boundary(struct steer_share sum)
     return (uint64_t)(scaled / sum.den);
 }
 
+// The outcomes of a distribution that have a part of the line [0, 2^32), one after the other.
+struct walk {
+    const struct steer_distribution *d;
+    uint32_t next;
+    struct steer_share sum;
+    uint64_t upto;
+};
+
+static struct walk walk_along(const struct steer_distribution *d)
+{
+    return (struct walk){.d = d, .sum = {0, 1}};
+}
+
+static bool walk_on(struct walk *w, uint32_t *outcome, uint64_t *units)
+{
+    while (w->next < w->d->count) {
+        const uint32_t i = w->next++;
+        w->sum = steer_share_accumulate(w->sum, w->d->outcomes[i].share);
+        const uint64_t upto = w->next == w->d->count ? UINT64_C(1) << 32 : boundary(w->sum);
+        if (upto <= w->upto) // a share below 2^-32
+            continue;
+        *outcome = i;
+        *units = upto - w->upto;
+        w->upto = upto;
+        return true;
+    }
+    return false;
+}
+
+static enum steer_err add_entry(struct steer_cells *c, struct evaluator *e,
+                                const struct steer_outcome *outcome, uint64_t upto, uint32_t *count)
+{
+    uint32_t line;
+    enum steer_err err = answer_of(c, e, outcome, &line);
+    if (err == STEER_OK)
+        c->entries[(*count)++] = (struct steer_list_entry){(uint32_t)(upto - 1), line};
+    return err;
+}
+
 // The entries of a distribution, in c->entries; their answers are held by the evaluator.
 static enum steer_err list_entries(struct steer_cells *c, struct evaluator *e,
                                    const struct steer_distribution *d, uint32_t *count)
 {
-    struct steer_share sum = {0, 1};
-    uint64_t before = 0;
+    struct walk walk = walk_along(d);
+    uint32_t outcome;
+    uint64_t units;
+    enum steer_err err = STEER_OK;
     *count = 0;
     c->entries = steer_grow(c->entries, &c->entries_cap, d->count, sizeof *c->entries);
-    for (uint32_t i = 0; i < d->count; i++) {
-        sum = steer_share_accumulate(sum, d->outcomes[i].share);
-        uint64_t upto = i + 1 == d->count ? UINT64_C(1) << 32 : boundary(sum);
-        if (upto <= before) // a share below 2^-32
-            continue;
-        uint32_t line;
-        enum steer_err err = answer_of(c, e, &d->outcomes[i], &line);
-        if (err != STEER_OK)
-            return err;
-        c->entries[(*count)++] = (struct steer_list_entry){(uint32_t)(upto - 1), line};
-        before = upto;
-    }
-    return STEER_OK;
+    while (err == STEER_OK && walk_on(&walk, &outcome, &units))
+        err = add_entry(c, e, &d->outcomes[outcome], walk.upto, count);
+    return err;
 }
+
+// ---- coherent ones -------------------------------------------------------------------------------
+
+enum { ENTRIES_MAX = 1 << 17 }; // a list that its lines can hold
+
+static const uint16_t COUPLED[COUPLED_TYPES] = {STEER_TYPE_A, STEER_TYPE_AAAA, STEER_TYPE_HTTPS,
+                                                STEER_TYPE_SVCB};
+
+enum steer_draw cells_draw_of(const struct steer_residual *residual, uint16_t type,
+                              enum steer_draw draw, uint8_t *companions)
+{
+    bool alike = true;
+    bool coupled = false;
+    *companions = 0;
+    if (draw != STEER_DRAW_COHERENT)
+        return draw;
+    for (unsigned i = 0; i < COUPLED_TYPES; i++)
+        coupled |= COUPLED[i] == type;
+    if (coupled)
+        *companions = (uint8_t)steer_residual_types(residual, COUPLED, COUPLED_TYPES, &alike);
+    return alike ? STEER_DRAW_RANDOM : STEER_DRAW_COHERENT;
+}
+
+static void portions_of(const struct steer_distribution *d, struct portions *out)
+{
+    struct walk walk = walk_along(d);
+    struct portion next;
+    out->count = 0;
+    out->items = steer_grow(out->items, &out->cap, d->count, sizeof *out->items);
+    while (walk_on(&walk, &next.outcome, &next.units)) {
+        next.origin = d->outcomes[next.outcome].origin;
+        out->items[out->count++] = next;
+    }
+}
+
+// What each companion gives now, the one with the most outcomes first: where the endpoints of one type are among those
+// of another, the other comes first. Returns the cell's own place among them.
+static uint32_t order_lines(struct steer_cells *c, const struct cell *cell,
+                            const struct steer_view *view, const struct portions **lines,
+                            const struct steer_distribution **own)
+{
+    uint32_t count = 0;
+    uint32_t place = 0;
+    for (unsigned i = 0; i < COUPLED_TYPES; i++) {
+        if (!(cell->companions & 1U << i) && COUPLED[i] != cell->type)
+            continue;
+        struct evaluator *e = evaluator_of(c, COUPLED[i], STEER_DRAW_COHERENT);
+        e->fresh = false;
+        const struct steer_distribution *d = steer_decider_run(e->decider, cell->residual, view);
+        if (COUPLED[i] == cell->type)
+            *own = d;
+        portions_of(d, &c->portions[i]);
+        if (!d->count)
+            continue;
+        uint32_t at = count++;
+        for (; at > 0 && lines[at - 1]->count < c->portions[i].count; at--)
+            lines[at] = lines[at - 1];
+        lines[at] = &c->portions[i];
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (COUPLED[lines[i] - c->portions] == cell->type)
+            place = i;
+    return place;
+}
+
+// The entries in the order of the line that the types share.
+static enum steer_err coupled_entries(struct steer_cells *c, const struct cell *cell,
+                                      const struct steer_view *view,
+                                      const struct steer_distribution **own, uint32_t *count)
+{
+    const struct portions *lines[COUPLED_TYPES];
+    const uint32_t place = order_lines(c, cell, view, lines, own);
+    struct evaluator *e = evaluator_of(c, cell->type, STEER_DRAW_COHERENT);
+    uint64_t upto = 0;
+    enum steer_err err = STEER_OK;
+    *count = 0;
+    if (!(*own)->count)
+        return STEER_OK;
+    cells_couple(lines, place, &c->coupled);
+    if (c->coupled.count > ENTRIES_MAX)
+        return list_entries(c, e, *own, count);
+    c->entries = steer_grow(c->entries, &c->entries_cap, c->coupled.count, sizeof *c->entries);
+    for (size_t i = 0; i < c->coupled.count && err == STEER_OK; i++) {
+        upto += c->coupled.items[i].units;
+        err = add_entry(c, e, &(*own)->outcomes[c->coupled.items[i].outcome], upto, count);
+    }
+    return err;
+}
+
+// ---- writing them down ---------------------------------------------------------------------------
 
 void cells_count_flags(struct steer_cells *c, uint32_t flags, int by)
 {
@@ -155,19 +283,29 @@ static enum steer_err list_replace(struct steer_cells *c, uint32_t index, uint32
     return STEER_OK;
 }
 
+static enum steer_err own_entries(struct steer_cells *c, const struct cell *cell,
+                                  const struct steer_view *view,
+                                  const struct steer_distribution **own, uint32_t *count)
+{
+    struct evaluator *e = evaluator_of(c, cell->type, cell->draw);
+    e->fresh = false;
+    *own = steer_decider_run(e->decider, cell->residual, view);
+    return list_entries(c, e, *own, count);
+}
+
 enum steer_err cells_evaluate(struct steer_cells *c, uint32_t index, const struct steer_view *view,
                               bool *changed)
 {
     const struct cell *cell = &c->cells[index];
-    struct evaluator *e = evaluator_of(c, cell->type, cell->sticky);
-    e->fresh = false;
-    const struct steer_distribution *d = steer_decider_run(e->decider, cell->residual, view);
+    const struct steer_distribution *d;
+    uint32_t count;
+    enum steer_err err = cell->draw == STEER_DRAW_COHERENT
+                             ? coupled_entries(c, cell, view, &d, &count)
+                             : own_entries(c, cell, view, &d, &count);
     c->evaluations++;
     const uint32_t flags =
         (d->served_all ? STEER_LIST_SERVED_ALL : 0u) | (d->exhausted ? STEER_LIST_EXHAUSTED : 0u) |
         (cell->draws ? STEER_LIST_STICKY : 0u) | (d->slots ? STEER_LIST_SLOTS : 0u);
-    uint32_t count;
-    enum steer_err err = list_entries(c, e, d, &count);
     if (err != STEER_OK ||
         same_list(cells_list_at(c, cell->list.line), c->entries, count, flags, d->slots))
         return err;

@@ -54,7 +54,8 @@ struct steer_outcome {
     uint32_t endpoint_count;
     const struct steer_object **endpoints; // in order of name
     const struct steer_fixed *fixed;       // for an answer; endpoint_count is 0
-    uint32_t *note; // the caller's: 0 at first, and one for all equal outcomes of a decider
+    uint64_t origin; // equal where the same endpoints, or the same answer, give another type
+    uint32_t *note;  // the caller's: 0 at first, and one for all equal outcomes of a decider
 };
 
 enum { STEER_OUTCOMES_MAX = 65535 };
@@ -96,6 +97,9 @@ struct steer_decider;
 struct steer_decider *steer_decider_create(uint16_t type, bool sticky);
 // NULL is accepted.
 void steer_decider_destroy(struct steer_decider *decider);
+// From now on equal RRsets of different answers are outcomes of their own, since these may differ in
+// another type.
+void steer_decider_keep_apart(struct steer_decider *decider);
 // As steer_decide. The distribution is the decider's: valid until the next call, not for fini. Requires that
 // the view says the same as it did since the last forget.
 const struct steer_distribution *steer_decider_run(struct steer_decider *decider,
@@ -115,6 +119,11 @@ bool steer_residual_gives(const struct steer_residual *root, uint16_t type);
 // Whether some state of health leaves it a choice between outcomes of the type. Where none does, a draw plays
 // no part, whatever its mode.
 bool steer_residual_draws(const struct steer_residual *root, uint16_t type);
+
+// Which of the types there is anything of in it: bit i for types[i]. *alike: each endpoint in it gives all of those or
+// none, and there are no answers, so that the distributions of these types are one.
+uint32_t steer_residual_types(const struct steer_residual *root, const uint16_t *types,
+                              uint32_t count, bool *alike);
 
 // Appends the RRs of an outcome in pre-rendered form: owner as a pointer to offset 12, type, class IN,
 // TTL 0 (patched when given), RDLENGTH, RDATA. Returns the number of RRs.

@@ -20,11 +20,13 @@ void steer_cells_destroy(struct steer_cells *cells);
 // What worlds refer to; lives as long as the keeper.
 const struct steer_tables *steer_cells_tables(const struct steer_cells *cells);
 
-// The cells of (residual, type, whether draws are sticky) for each of count residuals, evaluated now where they are
-// new; counts a use of each, or of none when it fails. Errors: STEER_ELIMIT.
+// The cells of (residual, type, how it is drawn) for each of count residuals, evaluated now where they are new;
+// counts a use of each, or of none when it fails. One u meets the same endpoints in the coherent cells of
+// A, AAAA, HTTPS and SVCB wherever their shares allow. Errors: STEER_ELIMIT.
 enum steer_err steer_cells_acquire(struct steer_cells *cells,
                                    struct steer_residual *const *residuals, size_t count,
-                                   uint16_t type, bool sticky, const struct steer_view *view,
+                                   uint16_t type, enum steer_draw draw,
+                                   const struct steer_view *view,
                                    uint32_t *acquired) STEER_MUST_USE;
 // Ends a use. The cell of the last use goes at the next reclaim.
 void steer_cells_release(struct steer_cells *cells, uint32_t cell);

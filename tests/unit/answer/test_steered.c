@@ -95,7 +95,7 @@ static struct steer_program *program_of(struct stage *s, unsigned i)
     for (unsigned t = 0; t < p->type_count; t++)
         for (unsigned c = 0; c < p->class_count; c++)
             assert_int_equal(steer_cells_acquire(s->cells, &classes->roots[c], 1, p->types[t],
-                                                 false, &s->view,
+                                                 STEER_DRAW_RANDOM, &s->view,
                                                  &p->cells[t * p->class_count + c]),
                              STEER_OK);
     return s->programs[i] = p;
