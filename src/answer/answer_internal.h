@@ -96,21 +96,22 @@ static inline uint32_t cell_of(const struct steer_program *program, int type,
 }
 
 // The answer of a list, which has one at least, for a record that is not drawn at random (draw.c).
-uint32_t draw_settled(const struct steer_program *program, const struct steer_list *list,
-                      const struct steer_ask *ask, const struct steer_edns *edns,
-                      uint64_t name_hash);
+uint32_t draw_settled(const struct steer_tables *tables, const struct steer_program *program,
+                      const struct steer_list *list, const struct steer_ask *ask,
+                      const struct steer_edns *edns, uint64_t name_hash);
 // How far the scope reaches where the client's network plays a part.
 uint8_t sticky_scope(const struct steer_program *program, const struct steer_ask *ask,
                      const struct steer_edns *edns);
 
 // What is given of a list, which has one answer at least; name_hash: of the owner.
-static inline uint32_t draw_of(const struct steer_program *program, const struct steer_list *list,
+static inline uint32_t draw_of(const struct steer_tables *tables,
+                               const struct steer_program *program, const struct steer_list *list,
                                const struct steer_ask *ask, const struct steer_edns *edns,
                                uint64_t name_hash)
 {
     if (STEER_LIKELY(program->draw.mode == STEER_DRAW_RANDOM))
         return steer_list_draw(list, (uint32_t)ask->random);
-    return draw_settled(program, list, ask, edns, name_hash);
+    return draw_settled(tables, program, list, ask, edns, name_hash);
 }
 
 // The zone to answer from for a name and type, or NULL; labels: of its origin (resolve.c).

@@ -24,15 +24,15 @@ static uint8_t network_of(const struct steer_program *program, const struct stee
     return scope;
 }
 
-uint32_t draw_settled(const struct steer_program *program, const struct steer_list *list,
-                      const struct steer_ask *ask, const struct steer_edns *edns,
-                      uint64_t name_hash)
+uint32_t draw_settled(const struct steer_tables *tables, const struct steer_program *program,
+                      const struct steer_list *list, const struct steer_ask *ask,
+                      const struct steer_edns *edns, uint64_t name_hash)
 {
     struct steer_prefix network;
     if (program->draw.mode == STEER_DRAW_COHERENT)
         return steer_list_draw(list, coherent_u(program, ask, name_hash));
     (void)network_of(program, ask, edns, &network);
-    return steer_list_owner(list, steer_network_slot(&network.addr));
+    return steer_list_owner(tables, list, steer_network_slot(&network.addr));
 }
 
 uint8_t sticky_scope(const struct steer_program *program, const struct steer_ask *ask,

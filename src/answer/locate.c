@@ -123,8 +123,8 @@ static void fetch_outcomes(const struct steer_world *world, const struct steer_a
         const struct steer_list *list = batch[i].program ? list_of(world, &batch[i]) : NULL;
         if (list && list->count)
             __builtin_prefetch(steer_tables_answer(
-                world->tables, draw_of(batch[i].program, list, &asks[i], &batch[i].query.edns,
-                                       batch[i].name_hash)));
+                world->tables, draw_of(world->tables, batch[i].program, list, &asks[i],
+                                       &batch[i].query.edns, batch[i].name_hash)));
     }
 }
 

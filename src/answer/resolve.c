@@ -292,7 +292,7 @@ static bool give_steered(struct response *r, const struct subject *s, uint32_t p
         return false;
     }
     uint32_t line =
-        draw_of(program, list, r->ask, &r->query->edns, s->hashes->hash[s->name->labels]);
+        draw_of(tables, program, list, r->ask, &r->query->edns, s->hashes->hash[s->name->labels]);
     const struct steer_answer_slot *slot = steer_tables_answer(tables, line);
     uint32_t ttl_s = slot->ttl_cap_s < program->ttl_s ? slot->ttl_cap_s : program->ttl_s;
     r->scope = class.scope;

@@ -46,41 +46,11 @@ static struct steer_outcome outcome_of(struct steer_choice *choice, struct steer
     };
 }
 
-// The outcomes that own slots, each with the share of its slots.
-static void fill_slots(struct steer_eval *e, const struct steer_result *r,
-                       struct steer_distribution *out)
-{
-    uint32_t *owned = steer_calloc(r->count, sizeof *owned);
-    uint32_t *place = steer_calloc(r->count, sizeof *place);
-    uint16_t *slots = steer_arena_alloc(e->scratch, STEER_SLOTS * sizeof *slots);
-    for (unsigned slot = 0; slot < STEER_SLOTS; slot++)
-        owned[r->slots[slot]]++;
-    for (uint32_t i = 0; i < r->count; i++)
-        out->count += owned[i] > 0;
-    out->outcomes = steer_arena_alloc(e->scratch, out->count * sizeof *out->outcomes);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < r->count; i++) {
-        if (!owned[i])
-            continue;
-        place[i] = count;
-        out->outcomes[count++] =
-            outcome_of(r->items[i].choice, steer_share_of(owned[i], STEER_SLOTS));
-    }
-    for (unsigned slot = 0; slot < STEER_SLOTS; slot++)
-        slots[slot] = (uint16_t)place[r->slots[slot]];
-    out->slots = count > 1 ? slots : NULL;
-    free(owned);
-    free(place);
-}
-
 static void fill(struct steer_eval *e, const struct steer_result *r, struct steer_distribution *out)
 {
     if (!r->available || !r->count)
         return;
-    if (r->slots) {
-        fill_slots(e, r, out);
-        return;
-    }
+    out->slots = r->slots;
     bool all = r->count <= STEER_OUTCOMES_MAX;
     out->count = all ? r->count : STEER_OUTCOMES_MAX;
     out->outcomes = steer_arena_alloc(e->scratch, out->count * sizeof *out->outcomes);
@@ -164,7 +134,8 @@ void steer_distribution_fini(struct steer_distribution *distribution)
 // ---- deciders ------------------------------------------------------------------------------------
 
 enum {
-    LASTING_BYTES_MAX = 1 << 20, // what is kept beyond a cache is better worked out again
+    LASTING_BYTES_MAX = 1 << 20, // what is kept beyond a cache is better worked out again ...
+    LASTING_SLOTS_MAX = 1 << 25, // ... but for slots
     STAMP_MAX = 1 << 30,         // a stamp that comes round would be taken for another list's
 };
 
@@ -210,7 +181,8 @@ const struct steer_distribution *steer_decider_run(struct steer_decider *d,
 {
     steer_ptrmap_clear(&d->eval.memo);
     steer_arena_reset(&d->scratch);
-    if (d->lasting.total_bytes > LASTING_BYTES_MAX || d->eval.stamp > STAMP_MAX)
+    const size_t most = d->eval.sticky ? LASTING_SLOTS_MAX : LASTING_BYTES_MAX;
+    if (d->lasting.total_bytes > most || d->eval.stamp > STAMP_MAX)
         steer_decider_forget(d);
     d->eval.view = view;
     d->eval.root = root;

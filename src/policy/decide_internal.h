@@ -114,7 +114,7 @@ struct steer_result {
     bool shown;      // in the trace already
     uint32_t count;
     const struct steer_item *items;
-    const uint32_t *slots; // sticky, with more than one item: the owner of each slot
+    const uint16_t *slots; // sticky, with more than one item: the owner of each slot
     json_t *trace;         // or NULL
 };
 
@@ -176,8 +176,9 @@ struct steer_owner {
     const struct steer_result *result; // of a child: its slots go on to its items
     uint32_t item;                     // without one: the item itself
 };
-// Says which item of r, whose list was just made, owns each slot. Height: of the node; it makes the choices
-// on the way from the root to a leaf independent of each other.
+// Says which item of r, whose list was just made, owns each slot, and leaves r those that own one, with the shares of
+// their slots. Height: of the node; it makes the choices on the way from the root to a leaf independent of each
+// other.
 void steer_slots_assign(struct steer_eval *e, unsigned height, const struct steer_owner *owners,
                         uint32_t count, struct steer_result *r);
 void steer_slots_weighted(struct steer_eval *e, const struct steer_residual *n,

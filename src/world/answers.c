@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Pre-rendered answers, one for equal bytes, and the runs of lines that they and the lists lie in.
+// Pre-rendered answers and slots of sticky lists, one for equal bytes, and the runs of lines that they and the lists
+// lie in.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,30 +127,27 @@ static void remember_line(struct steer_cells *c, uint32_t line, uint32_t index)
     c->line_answer[line] = index;
 }
 
-enum steer_err cells_answer_acquire(struct steer_cells *c, const struct steer_outcome *outcome,
-                                    uint16_t type, uint32_t *line)
+// The line of these bytes, with one use counted.
+static enum steer_err acquire(struct steer_cells *c, const void *data, size_t len, uint32_t *line)
 {
-    enum steer_err err = render_slot(c, outcome, type);
-    if (err != STEER_OK)
-        return err;
-    uint64_t hash = steer_hash_bytes(c->scratch.data, c->scratch.len, 1);
+    uint64_t hash = steer_hash_bytes(data, len, 1);
     if (c->answer_count >= c->answer_table_cap)
         answer_table_grow(c);
     uint32_t *bucket = &c->answer_table[hash & (c->answer_table_cap - 1)];
     for (uint32_t i = *bucket; i != CELLS_NONE; i = c->answers[i].next) {
         struct answer *a = &c->answers[i];
-        if (a->hash == hash && a->run.order == order_of(c->scratch.len) &&
-            memcmp(answer_at(c, a->run.line), c->scratch.data, c->scratch.len) == 0) {
+        if (a->hash == hash && a->run.order == order_of(len) &&
+            memcmp(answer_at(c, a->run.line), data, len) == 0) {
             a->uses++;
             *line = a->run.line;
             return STEER_OK;
         }
     }
     struct run run;
-    err = cells_run_take(&c->answer_pool, c->scratch.len, &run);
+    enum steer_err err = cells_run_take(&c->answer_pool, len, &run);
     if (err != STEER_OK)
         return err;
-    memcpy(answer_at(c, run.line), c->scratch.data, c->scratch.len);
+    memcpy(answer_at(c, run.line), data, len);
     uint32_t index = new_answer_index(c);
     c->answers[index] = (struct answer){hash, *bucket, 1, run};
     *bucket = index;
@@ -157,6 +155,18 @@ enum steer_err cells_answer_acquire(struct steer_cells *c, const struct steer_ou
     remember_line(c, run.line, index);
     *line = run.line;
     return STEER_OK;
+}
+
+enum steer_err cells_answer_acquire(struct steer_cells *c, const struct steer_outcome *outcome,
+                                    uint16_t type, uint32_t *line)
+{
+    enum steer_err err = render_slot(c, outcome, type);
+    return err ? err : acquire(c, c->scratch.data, c->scratch.len, line);
+}
+
+enum steer_err cells_slots_acquire(struct steer_cells *c, const uint16_t *slots, uint32_t *line)
+{
+    return acquire(c, slots, STEER_SLOTS * sizeof *slots, line);
 }
 
 void cells_answer_release(struct steer_cells *c, uint32_t line)

@@ -35,7 +35,7 @@ struct runs {
     size_t count, cap;
 };
 
-// One interned answer: equal bytes are one slot, so that equal lists can be seen by comparing indices.
+// One interned answer, or table of slots: equal bytes are one slot, so that equal lists can be seen by comparing indices.
 struct answer {
     uint64_t hash;
     uint32_t next; // chain in the hash table, by answer index
@@ -146,6 +146,8 @@ void cells_answers_fini(struct steer_cells *c);
 // The line of an outcome's answer, with one use counted. Never 0.
 enum steer_err cells_answer_acquire(struct steer_cells *c, const struct steer_outcome *outcome,
                                     uint16_t type, uint32_t *line);
+// The same for the slots of a sticky list.
+enum steer_err cells_slots_acquire(struct steer_cells *c, const uint16_t *slots, uint32_t *line);
 void cells_answer_release(struct steer_cells *c, uint32_t line);
 
 static inline void cells_answer_use(struct steer_cells *c, uint32_t line)

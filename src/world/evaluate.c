@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One cell: what the evaluator says of its residual, as a list of cumulative shares and answers, and the
 // one store that makes it current.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,8 @@ void cells_list_drop(struct steer_cells *c, struct run run)
     struct steer_list *list = cells_list_at(c, run.line);
     for (uint32_t i = 0; i < list->count; i++)
         cells_answer_release(c, list->entries[i].answer);
+    if (list->flags & STEER_LIST_SLOTS)
+        cells_answer_release(c, steer_list_slots(list));
     cells_runs_add(&c->old_lists, run);
 }
 
@@ -214,7 +217,9 @@ static enum steer_err coupled_entries(struct steer_cells *c, const struct cell *
                                       const struct steer_distribution **own, uint32_t *count)
 {
     const struct portions *lines[COUPLED_TYPES];
+    *own = NULL;
     const uint32_t place = order_lines(c, cell, view, lines, own);
+    assert(*own); // coherent cells are of those types
     struct evaluator *e = evaluator_of(c, cell->type, STEER_DRAW_COHERENT);
     uint64_t upto = 0;
     enum steer_err err = STEER_OK;
@@ -242,44 +247,58 @@ void cells_count_flags(struct steer_cells *c, uint32_t flags, int by)
         c->exhausted = (uint64_t)((int64_t)c->exhausted + by);
 }
 
-static bool same_list(const struct steer_list *list, const struct steer_list_entry *entries,
-                      uint32_t count, uint32_t flags, const uint16_t *slots)
+// A list that is to be written: c->entries, flags, and the line of its slots if these say so.
+struct draft {
+    uint32_t count, flags, slots;
+};
+
+static bool same_list(const struct steer_cells *c, const struct steer_list *list,
+                      const struct draft *d)
 {
-    return list->count == count && list->flags == flags &&
-           (count == 0 || memcmp(list->entries, entries, count * sizeof *entries) == 0) &&
-           (!slots || memcmp(steer_list_slots(list), slots, STEER_SLOTS * sizeof *slots) == 0);
+    return list->count == d->count && list->flags == d->flags &&
+           (d->count == 0 ||
+            memcmp(list->entries, c->entries, d->count * sizeof *c->entries) == 0) &&
+           (!(d->flags & STEER_LIST_SLOTS) || steer_list_slots(list) == d->slots);
 }
 
-// Writes c->entries as a new list and makes it the cell's.
-static enum steer_err list_replace(struct steer_cells *c, uint32_t index, uint32_t count,
-                                   uint32_t flags, const uint16_t *slots)
+static enum steer_err list_write(struct steer_cells *c, const struct draft *d, struct run *run)
 {
-    const size_t slots_bytes = slots ? STEER_SLOTS * sizeof *slots : 0;
+    const size_t entries_bytes = d->count * sizeof *c->entries;
+    const size_t slots_bytes = d->flags & STEER_LIST_SLOTS ? sizeof d->slots : 0;
+    *run = (struct run){0, 0};
+    if (!d->count && !d->flags)
+        return STEER_OK;
+    enum steer_err err =
+        cells_run_take(&c->list_pool, sizeof(struct steer_list) + entries_bytes + slots_bytes, run);
+    if (err != STEER_OK)
+        return err;
+    struct steer_list *list = cells_list_at(c, run->line);
+    list->count = d->count;
+    list->flags = d->flags;
+    if (d->count)
+        memcpy(list->entries, c->entries, entries_bytes);
+    if (slots_bytes)
+        memcpy(list->entries + d->count, &d->slots, slots_bytes);
+    return STEER_OK;
+}
+
+// Writes the draft, whose use of the slots goes to the list, and makes it the cell's.
+static enum steer_err list_replace(struct steer_cells *c, uint32_t index, const struct draft *d)
+{
     struct cell *cell = &c->cells[index];
-    struct run run = {0, 0};
-    if (count || flags) {
-        enum steer_err err = cells_run_take(
-            &c->list_pool, sizeof(struct steer_list) + count * sizeof *c->entries + slots_bytes,
-            &run);
-        if (err != STEER_OK)
-            return err;
-        struct steer_list *list = cells_list_at(c, run.line);
-        list->count = count;
-        list->flags = flags;
-        if (count)
-            memcpy(list->entries, c->entries, count * sizeof *c->entries);
-        if (slots)
-            memcpy(list->entries + count, slots, slots_bytes);
-    }
-    for (uint32_t i = 0; i < count; i++)
+    struct run run;
+    enum steer_err err = list_write(c, d, &run);
+    if (err != STEER_OK)
+        return err;
+    for (uint32_t i = 0; i < d->count; i++)
         cells_answer_use(c, c->entries[i].answer);
     _Atomic uint32_t *at = (_Atomic uint32_t *)steer_slab_at(&c->tables.cells, index);
     atomic_store_explicit(at, run.line, memory_order_release);
     cells_list_drop(c, cell->list);
     cells_count_flags(c, cell->flags, -1);
-    cells_count_flags(c, flags, 1);
+    cells_count_flags(c, d->flags, 1);
     cell->list = run;
-    cell->flags = flags;
+    cell->flags = d->flags;
     return STEER_OK;
 }
 
@@ -293,23 +312,44 @@ static enum steer_err own_entries(struct steer_cells *c, const struct cell *cell
     return list_entries(c, e, *own, count);
 }
 
+// The line of the slots, with one use counted. As a rule they are those that the cell has.
+static enum steer_err slots_of(struct steer_cells *c, const struct cell *cell,
+                               const uint16_t *slots, uint32_t *line)
+{
+    const struct steer_list *list = cells_list_at(c, cell->list.line);
+    if (list->flags & STEER_LIST_SLOTS) {
+        *line = steer_list_slots(list);
+        const void *now = steer_slab_at(&c->tables.answer_lines, *line);
+        if (memcmp(now, slots, STEER_SLOTS * sizeof *slots) == 0) {
+            cells_answer_use(c, *line);
+            return STEER_OK;
+        }
+    }
+    return cells_slots_acquire(c, slots, line);
+}
+
 enum steer_err cells_evaluate(struct steer_cells *c, uint32_t index, const struct steer_view *view,
                               bool *changed)
 {
     const struct cell *cell = &c->cells[index];
     const struct steer_distribution *d;
-    uint32_t count;
+    struct draft draft = {0};
     enum steer_err err = cell->draw == STEER_DRAW_COHERENT
-                             ? coupled_entries(c, cell, view, &d, &count)
-                             : own_entries(c, cell, view, &d, &count);
+                             ? coupled_entries(c, cell, view, &d, &draft.count)
+                             : own_entries(c, cell, view, &d, &draft.count);
     c->evaluations++;
-    const uint32_t flags =
-        (d->served_all ? STEER_LIST_SERVED_ALL : 0u) | (d->exhausted ? STEER_LIST_EXHAUSTED : 0u) |
-        (cell->draws ? STEER_LIST_STICKY : 0u) | (d->slots ? STEER_LIST_SLOTS : 0u);
-    if (err != STEER_OK ||
-        same_list(cells_list_at(c, cell->list.line), c->entries, count, flags, d->slots))
+    draft.flags = (d->served_all ? STEER_LIST_SERVED_ALL : 0u) |
+                  (d->exhausted ? STEER_LIST_EXHAUSTED : 0u) |
+                  (cell->draws ? STEER_LIST_STICKY : 0u) | (d->slots ? STEER_LIST_SLOTS : 0u);
+    if (err == STEER_OK && d->slots)
+        err = slots_of(c, cell, d->slots, &draft.slots);
+    if (err != STEER_OK)
         return err;
-    err = list_replace(c, index, count, flags, d->slots);
-    *changed = err == STEER_OK;
+    const bool same = same_list(c, cells_list_at(c, cell->list.line), &draft);
+    if (!same)
+        err = list_replace(c, index, &draft);
+    if (d->slots && (same || err != STEER_OK))
+        cells_answer_release(c, draft.slots);
+    *changed = !same && err == STEER_OK;
     return err;
 }

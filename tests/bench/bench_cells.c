@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench_cells [--records N] [--rounds N] [--geo FILE] [--shared]: what the control side costs with N steered records like
+// bench_cells [--records N] [--rounds N] [--geo FILE] [--shared] [--draw MODE] [--mixed]: what the control side costs with N steered records like
 // those of `scripts/bench --curves`: applying them, one edited record, and a verdict that touches all of them
 // (milliseconds, and microseconds per cell). Least and median of the rounds; no socket, no store.
 #include <getopt.h>
@@ -15,8 +15,10 @@ enum { ROUNDS_MAX = 1000, PLACES = 20 };
 
 struct settings {
     const char *geo;
+    const char *draw; // random, coherent, sticky
     unsigned records, rounds;
     bool shared;
+    bool mixed; // half of the endpoints have IPv6 too
 };
 
 static void must(enum steer_err err, const struct steer_diag *diag)
@@ -76,7 +78,9 @@ static void add_order(struct steer_buf *text, const struct settings *s, unsigned
 static void add_record(struct steer_buf *text, const struct settings *s, unsigned number)
 {
     const unsigned turn = number % PLACES;
-    steer_buf_printf(text, "  r%u:\n    ttl: 60\n    steer:\n      geo:\n        rules:\n", number);
+    steer_buf_printf(text,
+                     "  r%u:\n    ttl: 60\n    draw: %s\n    steer:\n      geo:\n        rules:\n",
+                     number, s->draw);
     steer_buf_printf(text, "          - {match: [%s], to: ", places[turn]);
     add_order(text, s, number, turn);
     steer_buf_printf(text, "}\n          - {match: [%s, %s], to: ", continents[turn % 6],
@@ -92,7 +96,8 @@ static void add_all(struct steer_buf *text, const struct settings *s)
     steer_buf_puts(text, "zone: geo.test\nchecks:\n  grow-check: {type: tcp, port: 9, interval: "
                          "1h, fall: 10, initially: up}\nendpoints:\n");
     for (unsigned i = 1; i <= 6; i++)
-        steer_buf_printf(text, "  grow-%u: {ipv4: 192.0.2.%u, check: grow-check}\n", i, i);
+        steer_buf_printf(text, "  grow-%u: {ipv4: 192.0.2.%u, %scheck: grow-check}\n", i, i,
+                         s->mixed && i % 2 ? "ipv6: \"2001:db8::1\", " : "");
     steer_buf_puts(text, "pools:\n");
     for (unsigned i = 0; i < 3; i++)
         steer_buf_printf(text, "  grow-%c: {endpoints: {grow-%u: 10, grow-%u: 20}}\n", "abc"[i],
@@ -201,13 +206,14 @@ static void run(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"records", 1, NULL, 'n'},
-                                            {"rounds", 1, NULL, 'r'},
-                                            {"geo", 1, NULL, 'g'},
-                                            {"shared", 0, NULL, 's'},
+    static const struct option options[] = {{"records", 1, NULL, 'n'}, {"rounds", 1, NULL, 'r'},
+                                            {"geo", 1, NULL, 'g'},     {"shared", 0, NULL, 's'},
+                                            {"draw", 1, NULL, 'd'},    {"mixed", 0, NULL, 'm'},
                                             {NULL, 0, NULL, 0}};
-    struct settings s = {
-        .geo = STEER_SOURCE_DIR "/geodata/country.mmdb", .records = 10000, .rounds = 9};
+    struct settings s = {.geo = STEER_SOURCE_DIR "/geodata/country.mmdb",
+                         .draw = "random",
+                         .records = 10000,
+                         .rounds = 9};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'n')
@@ -218,6 +224,10 @@ int main(int argc, char **argv)
             s.geo = optarg;
         else if (option == 's')
             s.shared = true;
+        else if (option == 'd')
+            s.draw = optarg;
+        else if (option == 'm')
+            s.mixed = true;
         else
             return 2;
     }

@@ -63,7 +63,7 @@ enum { STEER_OUTCOMES_MAX = 65535 };
 // Sticky draws: clients hash to slots, and each slot has an owner among the outcomes, found by weighted
 // rendezvous at each node that draws. A change of weights or health moves only slots of what
 // changed.
-enum { STEER_SLOT_BITS = 12, STEER_SLOTS = 1 << STEER_SLOT_BITS };
+enum { STEER_SLOT_BITS = 13, STEER_SLOTS = 1 << STEER_SLOT_BITS };
 
 struct steer_distribution {
     bool available;  // the root was available without serve_all

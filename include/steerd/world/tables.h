@@ -26,7 +26,8 @@ struct steer_list_entry {
 };
 
 // Seven outcomes and the head fill a cache line; longer lists run on into the following lines. A sticky
-// one with several outcomes has its slots after them: STEER_SLOTS u16, each the number of an entry.
+// one with several outcomes names its slots after them: the line, among the answers, of STEER_SLOTS u16, each the
+// number of an entry. Equal slots are there once.
 struct steer_list {
     uint32_t count; // 0: NODATA
     uint32_t flags; // STEER_LIST_*
@@ -104,10 +105,10 @@ static inline void steer_tables_note_given(const struct steer_tables *t, uint32_
     }
 }
 
-// The slots of a list that has them (STEER_LIST_SLOTS).
-static inline const uint16_t *steer_list_slots(const struct steer_list *list)
+// The line of the slots of a list that has them (STEER_LIST_SLOTS).
+static inline uint32_t steer_list_slots(const struct steer_list *list)
 {
-    return (const uint16_t *)(list->entries + list->count);
+    return *(const uint32_t *)(list->entries + list->count);
 }
 
 static inline uint64_t steer_addr_hash(const struct steer_addr *addr)
@@ -124,11 +125,14 @@ static inline uint16_t steer_network_slot(const struct steer_addr *network)
 }
 
 // The outcome of a sticky list, which has one at least.
-static inline uint32_t steer_list_owner(const struct steer_list *list, uint16_t slot)
+static inline uint32_t steer_list_owner(const struct steer_tables *t, const struct steer_list *list,
+                                        uint16_t slot)
 {
     if (!(list->flags & STEER_LIST_SLOTS))
         return list->entries[0].answer;
-    return list->entries[steer_list_slots(list)[slot]].answer;
+    const uint16_t *slots =
+        (const uint16_t *)steer_slab_at(&t->answer_lines, steer_list_slots(list));
+    return list->entries[slots[slot]].answer;
 }
 
 // The outcome of a list for a draw u; the list has one at least.

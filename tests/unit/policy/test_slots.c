@@ -108,6 +108,34 @@ static void put_pool(struct bed *bed, const unsigned weights[6])
     steer_buf_fini(&json);
 }
 
+// Half and half has the largest error. It stands in the documentation (decision 0085): a third of a point as a rule,
+// seldom more than one.
+static void the_error_of_shares_is_as_documented(void **state)
+{
+    struct bed *bed = *state;
+    struct slots slots;
+    const unsigned rounds = 300;
+    double squares = 0;
+    unsigned large = 0;
+    for (unsigned round = 0; round < rounds; round++) {
+        char tree[160], first[32], second[32];
+        snprintf(first, sizeof first, "a%u", round);
+        snprintf(second, sizeof second, "b%u", round);
+        put(bed->catalog, STEER_ENDPOINT, first, "{\"ipv4\":\"192.0.2.101\"}");
+        put(bed->catalog, STEER_ENDPOINT, second, "{\"ipv4\":\"192.0.2.102\"}");
+        snprintf(tree, sizeof tree,
+                 "{\"weighted\":[{\"weight\":7,\"to\":{\"endpoint\":\"%s\"}},{\"weight\":7,\"to\":"
+                 "{\"endpoint\":\"%s\"}}]}",
+                 first, second);
+        look(bed, tree, NULL, STEER_TYPE_A, &slots);
+        const double error = fabs(slots.share['a'] - 0.5) * 100;
+        squares += error * error;
+        large += error > 1;
+    }
+    assert_true(sqrt(squares / rounds) < 0.35);
+    assert_true(large * 100 <= rounds);
+}
+
 static void slots_follow_the_weights(void **state)
 {
     struct bed *bed = *state;
@@ -188,10 +216,10 @@ static void a_change_inside_a_branch_stays_in_it(void **state)
     put_pool(bed, weights);
     snprintf(tree, sizeof tree, NESTED, 1U, 2U);
     look(bed, tree, NULL, STEER_TYPE_A, &before);
-    assert_true(fabs(before.share['a'] - 1.0 / 3) < 0.05);
-    assert_true(fabs(before.share['b'] - 1.0 / 6) < 0.05);
-    assert_true(fabs(before.share['c'] - 0.3) < 0.05);
-    assert_true(fabs(before.share['='] - 1.0 / 6) < 0.05);
+    assert_true(fabs(before.share['a'] - 1.0 / 3) < 0.02);
+    assert_true(fabs(before.share['b'] - 1.0 / 6) < 0.02);
+    assert_true(fabs(before.share['c'] - 0.3) < 0.02);
+    assert_true(fabs(before.share['='] - 1.0 / 6) < 0.02);
     // b is down: its slots go to a in its own branch, and nothing else moves.
     look(bed, tree, "b", STEER_TYPE_A, &after);
     assert_int_equal(moved(&before, &after, "b", "a"), owned(&before, 'b'));
@@ -220,8 +248,8 @@ static void branches_that_begin_alike_are_told_apart(void **state)
          "\"b\"}]}},{\"weight\":1,\"to\":{\"failover\":[{\"endpoint\":\"a\"},{\"endpoint\":\"c\"}]}"
          "}]}",
          "a", STEER_TYPE_A, &slots);
-    assert_true(fabs(slots.share['b'] - 0.5) < 0.04);
-    assert_true(fabs(slots.share['c'] - 0.5) < 0.04);
+    assert_true(fabs(slots.share['b'] - 0.5) < 0.01);
+    assert_true(fabs(slots.share['c'] - 0.5) < 0.01);
 }
 
 // b stands beside a branch that holds b too: who lost against it above must not lose again below.
@@ -235,7 +263,7 @@ static void choices_on_one_way_are_independent(void **state)
          "{\"weight\":1,\"to\":{\"endpoint\":\"b\"}}]}},{\"weight\":1,\"to\":{\"endpoint\":\"b\"}}]"
          "}",
          NULL, STEER_TYPE_A, &slots);
-    assert_true(fabs(slots.share['a'] - 0.25) < 0.035);
+    assert_true(fabs(slots.share['a'] - 0.25) < 0.015);
 }
 
 static void both_families_have_the_same_owners_where_they_can(void **state)
@@ -372,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_follow_the_weights),
+        cmocka_unit_test(the_error_of_shares_is_as_documented),
         cmocka_unit_test(a_changed_weight_moves_no_more_than_its_share),
         cmocka_unit_test(who_leaves_takes_nothing_else_along),
         cmocka_unit_test(a_change_inside_a_branch_stays_in_it),

@@ -297,6 +297,27 @@ static void judge(struct bed *bed, struct line lines[TYPES], bool single)
         }
 }
 
+// Sticky draws meet too: in a chain, a network whose A is an endpoint has it in each type that the endpoint has.
+static void judge_sticky(struct bed *bed, struct steer_residual *root)
+{
+    const struct steer_tables *tables = steer_cells_tables(bed->cells);
+    const struct steer_list *lists[TYPES];
+    uint32_t cells[TYPES];
+    for (unsigned t = 0; t < TYPES; t++)
+        lists[t] = acquire(bed, root, types[t], STEER_DRAW_STICKY, &cells[t]);
+    for (unsigned t = 1; t < TYPES && lists[0]->count; t++) {
+        struct widths given;
+        measure(bed, lists[t], &given);
+        for (unsigned slot = 0; slot < STEER_SLOTS && lists[t]->count; slot++) {
+            const uint32_t a = origin_of(bed, steer_list_owner(tables, lists[0], (uint16_t)slot));
+            const uint32_t b = origin_of(bed, steer_list_owner(tables, lists[t], (uint16_t)slot));
+            assert_true(a == b || !*width_at(&given, a));
+        }
+    }
+    for (unsigned t = 0; t < TYPES; t++)
+        steer_cells_release(bed->cells, cells[t]);
+}
+
 static void play(struct bed *bed, bool answers, bool pick_many)
 {
     struct steer_buf tree = {0};
@@ -314,6 +335,8 @@ static void play(struct bed *bed, bool answers, bool pick_many)
         look(bed, root, answers, fresh);
         if (!answers)
             judge(bed, fresh, !pick_many);
+        if (!answers && !pick_many && bed->sets == CHAIN && !moment)
+            judge_sticky(bed, root);
         for (unsigned t = 0; t < TYPES; t++) {
             assert_int_equal(fresh[t].cell, lines[t].cell);
             steer_cells_release(bed->cells, fresh[t].cell);
