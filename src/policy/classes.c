@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All classes of a steered record: of the clients whom its tree cannot tell apart one is resolved, equal
-// residuals are one class.
+// All classes of a steered record: of the clients whom its tree cannot tell apart one is resolved; residuals with
+// one plain form are one class.
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,32 +13,52 @@ struct compiler {
     struct steer_residuals *store;
     struct steer_resolver *resolver;
     struct steer_interests interests;
-    struct steer_ptrmap class_of_root; // residual -> class + 1
-    struct steer_residual **roots;
-    size_t count, cap, max;
+    struct steer_ptrmap class_of_root; // residual of roots or plains -> class + 1
+    struct steer_residual **roots, **plains;
+    size_t count, cap, plain_cap, max;
     const struct steer_location *(*location)(const void *ctx, uint32_t index);
     const void *ctx;
     uint32_t *trait_of;           // location -> trait + 1; 0: not asked for yet
     struct steer_ptrmap class_of; // trait and network -> class + 1
 };
 
+static void release_roots(struct steer_residuals *store, struct steer_residual **roots,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        steer_residual_unref(store, roots[i]);
+    free(roots);
+}
+
+// A class for a residual that is not known by itself. Takes the reference.
+static size_t class_by_plain(struct compiler *c, struct steer_residual *root)
+{
+    struct steer_residual *plain = steer_residual_plain(c->store, root);
+    const void *known = *steer_ptrmap_at(&c->class_of_root, (uintptr_t)plain);
+    if (known || c->count == c->max) {
+        steer_residual_unref(c->store, plain);
+        steer_residual_unref(c->store, root);
+        return known ? (uintptr_t)known - 1 : c->max;
+    }
+    c->roots = steer_grow(c->roots, &c->cap, c->count + 1, sizeof(struct steer_residual *));
+    c->plains = steer_grow(c->plains, &c->plain_cap, c->count + 1, sizeof(struct steer_residual *));
+    c->plains[c->count] = plain;
+    c->roots[c->count++] = root;
+    *steer_ptrmap_at(&c->class_of_root, (uintptr_t)root) = (void *)(uintptr_t)c->count;
+    *steer_ptrmap_at(&c->class_of_root, (uintptr_t)plain) = (void *)(uintptr_t)c->count;
+    return c->count - 1;
+}
+
 // The class of a client; c->max when there are too many.
 static size_t class_by_root(struct compiler *c, const struct steer_client *client)
 {
     struct steer_residual *root = steer_resolver_run(c->resolver, client, NULL);
-    void **known = steer_ptrmap_at(&c->class_of_root, (uintptr_t)root);
-    if (*known) {
+    const void *known = *steer_ptrmap_at(&c->class_of_root, (uintptr_t)root);
+    if (known) {
         steer_residual_unref(c->store, root);
-        return (uintptr_t)*known - 1;
+        return (uintptr_t)known - 1;
     }
-    if (c->count == c->max) {
-        steer_residual_unref(c->store, root);
-        return c->max;
-    }
-    c->roots = steer_grow(c->roots, &c->cap, c->count + 1, sizeof(struct steer_residual *));
-    c->roots[c->count++] = root;
-    *known = (void *)(uintptr_t)c->count;
-    return c->count - 1;
+    return class_by_plain(c, root);
 }
 
 // network: index among those of the interests, or STEER_NESTED_NONE.
@@ -200,14 +220,6 @@ static bool find_pairs(struct compiler *c, const struct steer_partition *geo,
 
 // ---- all clients ---------------------------------------------------------------------------------
 
-static void release_roots(struct steer_residuals *store, struct steer_residual **roots,
-                          size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        steer_residual_unref(store, roots[i]);
-    free(roots);
-}
-
 static uint64_t hash_of(const struct steer_classes *classes)
 {
     uint64_t hash = classes->class_count;
@@ -243,10 +255,11 @@ static bool attempt(struct compiler *c, const struct steer_partition *geo, uint3
     }
     if (fits && geo && c->interests.network_count)
         fits = find_pairs(c, geo, out);
+    release_roots(c->store, c->plains, c->count);
     out->roots = c->roots;
     out->class_count = (uint32_t)c->count;
-    c->roots = NULL;
-    c->count = c->cap = 0;
+    c->roots = c->plains = NULL;
+    c->count = c->cap = c->plain_cap = 0;
     if (!fits)
         steer_classes_fini(c->store, out);
     return fits;

@@ -171,6 +171,17 @@ static void remove_from_table(struct steer_residuals *store, const struct steer_
     store->count--;
 }
 
+// Nothing but its one child, be it repeated: called as the plain form is.
+static bool is_bare(const struct steer_residual *r)
+{
+    if (r->kind < STEER_R_WEIGHTED || r->kind > STEER_R_LATENCY)
+        return false;
+    for (uint32_t i = 1; i < r->child_count; i++)
+        if (r->kind == STEER_R_WEIGHTED || r->children[i] != r->children[0])
+            return false;
+    return true;
+}
+
 // What a sticky draw knows a choice by: it stays when weights in it change.
 static uint64_t name_of(const struct steer_residual *r)
 {
@@ -178,7 +189,9 @@ static uint64_t name_of(const struct steer_residual *r)
         return steer_hash_bytes(r->object->name, strlen(r->object->name), (uint64_t)r->kind + 1);
     if (r->node)
         return hash_answer(1, r->node);
-    return r->child_count ? steer_mix64(r->children[0]->name) : 0;
+    if (!r->child_count)
+        return 0;
+    return is_bare(r) ? r->children[0]->name : steer_mix64(r->children[0]->name);
 }
 
 static uint8_t height_of(const struct steer_residual *r)

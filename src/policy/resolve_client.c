@@ -101,7 +101,9 @@ static bool add_candidate(struct ruled *r, const struct steer_child *rule, const
     for (uint32_t i = 0; i < r->list.count; i++)
         repeated |= r->list.items[i] == child;
     trace_match(r->trace, r->node, rule, matched, repeated);
-    if (repeated)
+    // Where children are counted, each counts.
+    const struct steer_minimum *minimum = &r->node->min_available;
+    if (repeated && !minimum->percent && minimum->value <= 1)
         steer_residual_unref(r->resolver->store, child);
     else
         r->list.items[r->list.count++] = child;

@@ -267,16 +267,19 @@ static void fill(struct stage *stage, const struct steer_object *steered, struct
     struct starts starts = {.bits = s->bits};
     const struct steer_geo *geo = steer_linker_geo(stage->linker);
     const struct steer_catalog *catalog = steer_linker_catalog(stage->linker);
+    struct steer_residuals *store = steer_linker_residuals(stage->linker);
     find_starts(&starts, steer_geo_partition(geo), catalog, steered);
     for (size_t i = 0; i < starts.count; i++) {
         if (i + 1 < starts.count && starts.items[i + 1] == starts.items[i])
             continue;
         struct steer_prefix self = {to_addr(s->bits, starts.items[i]), (uint8_t)s->bits};
         struct steer_client client = {steer_geo_lookup(geo, &self.addr), &self};
+        struct steer_residual *residual =
+            steer_residual_resolve(store, catalog, steered, &client, NULL);
         append(s, starts.items[i],
                i + 1 < starts.count ? starts.items[i + 1] - 1 : last_of(s->bits, 0, 0),
-               steer_residual_resolve(steer_linker_residuals(stage->linker), catalog, steered,
-                                      &client, NULL));
+               steer_residual_plain(store, residual));
+        steer_residual_unref(store, residual);
     }
     free(starts.items);
 }

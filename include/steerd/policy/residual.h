@@ -2,8 +2,7 @@
 // Residual trees: what remains of a policy once everything that depends on the client is resolved
 // (steering.md, "From client to class to distribution"). Floor 3.
 //
-// Hash-consed: equal expressions are one node, so two clients are in one class exactly when their
-// residuals are the same pointer. A store of them belongs to one thread (control, or a test).
+// Hash-consed: equal expressions are one node. A store of them belongs to one thread (control, or a test).
 #ifndef STEERD_POLICY_RESIDUAL_H
 #define STEERD_POLICY_RESIDUAL_H
 
@@ -71,6 +70,12 @@ struct steer_residual *steer_residual_resolve(struct steer_residuals *store,
                                               const struct steer_catalog *catalog,
                                               const struct steer_object *steered,
                                               const struct steer_client *client, json_t *trace);
+
+// What it does, whichever way the document says it: `failover` for every ordered list, without what repeats an earlier
+// child or holds nobody, and a lone child without the list around it. Clients are in one class when the plain forms of their
+// residuals are the same pointer. The caller owns one reference.
+struct steer_residual *steer_residual_plain(struct steer_residuals *store,
+                                            struct steer_residual *residual);
 
 // The clients of a location who are in a network of the tree and in no longer one.
 struct steer_class_pair {
