@@ -44,6 +44,15 @@ struct standing {
     const struct steer_latency_row *row; // NULL: by distance
 };
 
+// A switch's or a table's name is not the child's.
+static const char *name_of(const struct steer_node *node, const char *site)
+{
+    return node->kind == STEER_NODE_ENDPOINT || node->kind == STEER_NODE_POOL ||
+                   node->kind == STEER_NODE_USE
+               ? node->name
+               : site;
+}
+
 static const struct field *field_of(struct steer_resolver *v, const struct steer_node *node)
 {
     void **known = steer_ptrmap_at(&v->fields, (uintptr_t)node);
@@ -68,7 +77,7 @@ static const struct field *field_of(struct steer_resolver *v, const struct steer
             if (steer_site_point(&sites[s]->site, &spot.lat, &spot.lon))
                 r->spots[r->spot_count++] = spot;
         }
-        r->name = child->node->name ? child->node->name : r->spot_count ? r->spots[0].site : "";
+        r->name = name_of(child->node, r->spot_count ? r->spots[0].site : "");
         free(sites);
     }
     return field;
