@@ -39,10 +39,11 @@ void steer_parse_switch(struct steer_parse *p, const struct steer_item *item,
                                              .example = "{positions: [blue, green], initial: blue}",
                                              .keys = keys,
                                              .key_count = STEER_ARRAY_LEN(keys)};
-    struct steer_item positions, initial;
-    if (!steer_doc_keys(p, item, &shape))
+    struct steer_item positions = *item, initial;
+    const bool short_form = json_is_array(item->json); // [blue, green]
+    if (!short_form && !steer_doc_keys(p, item, &shape))
         return;
-    if (!steer_doc_find(p, item, "positions", &positions)) {
+    if (!short_form && !steer_doc_find(p, item, "positions", &positions)) {
         steer_doc_fail(p, item->key_at, "switch '%s' needs 'positions', like [blue, green]",
                        item->key);
         return;
