@@ -9,6 +9,7 @@
 #include "steerd/base/hash.h"
 #include "steerd/base/mem.h"
 #include "steerd/control/replay.h"
+#include "steerd/rr/rdata.h"
 #include "steerd/rr/type.h"
 
 enum { LIMIT_DEFAULT = 10000, LIMIT_MAX = STEER_REPLAY_QUESTIONS_MAX };
@@ -65,17 +66,28 @@ static bool read_limit(struct admin_request *r, size_t *limit)
     return false;
 }
 
+static void put_answer(json_t *line, const struct steer_replay_record *record)
+{
+    struct steer_buf text = {0};
+    char type[STEER_TYPE_TEXT_MAX];
+    steer_rdata_format(record->answer_type, record->answer, record->answer_len, &text);
+    json_object_set_new(line, "answer", json_string(text.data));
+    if (record->answer_type != record->type)
+        json_object_set_new(line, "answer_type",
+                            json_string(steer_type_format(record->answer_type, type)));
+    steer_buf_fini(&text);
+}
+
 static void put_record(struct steer_buf *out, const struct steer_replay_record *record)
 {
-    char name[STEER_NAME_TEXT_MAX], type[STEER_TYPE_TEXT_MAX], client[64], answer[64];
+    char name[STEER_NAME_TEXT_MAX], type[STEER_TYPE_TEXT_MAX], client[64];
     json_t *line = json_pack("{s:I, s:s, s:s, s:s, s:i, s:b}", "at", (json_int_t)record->unix_s,
                              "name", steer_name_format(record->name.octets, name), "type",
                              steer_type_format(record->type, type), "client",
                              steer_prefix_format(&record->client, client, sizeof client), "rcode",
                              (int)record->rcode, "steered", record->steered);
-    if (record->answer.family)
-        json_object_set_new(line, "answer",
-                            json_string(steer_addr_format(&record->answer, answer, sizeof answer)));
+    if (record->answer_type)
+        put_answer(line, record);
     char *text = json_dumps(line, JSON_COMPACT);
     steer_buf_puts(out, text ? text : "{}");
     steer_buf_puts(out, "\n");

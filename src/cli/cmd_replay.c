@@ -58,6 +58,22 @@ static void put_change(struct steer_buf *out, const struct cli *cli, const json_
     steer_buf_puts(out, "\n");
 }
 
+static void put_assertions(struct steer_buf *out, const struct cli *cli, const json_t *list)
+{
+    size_t i;
+    const json_t *assertion;
+    json_array_foreach(list, i, assertion)
+    {
+        const json_t *breach = json_array_get(json_object_get(assertion, "breaches"), 0);
+        cli_put_coloured(out, cli->colour_out, CLI_YELLOW, "warning");
+        steer_buf_printf(
+            out, ": %s:%s:%s: assertion '%s' (%s) would not hold, and apply would refuse: %s\n",
+            cli_member(assertion, "document"), cli_member(assertion, "line"),
+            cli_member(assertion, "column"), cli_member(assertion, "name"),
+            cli_member(assertion, "text"), cli_member(breach, "message"));
+    }
+}
+
 static void print_result(const struct cli *cli, const json_t *result)
 {
     struct steer_buf out = {0};
@@ -66,6 +82,7 @@ static void print_result(const struct cli *cli, const json_t *result)
     steer_buf_printf(&out, "%s of %s queries would get another answer (%s different questions).\n",
                      cli_member(result, "changed"), cli_member(result, "queries"),
                      cli_member(result, "questions"));
+    put_assertions(&out, cli, json_object_get(result, "assertions"));
     put_names(&out, json_object_get(result, "names"));
     json_array_foreach(changes, i, change) if (i < SHOWN) put_change(&out, cli, change);
     if (json_array_size(changes) > SHOWN)

@@ -120,6 +120,9 @@ enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag);
 // Ends a program's uses of cells and class table; call once no reader can reach it. Does not free it.
 void link_release_program(struct steer_linker *linker, const struct steer_program *program);
 
+// plan.c: the verdicts on assertions that do not hold, as a plan has them.
+json_t *link_broken_assertions(const struct steer_link *link);
+
 // judge.c: assertions.
 // All that are about a record which is compiled.
 void link_judge_record(struct steer_link *link, const struct steer_object *steered,

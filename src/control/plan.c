@@ -67,6 +67,19 @@ static json_t *assertions_json(const struct steer_link *link)
     return list;
 }
 
+json_t *link_broken_assertions(const struct steer_link *link)
+{
+    json_t *all = assertions_json(link), *broken = json_array(), *assertion;
+    size_t i;
+    json_array_foreach(all, i, assertion)
+    {
+        if (!json_is_true(json_object_get(assertion, "holds")))
+            json_array_append(broken, assertion);
+    }
+    json_decref(all);
+    return broken;
+}
+
 static void add_names(struct steer_map *to, const struct steer_map *from)
 {
     size_t at = 0;

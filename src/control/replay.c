@@ -14,7 +14,7 @@
 #include "steerd/rr/rdata.h"
 #include "steerd/rr/type.h"
 
-enum { PAUSE_EVERY = 256 };
+enum { PAUSE_EVERY = 256, ALIASES_MAX = 16 };
 
 // ---- one question in one world -------------------------------------------------------------------
 
@@ -63,26 +63,68 @@ static void put_rrs(struct steer_buf *out, uint16_t type, const struct steer_ans
     }
 }
 
-// "75% 192.0.2.1; 25% 192.0.2.2", with the TTL where it is not the record's.
+struct part {
+    uint32_t answer;
+    uint64_t units;
+};
+
+static int by_answer(const void *a, const void *b)
+{
+    const struct part *x = a, *y = b;
+    return (x->answer > y->answer) - (x->answer < y->answer);
+}
+
+static int largest_first(const void *a, const void *b)
+{
+    const struct part *x = a, *y = b;
+    return x->units != y->units ? (x->units < y->units ? 1 : -1) : by_answer(a, b);
+}
+
+// What each answer has of the list: one answer may stand in several places, and the places do not matter. Returns
+// how many there are; *parts is the caller's.
+static size_t parts_of(const struct steer_list *list, struct part **parts)
+{
+    struct part *all = steer_calloc(list->count, sizeof *all);
+    uint64_t before = 0;
+    size_t count = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        all[i] = (struct part){list->entries[i].answer, list->entries[i].upto + 1ULL - before};
+        before = list->entries[i].upto + 1ULL;
+    }
+    if (list->count)
+        qsort(all, list->count, sizeof *all, by_answer);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (count && all[count - 1].answer == all[i].answer)
+            all[count - 1].units += all[i].units;
+        else
+            all[count++] = all[i];
+    }
+    if (count)
+        qsort(all, count, sizeof *all, largest_first);
+    *parts = all;
+    return count;
+}
+
+// "75% 192.0.2.1 ttl 30; 25% 192.0.2.2 ttl 30", the largest first.
 static void put_list(struct steer_buf *out, const struct side *side,
                      const struct steer_program *program, uint16_t type,
                      const struct steer_list *list)
 {
-    uint64_t before = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct steer_list_entry *e = &list->entries[i];
-        const struct steer_answer_slot *slot = steer_tables_answer(side->world->tables, e->answer);
+    struct part *parts;
+    const size_t count = parts_of(list, &parts);
+    for (size_t i = 0; i < count; i++) {
+        const struct steer_answer_slot *slot =
+            steer_tables_answer(side->world->tables, parts[i].answer);
         uint32_t ttl = slot->ttl_cap_s < program->ttl_s ? slot->ttl_cap_s : program->ttl_s;
         steer_buf_puts(out, i ? "; " : "");
-        if (list->count > 1)
-            steer_buf_printf(out, "%.4g%% ",
-                             (double)(e->upto + 1ULL - before) / (double)(1ULL << 32) * 100);
+        if (count > 1)
+            steer_buf_printf(out, "%.4g%% ", (double)parts[i].units / (double)(1ULL << 32) * 100);
         put_rrs(out, type, slot);
         steer_buf_printf(out, " ttl %u", ttl);
-        before = e->upto + 1ULL;
     }
-    if (!list->count)
+    if (!count)
         steer_buf_puts(out, "NODATA");
+    free(parts);
 }
 
 static void put_steered(struct steer_buf *out, const struct side *side,
@@ -132,31 +174,100 @@ static const struct steer_rrset *set_for(const struct steer_zone_node *node, uin
     return set ? set : steer_zone_node_rrset(node, STEER_TYPE_CNAME);
 }
 
-// What the client gets, in words; equal words, equal answers.
-static void describe(const struct side *side, const struct steer_replay_question *q,
-                     struct steer_buf *out)
+// The delegation at or above the name that answers for the type, or the DNAME above it; NULL: neither.
+static const struct steer_zone_node *special_above(const struct steer_zone *zone,
+                                                   const struct steer_name *name,
+                                                   const struct steer_name_hashes *hashes,
+                                                   unsigned zone_labels, uint16_t type)
+{
+    for (unsigned i = zone_labels; zone->special_count && i <= name->labels; i++) {
+        const struct steer_zone_node *node =
+            steer_zone_find(zone, hashes->hash[i], name->octets + hashes->at[i]);
+        if (!node)
+            return NULL;
+        // The parent's side of a cut answers for DS (RFC 4035 3.1.4.1).
+        if (node->flags & STEER_NODE_CUT && !(i == name->labels && type == STEER_TYPE_DS))
+            return node;
+        if (node->flags & STEER_NODE_DNAME && i < name->labels)
+            return node;
+    }
+    return NULL;
+}
+
+// A referral, or the DNAME; true when *name is now what it makes of the name.
+static bool put_special(struct steer_buf *out, const struct steer_zone_node *node,
+                        struct steer_name *name)
+{
+    const bool cut = node->flags & STEER_NODE_CUT;
+    const struct steer_rrset *set =
+        steer_zone_node_rrset(node, cut ? STEER_TYPE_NS : STEER_TYPE_DNAME);
+    const struct steer_name from = *name;
+    struct steer_rr_view rr;
+    size_t at = 0;
+    if (!set)
+        return false;
+    steer_buf_puts(out, cut ? "referral " : "");
+    put_static(out, node, set);
+    return !cut && steer_rrset_next(node, set, &at, &rr) &&
+           steer_name_join(from.octets, (size_t)(from.len - node->owner_len), rr.rdata, name);
+}
+
+// The answer at the node; true when it is an alias to follow, to *name.
+static bool put_node(struct steer_buf *out, const struct side *side,
+                     const struct steer_zone_node *node, const struct steer_replay_question *q,
+                     struct steer_name *name)
+{
+    const struct steer_rrset *set = set_for(node, q->type);
+    struct steer_rr_view rr;
+    size_t at = 0;
+    if (!set) {
+        steer_buf_puts(out, "NODATA");
+        return false;
+    }
+    if (steer_rrset_is_steered(set)) {
+        put_steered(out, side, set, q);
+        return false;
+    }
+    put_static(out, node, set);
+    return set->type == STEER_TYPE_CNAME && q->type != STEER_TYPE_CNAME &&
+           steer_rrset_next(node, set, &at, &rr) &&
+           steer_name_from_wire(rr.rdata, rr.rdata_len, name);
+}
+
+// One name of the way; true when the answer goes on at *name.
+static bool put_name(struct steer_buf *out, const struct side *side,
+                     const struct steer_replay_question *q, struct steer_name *name)
 {
     struct steer_name_hashes hashes;
     const struct steer_zone_node *node = NULL;
     unsigned labels = 0;
+    const bool first = out->len == 0;
+    steer_name_hash_suffixes(name, &hashes);
+    const struct steer_zone *zone = zone_in(side, name, &hashes, &labels);
+    if (!zone) { // an alias out of all zones is for the resolver to follow
+        steer_buf_puts(out, first ? "REFUSED" : "");
+        return false;
+    }
+    steer_buf_puts(out, first ? "" : " -> ");
+    const struct steer_zone_node *special = special_above(zone, name, &hashes, labels, q->type);
+    if (special)
+        return put_special(out, special, name);
+    linker_find_node(zone, name, &hashes, labels, &node);
+    if (node)
+        return put_node(out, side, node, q, name);
+    steer_buf_puts(out, "NXDOMAIN");
+    return false;
+}
+
+// What the client gets, in words; equal words, equal answers.
+static void describe(const struct side *side, const struct steer_replay_question *q,
+                     struct steer_buf *out)
+{
+    struct steer_name name = q->name;
     steer_buf_clear(out);
     steer_buf_puts(out, "");
-    steer_name_hash_suffixes(&q->name, &hashes);
-    const struct steer_zone *zone = zone_in(side, &q->name, &hashes, &labels);
-    if (!zone) {
-        steer_buf_puts(out, "REFUSED");
-        return;
-    }
-    linker_find_node(zone, &q->name, &hashes, labels, &node);
-    const struct steer_rrset *set = node ? set_for(node, q->type) : NULL;
-    if (!node)
-        steer_buf_puts(out, "NXDOMAIN");
-    else if (!set)
-        steer_buf_puts(out, "NODATA");
-    else if (steer_rrset_is_steered(set))
-        put_steered(out, side, set, q);
-    else
-        put_static(out, node, set);
+    for (unsigned i = 0; i <= ALIASES_MAX && put_name(out, side, q, &name); i++)
+        steer_name_lower(&name);
 }
 
 // ---- sums ----------------------------------------------------------------------------------------
@@ -317,12 +428,15 @@ static enum steer_err run_replay(struct steer_control *c, void *arg, struct stee
                                                          job->replay->prune};
     struct steer_link_summary summary = {0};
     struct steer_link *link = steer_link_begin(c->linker);
+    steer_link_set_planning(link);
     enum steer_err err =
         steer_link_documents(link, job->documents, job->replay->count, &options, &summary, diag);
     if (err == STEER_OK)
         err = steer_link_prepare(link, steer_clock_unix_s(), diag);
-    if (err == STEER_OK)
+    if (err == STEER_OK) {
         job->result = steer_link_replay(link, job->replay->questions, job->replay->question_count);
+        json_object_set_new(job->result, "assertions", link_broken_assertions(link));
+    }
     steer_link_abort(link);
     steer_link_summary_fini(&summary);
     return err;

@@ -11,14 +11,14 @@
 // A record as it lies in the ring: whole words, so that each is stored and loaded at once.
 struct packed {
     uint32_t unix_s;
-    uint16_t type;
-    uint8_t rcode, steered, client_family, client_len, answer_family, name_len;
-    uint32_t spare;
-    uint8_t client[16], answer[16];
-    uint8_t name[264];
+    uint16_t type, answer_type;
+    uint8_t rcode, steered, client_family, client_len, name_len, answer_len;
+    uint16_t spare;
+    uint8_t client[16];
+    uint8_t data[STEER_REPLAY_DATA]; // the name, then the answer
 };
-enum { HEAD_WORDS = offsetof(struct packed, name) / 8, WORDS = sizeof(struct packed) / 8 };
-_Static_assert(offsetof(struct packed, name) % 8 == 0 && sizeof(struct packed) % 8 == 0,
+enum { HEAD_WORDS = offsetof(struct packed, data) / 8, WORDS = sizeof(struct packed) / 8 };
+_Static_assert(offsetof(struct packed, data) % 8 == 0 && sizeof(struct packed) % 8 == 0,
                "a record is whole words");
 
 struct slot {
@@ -70,13 +70,17 @@ static void pack(const struct steer_replay_record *r, struct packed *p)
     p->steered = r->steered;
     p->client_family = client.family;
     p->client_len = len;
-    p->answer_family = r->answer.family;
     p->name_len = r->name.len;
+    const bool fits = r->answer_type && (size_t)r->name.len + r->answer_len <= sizeof p->data;
+    p->answer_type = fits ? r->answer_type : 0;
+    p->answer_len = fits ? r->answer_len : 0;
     p->spare = 0;
     memcpy(p->client, client.octets, sizeof p->client);
-    memcpy(p->answer, r->answer.octets, sizeof p->answer);
-    memcpy(p->name, r->name.octets, r->name.len);
-    memset(p->name + r->name.len, 0, 8); // the rest of the last word
+    memcpy(p->data, r->name.octets, r->name.len);
+    memcpy(p->data + r->name.len, r->answer, p->answer_len);
+    size_t used = (size_t)p->name_len + p->answer_len;
+    while (used % 8)
+        p->data[used++] = 0; // the rest of the last word
 }
 
 void steer_replay_keep(struct steer_replay_ring *ring, const struct steer_replay_record *record)
@@ -88,7 +92,7 @@ void steer_replay_keep(struct steer_replay_ring *ring, const struct steer_replay
     atomic_store_explicit(&slot->sequence, 2 * n + 1, memory_order_relaxed);
     // Released word by word, not by one fence, which the thread sanitizer does not know: who has read a word of this
     // record then sees the odd number.
-    size_t words = HEAD_WORDS + ((size_t)p.name_len + 7) / 8;
+    size_t words = HEAD_WORDS + ((size_t)p.name_len + p.answer_len + 7) / 8;
     for (size_t i = 0; i < words; i++) {
         uint64_t word;
         memcpy(&word, (const uint8_t *)&p + 8 * i, sizeof word);
@@ -121,10 +125,11 @@ static bool unpack(const struct packed *p, struct steer_replay_record *r)
     r->steered = p->steered != 0;
     r->client.addr.family = p->client_family;
     r->client.len = p->client_len;
-    r->answer.family = p->answer_family;
+    r->answer_type = p->answer_type;
+    r->answer_len = p->answer_len;
     memcpy(r->client.addr.octets, p->client, sizeof p->client);
-    memcpy(r->answer.octets, p->answer, sizeof p->answer);
-    return steer_name_from_wire(p->name, p->name_len, &r->name);
+    memcpy(r->answer, p->data + p->name_len, p->answer_len);
+    return steer_name_from_wire(p->data, p->name_len, &r->name);
 }
 
 uint64_t steer_replay_read(const struct steer_replay_ring *ring,

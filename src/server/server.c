@@ -218,30 +218,33 @@ void steer_server_set_cookies(struct steer_server *server,
     free(old);
 }
 
-// Each worker keeps its part of the records.
+// Each UDP worker keeps its part of the records, and TCP, which little comes over, an eighth.
 static void start_replay(struct steer_server *s, const struct steer_server_options *o)
 {
     uint32_t records = o->replay_records ? o->replay_records : STEER_REPLAY_RECORDS;
     if (records > STEER_REPLAY_RECORDS_MAX)
         records = STEER_REPLAY_RECORDS_MAX;
-    for (size_t i = 0; o->replay_one_in && i < s->worker_count; i++)
+    if (!o->replay_one_in)
+        return;
+    const uint32_t stream = records / 8;
+    for (size_t i = 0; i < s->worker_count; i++)
         udp_worker_set_replay(
             s->workers[i],
-            steer_replay_create(records / (uint32_t)s->worker_count, o->replay_one_in));
+            steer_replay_create((records - stream) / (uint32_t)s->worker_count, o->replay_one_in));
+    tcp_set_replay(s->tcp, steer_replay_create(stream, o->replay_one_in));
 }
 
 bool steer_server_replay(const struct steer_server *server,
                          bool (*visit)(void *ctx, const struct steer_replay_record *record),
                          void *ctx)
 {
-    bool kept = false;
-    for (size_t i = 0; i < server->worker_count; i++) {
-        const struct steer_replay_ring *ring = udp_worker_replay(server->workers[i]);
-        if (ring)
-            steer_replay_read(ring, visit, ctx);
-        kept = kept || ring;
-    }
-    return kept;
+    const struct steer_replay_ring *ring = tcp_replay(server->tcp);
+    if (!ring)
+        return false;
+    steer_replay_read(ring, visit, ctx);
+    for (size_t i = 0; i < server->worker_count; i++)
+        steer_replay_read(udp_worker_replay(server->workers[i]), visit, ctx);
+    return true;
 }
 
 static enum steer_err add_listener(struct steer_server *s, const struct steer_server_options *o,
@@ -345,8 +348,6 @@ enum steer_err steer_server_start(const struct steer_server_options *options,
     enum steer_err err = start_limit(s, &options->rrl, diag);
     for (size_t i = 0; !err && i < options->listen_count; i++)
         err = add_listener(s, options, i, workers, &small, diag);
-    if (!err)
-        start_replay(s, options);
     struct tcp_limits limits = {
         .connections = options->tcp_limit ? options->tcp_limit : STEER_TCP_LIMIT,
         .per_client =
@@ -355,6 +356,8 @@ enum steer_err steer_server_start(const struct steer_server_options *options,
     };
     if (!err)
         err = tcp_create(s, &limits, steer_mix64(options->seed), &s->tcp, diag);
+    if (!err)
+        start_replay(s, options);
     if (!err)
         err = start_threads(s, options->pin, cores, core_count, diag);
     if (err) {

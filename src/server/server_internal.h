@@ -104,6 +104,11 @@ const struct steer_replay_ring *
 udp_worker_replay(const struct udp_worker *w); // NULL: nothing is kept
 
 // tcp.c
+// Keeps the query if it is of the sample; reply: as it is sent, len 0 if none is. The ring's one thread.
+void sample_query(struct steer_replay_ring *ring, const struct steer_ask *ask,
+                  const struct steer_prepared *p, const struct steer_facts *facts,
+                  const uint8_t *reply, size_t len, uint32_t unix_s);
+
 struct tcp_counters {
     counter accepted, refused, open;
 };
@@ -118,6 +123,8 @@ void tcp_destroy(struct tcp *t);
 enum steer_err tcp_start(struct tcp *t, struct steer_diag *diag) STEER_MUST_USE;
 void tcp_wake(struct tcp *t);
 void tcp_join(struct tcp *t);
+void tcp_set_replay(struct tcp *t, struct steer_replay_ring *ring); // before start; taken over
+const struct steer_replay_ring *tcp_replay(const struct tcp *t);    // NULL: nothing is kept
 const struct counters *tcp_answer_counters(const struct tcp *t);
 const struct tcp_counters *tcp_connection_counters(const struct tcp *t);
 

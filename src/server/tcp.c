@@ -48,6 +48,7 @@ struct tcp {
     int epoll_fd, wake_fd;
     pthread_t thread;
     struct steer_rng rng;
+    struct steer_replay_ring *replay; // NULL: nothing is kept
     uint64_t hash_seed;
     uint64_t now_ns;
     uint32_t unix_s;    // of now_ns, rounded up
@@ -163,9 +164,14 @@ static void answer_message(struct tcp *t, const struct connection *c, const uint
     struct steer_facts facts;
     uint8_t *out = t->output + t->out_len;
     const struct steer_world *world = steer_reader_world(t->server->publisher);
-    size_t n = steer_answer(world, &t->server->answers, &ask, out + STEER_FRAME_LENGTH_BYTES,
-                            STEER_MESSAGE_MAX, &facts);
+    struct steer_prepared p;
+    steer_answer_prepare(&ask, &p);
+    steer_answer_locate(world, &ask, &p, 1);
+    size_t n = steer_answer_render(world, &t->server->answers, &ask, &p,
+                                   out + STEER_FRAME_LENGTH_BYTES, STEER_MESSAGE_MAX, &facts);
     account(&t->counters, world, &facts, STEER_LIMIT_NONE, t->unix_s);
+    if (STEER_UNLIKELY(t->replay))
+        sample_query(t->replay, &ask, &p, &facts, out + STEER_FRAME_LENGTH_BYTES, n, t->unix_s);
     if (n == 0)
         return;
     steer_frame_write(out, n);
@@ -478,7 +484,18 @@ void tcp_destroy(struct tcp *t)
         close(t->epoll_fd);
     if (t->wake_fd >= 0)
         close(t->wake_fd);
+    steer_replay_destroy(t->replay);
     free(t);
+}
+
+void tcp_set_replay(struct tcp *t, struct steer_replay_ring *ring)
+{
+    t->replay = ring;
+}
+
+const struct steer_replay_ring *tcp_replay(const struct tcp *t)
+{
+    return t->replay;
 }
 
 enum steer_err tcp_start(struct tcp *t, struct steer_diag *diag)

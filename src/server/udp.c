@@ -145,50 +145,6 @@ static void render(struct udp_worker *w, const struct steer_world *world, unsign
     }
 }
 
-// The client that the answer was for: the subnet that the resolver sent, or where the packet came from.
-static struct steer_prefix replay_client(const struct steer_ask *ask, const struct steer_query *q)
-{
-    const struct steer_ecs *ecs = &q->edns.ecs;
-    if (q->edns.has_ecs && ecs->source && ecs->addr.family)
-        return (struct steer_prefix){ecs->addr, ecs->source};
-    return (struct steer_prefix){ask->client, (uint8_t)steer_family_bits(ask->client.family)};
-}
-
-// The address in the first record of a reply, if that is what was asked and given.
-static struct steer_addr first_address(const struct answered *a, const struct steer_query *q)
-{
-    struct steer_addr none = {0};
-    size_t size = q->qtype == STEER_TYPE_A ? 4 : 16;
-    const uint8_t *rr = a->reply + STEER_HEADER_BYTES + q->question_len;
-    bool address = q->qtype == STEER_TYPE_A || q->qtype == STEER_TYPE_AAAA;
-    if (!address || a->facts.kind != STEER_FACT_POSITIVE || a->facts.truncated ||
-        a->len < (size_t)(rr - a->reply) + 12 + size || rr[0] != 0xc0 ||
-        (rr[2] << 8 | rr[3]) != q->qtype)
-        return none;
-    struct steer_addr addr = {.family = size == 4 ? STEER_V4 : STEER_V6};
-    memcpy(addr.octets, rr + 12, size);
-    return addr;
-}
-
-static void keep_for_replay(struct udp_worker *w, unsigned i)
-{
-    const struct steer_ask *ask = &w->asks[i];
-    const struct steer_prepared *p = &w->prepared[i];
-    const struct answered *a = &w->answered[i];
-    if (a->len == 0 || !p->asks_zone || !steer_replay_is_due(w->replay, ask->random))
-        return;
-    const struct steer_replay_record record = {
-        .name = p->query.qname,
-        .unix_s = w->unix_s,
-        .type = p->query.qtype,
-        .rcode = (uint8_t)a->facts.rcode,
-        .steered = a->facts.steered,
-        .client = replay_client(ask, &p->query),
-        .answer = first_address(a, &p->query),
-    };
-    steer_replay_keep(w->replay, &record);
-}
-
 // Limits and accounts; returns how many replies are due.
 static unsigned settle(struct udp_worker *w, const struct steer_world *world, unsigned count)
 {
@@ -201,7 +157,8 @@ static unsigned settle(struct udp_worker *w, const struct steer_world *world, un
                                 &w->prepared[i], &a->facts, a->reply, &a->len);
         account(&w->counters, world, &a->facts, limit, w->unix_s);
         if (STEER_UNLIKELY(w->replay))
-            keep_for_replay(w, i);
+            sample_query(w->replay, &w->asks[i], &w->prepared[i], &a->facts, a->reply, a->len,
+                         w->unix_s);
         if (a->len == 0)
             continue;
         w->out_iov[due] = (struct iovec){a->reply, a->len};

@@ -22,7 +22,7 @@ BIN = os.environ.get("STEERD_BIN", os.path.join(ROOT, "build", "dev", "bin"))
 COUNTRY = os.path.join(ROOT, "geodata", "country.mmdb")
 # Networks of geodata/country.mmdb.
 GERMANY, USA, SINGAPORE = "192.0.2.0", "198.51.100.0", "203.0.113.0"
-TYPES = {"A": 1, "NS": 2, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "SOA": 6, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "HTTPS": 65}
 
 
 # ---- DNS, as little as the tests need -------------------------------------------------------------

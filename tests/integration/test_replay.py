@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
+import socket
 import unittest
 
-from support import GERMANY, SINGAPORE, USA, SteerdTest
+from support import GERMANY, SINGAPORE, USA, SteerdTest, framed, query, read_tcp
 
 DOCUMENT = """zone: replay.test
 endpoints:
@@ -125,6 +126,108 @@ class Replay(SteerdTest):
         self.assertEqual(1, done.returncode)
         self.assertIn("test.yaml:11:29: ", done.stderr)
         self.assertIn("did you mean 'iad'", done.stderr)
+
+    def test_queries_over_tcp_are_of_the_sample_too(self):
+        self.start("--replay-sample", "1/1")
+        with socket.create_connection(("127.0.0.1", self.steerd.dns_port), 5) as sock:
+            for name in ("api", "www", "nothing"):
+                sock.sendall(framed(query(f"{name}.replay.test", "A", GERMANY)))
+                read_tcp(sock)
+        self.ask("www.replay.test")
+        records = self.kept(4)
+        self.assertEqual(["192.0.2.0/24"] * 3 + ["127.0.0.0/24"],
+                         sorted((record["client"] for record in records), reverse=True))
+        api, = [record for record in records if record["name"] == "api.replay.test."]
+        self.assertEqual(("192.0.2.10", True, 0), (api["answer"], api["steered"], api["rcode"]))
+        self.assertEqual(4, self.replay(DOCUMENT)["queries"])
+
+    def test_answers_of_all_types_are_kept_as_zone_files_have_them(self):
+        self.start("--replay-sample", "1/1", "--workers", "1")
+        self.apply("""zone: replay.test
+endpoints:
+  web: {ipv4: 192.0.2.11, https: {alpn: [h2]}}
+records:
+  mail: {ttl: 60, MX: ["10 mx.replay.test.", "20 mx2.replay.test."]}
+  mx: {ttl: 60, CNAME: www.replay.test.}
+  text: {ttl: 60, TXT: ["v=spf1 -all"]}
+  long: {ttl: 60, TXT: ["%s"]}
+  _sip._tcp: {ttl: 60, SRV: ["1 2 5060 sip.elsewhere.test."]}
+  web: {ttl: 60, steer: {endpoint: web}}
+  go: {ttl: 60, kind: cname, steer: {answer: {CNAME: there.elsewhere.test.}}}
+""" % ("x" * 255), "types.yaml")
+        asked = (("mail", "MX"), ("mx", "A"), ("text", "TXT"), ("long", "TXT"), ("_sip._tcp", "SRV"), ("web", "HTTPS"), ("go", "AAAA"),
+                 ("", "SOA"), ("", "NS"))
+        for name, kind in asked:
+            self.ask(f"{name}.replay.test".lstrip("."), kind)
+        records = {(record["name"], record["type"]): record for record in self.kept(len(asked))}
+        got = {name: (records[f"{name}.replay.test.", kind].get("answer"), records[f"{name}.replay.test.", kind].get("answer_type"))
+               for name, kind in asked if name}
+        self.assertIn(got.pop("mail"), {("10 mx.replay.test.", None), ("20 mx2.replay.test.", None)})
+        self.assertEqual({"mx": ("www.replay.test.", "CNAME"), "text": ('"v=spf1 -all"', None), "long": (None, None),
+                          "_sip._tcp": ("1 2 5060 sip.elsewhere.test.", None), "web": ("1 . alpn=h2 ipv4hint=192.0.2.11", None),
+                          "go": ("there.elsewhere.test.", "CNAME")}, got)
+        self.assertNotIn("answer", records["replay.test.", "SOA"])
+        self.assertEqual("ns.replay.test.", records["replay.test.", "NS"]["answer"])
+
+    def test_assertions_that_would_fail_are_shown_and_refuse_nothing(self):
+        self.start("--replay-sample", "1/1")
+        self.apply(DOCUMENT + "assert:\n  - {name: europe, clients: [EU], only: [fra]}\n")
+        self.ask("api.replay.test", "A", GERMANY)
+        self.kept(1)
+        new = DOCUMENT.replace("match: EU, to: {endpoint: fra}", "match: EU, to: {endpoint: iad}")
+        new += "assert:\n  - {name: europe, clients: [EU], only: [fra]}\n"
+        result = self.replay(new)
+        self.assertEqual(1, result["changed"])
+        broken, = result["assertions"]
+        self.assertEqual(("europe", "test.yaml", False), (broken["name"], broken["document"], broken["holds"]))
+        self.assertIn("would get for A: iad", broken["breaches"][0]["message"])
+        text = self.steerd.ctl("replay", "--with", self.write("test.yaml", new)).stdout
+        self.assertIn("1 of 1 queries would get another answer", text)
+        self.assertRegex(text, r"warning: test.yaml:\d+:\d+: assertion 'europe' \(.*\) would not hold, and apply would refuse: ")
+        self.assertEqual(1, self.steerd.ctl("apply", "--yes", self.write("test.yaml", new), check=False).returncode)
+        self.assertEqual([], self.replay(DOCUMENT + "assert:\n  - {name: europe, clients: [EU], only: [fra]}\n")["assertions"])
+
+    def test_aliases_are_followed_and_delegations_seen(self):
+        self.start("--replay-sample", "1/1")
+        aliases = """zone: replay.test
+records:
+  old: {ttl: 60, CNAME: api.replay.test.}
+  older: {ttl: 60, CNAME: old.replay.test.}
+  out: {ttl: 60, CNAME: elsewhere.test.}
+  loop: {ttl: 60, CNAME: loop2.replay.test.}
+  loop2: {ttl: 60, CNAME: loop.replay.test.}
+  dname: {ttl: 60, DNAME: w.replay.test.}
+  below.sub: {ttl: 60, A: [192.0.2.90]}
+"""
+        self.apply(aliases, "aliases.yaml")
+        for name in ("older", "out", "loop", "x.dname", "below.sub"):
+            self.ask(f"{name}.replay.test", "A", USA)
+        self.kept(5)
+        new = DOCUMENT.replace("default: {endpoint: iad}", "default: {endpoint: fra}").replace("192.0.2.81", "192.0.2.82")
+        result = self.replay(new)
+        self.assertEqual({
+            "older.replay.test.": ("CNAME old.replay.test. ttl 60 -> CNAME api.replay.test. ttl 60 -> 198.51.100.10 ttl 30",
+                                   "CNAME old.replay.test. ttl 60 -> CNAME api.replay.test. ttl 60 -> 192.0.2.10 ttl 30"),
+            "x.dname.replay.test.": ("DNAME w.replay.test. ttl 60 -> A 192.0.2.81 ttl 300",
+                                     "DNAME w.replay.test. ttl 60 -> A 192.0.2.82 ttl 300"),
+        }, {change["name"]: (change["from"], change["to"]) for change in result["changes"]})
+        done = self.steerd.ctl("--json", "replay", "--with", self.write(
+            "aliases.yaml", aliases + "  sub: {ttl: 60, NS: [ns.elsewhere.test.]}\n"))
+        change, = json.loads(done.stdout)["changes"]
+        self.assertEqual(("below.sub.replay.test.", "A 192.0.2.90 ttl 60", "referral NS ns.elsewhere.test. ttl 60"),
+                         (change["name"], change["from"], change["to"]))
+
+    def test_where_an_answer_lies_in_a_draw_is_no_change(self):
+        self.start("--replay-sample", "1/1")
+        pool = ("zone: replay.test\nendpoints:\n  p: {ipv4: 192.0.2.21, ipv6: \"2001:db8::21\"}\n"
+                "  q: {ipv4: 192.0.2.22, ipv6: \"2001:db8::22\"}\n  r: {ipv4: 192.0.2.23}\n"
+                "  s: {ipv4: 192.0.2.24, ipv6: \"2001:db8::24\"}\npools:\n  four: {endpoints: {p: 1, q: 1, r: 1, s: 1}}\n"
+                "records:\n  drawn: {ttl: 30, draw: %s, steer: {pool: four}}\n")
+        self.apply(pool % "random", "pool.yaml")
+        self.ask("drawn.replay.test", "AAAA")
+        self.kept(1)
+        done = self.steerd.ctl("--json", "replay", "--with", self.write("pool.yaml", pool % "coherent"))
+        self.assertEqual(0, json.loads(done.stdout)["changed"], done.stdout)
 
     def test_odd_fractions_are_refused_at_the_start(self):
         for value in ("2", "1/0", "x", "-1", "1/", "0.5x"):

@@ -30,7 +30,8 @@ struct steer_control_replay {
     const struct steer_replay_question *questions;
     size_t question_count;
 };
-// Documents that are not applied, over the questions. Errors as steer_control_apply; nothing changes.
+// Documents that are not applied, over the questions; nothing changes. Errors as steer_control_apply, but that assertions
+// refuse nothing: *result has those that would not hold as "assertions", like a plan's.
 enum steer_err steer_control_replay(struct steer_control *control,
                                     const struct steer_control_replay *replay, json_t **result,
                                     struct steer_diag *diag) STEER_MUST_USE;

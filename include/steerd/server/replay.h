@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A sample of the queries that were answered, for trying changes on what was really asked. Floor 6.
 //
-// One ring for each UDP worker, of fixed size: the newest records stay. The worker writes with relaxed stores
+// One ring for each UDP worker and one for TCP, of fixed size: the newest records stay. The thread writes with relaxed stores
 // under a sequence number (a seqlock), readers copy and drop what was overwritten meanwhile; no lock, no system call,
 // no allocation. Clients are kept as networks only, IPv4 cut to /24 and IPv6 to /56 (docs/decisions/0101).
 #ifndef STEERD_SERVER_REPLAY_H
@@ -19,6 +19,8 @@ enum {
     STEER_REPLAY_RECORDS_MAX = 1 << 18,
     STEER_REPLAY_V4_LEN = 24,
     STEER_REPLAY_V6_LEN = 56,
+    STEER_REPLAY_DATA = 280, // octets of name and answer
+    STEER_REPLAY_ANSWER_MAX = 255,
 };
 
 struct steer_replay_record {
@@ -29,8 +31,11 @@ struct steer_replay_record {
     bool steered;
     struct steer_prefix
         client; // the client subnet that the resolver sent, else the resolver's own network
-    struct steer_addr
-        answer; // of the first record, where that was an address; family 0: it was not
+    // Of the first record of the answer, its data, with names whole; type 0: there was none, it was a SOA, or it is longer
+    // than what the name leaves of STEER_REPLAY_DATA.
+    uint16_t answer_type;
+    uint8_t answer_len;
+    uint8_t answer[STEER_REPLAY_ANSWER_MAX];
 };
 
 struct steer_replay_ring;

@@ -32,7 +32,7 @@ struct steer_server_options {
     struct steer_answer_settings answers;       // keepalive_100ms is set from tcp_idle_ms
     struct steer_rrl_settings rrl;              // of answers over UDP; zeroed: no limit
     const struct steer_cookie_secrets *cookies; // copied; NULL: none are made or known
-    uint32_t replay_one_in;  // of so many queries over UDP one is kept (replay.h); 0: none
+    uint32_t replay_one_in;  // of so many queries one is kept (replay.h); 0: none
     uint32_t replay_records; // kept at most; 0: 65,536
     struct steer_publisher *publisher;
     uint64_t seed; // of the workers' generators

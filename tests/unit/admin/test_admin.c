@@ -269,10 +269,14 @@ bool steer_server_replay(const struct steer_server *server,
                          void *ctx)
 {
     (void)server;
-    struct steer_replay_record record = {.unix_s = 7, .type = 1, .steered = true};
+    struct steer_replay_record record = {.unix_s = 7,
+                                         .type = 1,
+                                         .steered = true,
+                                         .answer_type = 1,
+                                         .answer_len = 4,
+                                         .answer = {198, 51, 100, 1}};
     assert_int_equal(steer_name_parse("www.example.com.", NULL, &record.name, NULL), STEER_OK);
     assert_true(steer_prefix_parse("192.0.2.0/24", &record.client, NULL));
-    assert_true(steer_addr_parse("198.51.100.1", &record.answer));
     for (unsigned i = 0; i < 3; i++)
         visit(ctx, &record);
     return true;

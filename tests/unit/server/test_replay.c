@@ -15,6 +15,9 @@ static struct steer_replay_record record_of(uint32_t number)
     assert_int_equal(steer_name_parse(name, NULL, &r.name, NULL), STEER_OK);
     assert_true(steer_addr_parse(client, &r.client.addr));
     r.client.len = 32;
+    r.answer_type = STEER_TYPE_TXT;
+    r.answer_len = (uint8_t)(number * 7 % 200);
+    memset(r.answer, (int)(number | 1), r.answer_len);
     return r;
 }
 
@@ -31,6 +34,8 @@ static bool look(void *ctx, const struct steer_replay_record *r)
     steer_addr_mask(&right.client.addr, STEER_REPLAY_V4_LEN);
     seen->broken |= !steer_name_equal(r->name.octets, right.name.octets) || r->rcode != 3 ||
                     !steer_addr_equal(&r->client.addr, &right.client.addr) ||
+                    r->answer_type != right.answer_type || r->answer_len != right.answer_len ||
+                    memcmp(r->answer, right.answer, r->answer_len) != 0 ||
                     (seen->count && r->unix_s <= seen->last);
     if (!seen->count++)
         seen->first = r->unix_s;
@@ -80,6 +85,25 @@ static void clients_are_kept_as_networks_only(void **state)
         steer_replay_keep(ring, &r);
         steer_replay_read(ring, take, &kept);
         assert_string_equal(steer_prefix_format(&kept.client, text, sizeof text), rows[i].kept);
+        steer_replay_destroy(ring);
+    }
+}
+
+static void an_answer_is_kept_where_its_name_leaves_room(void **state)
+{
+    (void)state;
+    for (unsigned len = 0; len <= STEER_REPLAY_ANSWER_MAX; len++) {
+        struct steer_replay_ring *ring = steer_replay_create(1, 1);
+        struct steer_replay_record r = record_of(39), kept;
+        r.answer_len = (uint8_t)len;
+        memset(r.answer, 0xa5, len);
+        steer_replay_keep(ring, &r);
+        steer_replay_read(ring, take, &kept);
+        const bool fits = r.name.len + len <= STEER_REPLAY_DATA;
+        assert_int_equal(kept.answer_type, fits ? STEER_TYPE_TXT : 0);
+        assert_int_equal(kept.answer_len, fits ? len : 0);
+        assert_memory_equal(kept.answer, r.answer, kept.answer_len);
+        assert_true(steer_name_equal(kept.name.octets, r.name.octets));
         steer_replay_destroy(ring);
     }
 }
@@ -144,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_records_stay),
         cmocka_unit_test(clients_are_kept_as_networks_only),
+        cmocka_unit_test(an_answer_is_kept_where_its_name_leaves_room),
         cmocka_unit_test(one_in_n_is_of_the_sample_whatever_the_draw),
         cmocka_unit_test(a_reader_beside_the_writer_sees_whole_records),
     };
