@@ -157,6 +157,35 @@ static void print_geo(const json_t *status, bool colour)
     cli_table_print(&table, colour);
 }
 
+static void put_trouble(struct steer_buf *out, const json_t *record, const char *key,
+                        const char *what)
+{
+    if (!json_integer_value(json_object_get(record, key)))
+        return;
+    cli_put(out, "! ");
+    cli_put(out, cli_member(record, "record"));
+    steer_buf_printf(out, ": %s, for %s of %s classes of clients\n", what, cli_member(record, key),
+                     cli_member(record, "classes"));
+}
+
+// Steered records of which some clients get what is down, or nothing.
+static void print_alarms(const json_t *status)
+{
+    const json_t *record;
+    struct steer_buf out = {0};
+    size_t i;
+    json_array_foreach(json_object_get(status, "alarms"), i, record)
+    {
+        steer_buf_puts(&out, i ? "" : "\n");
+        put_trouble(&out, record, "nodata", "nothing is left to give (NODATA)");
+        put_trouble(&out, record, "served_all", "all is down, and given as if it were up");
+    }
+    if (json_integer_value(json_object_get(status, "alarms_more")))
+        steer_buf_printf(&out, "! %s more records were not looked at\n", cli_member(status, "alarms_more"));
+    if (out.len)
+        cli_write(&out);
+}
+
 // Records whose rankings have more orders than there are classes.
 static void print_cut_rankings(const json_t *status)
 {
@@ -187,6 +216,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         cli_json_print(status);
     } else {
         print_head(status);
+        print_alarms(status);
         print_endpoints(status, cli->colour_out);
         print_safe_to_stop(status);
         print_geo(status, cli->colour_out);

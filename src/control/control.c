@@ -262,6 +262,7 @@ static void *control_main(void *arg)
         if (op)
             run_op(c, op);
         control_expire_overrides(c, steer_clock_unix_s());
+        control_sound_alarms(c);
     }
 }
 

@@ -58,6 +58,9 @@ struct steer_control {
     size_t unstored_count, unstored_cap;
     bool store_failing; // the last batch of verdicts could not be stored
     uint64_t edits, edits_refused, verdict_changes, last_build_ns;
+    struct {
+        uint64_t exhausted, served_all;
+    } told; // cells in trouble, as the log last said
     // Guarded by the mutex.
     pthread_mutex_t mutex;
     pthread_cond_t wake, done;
@@ -104,6 +107,12 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
                               struct steer_diag *diag) STEER_MUST_USE;
 // Everything in the store into a first world.
 enum steer_err control_load(struct steer_control *c, struct steer_diag *diag) STEER_MUST_USE;
+// Steered records in trouble, at most 100 in order of name: [{"record","nodata","served_all","classes"}], the middle ones
+// how many of the classes. *more: so many
+// records were not looked at.
+json_t *control_alarms_json(const struct steer_control *c, size_t *more);
+// Says in the log when cells got into trouble, and when all are out of it.
+void control_sound_alarms(struct steer_control *c);
 // When all steered answers are out of use that were given before the start, as the catalogue loaded then has it.
 uint64_t control_earlier_answers_end(const struct steer_control *c);
 // An audit line in the open transaction; by NULL: steerd itself.

@@ -222,6 +222,9 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
         prober_json(c), "store", "commit_ms", (double)s.last_commit_ns / 1e6, "build_ms",
         (double)s.last_build_ns / 1e6);
     json_object_set_new(*(json_t **)arg, "cut_rankings", cut_rankings_json(c));
+    size_t more;
+    json_object_set_new(*(json_t **)arg, "alarms", control_alarms_json(c, &more));
+    json_object_set_new(*(json_t **)arg, "alarms_more", json_integer((json_int_t)more));
     return STEER_OK;
 }
 

@@ -49,6 +49,19 @@ class Health(SteerdTest):
         self.steerd.ctl("override", "set", "endpoint", "fra-1", "up", "--reason", "the check is wrong")
         self.assertEqual([FRA], self.german())
 
+    def test_status_and_the_log_name_records_that_have_nothing_left_to_give(self):
+        self.origins()
+        self.assertNotIn("!", self.steerd.ctl("status").stdout)
+        for endpoint in ("fra-1", "iad-1"):
+            self.steerd.ctl("override", "set", "endpoint", endpoint, "drained", "--reason", "a test")
+        self.assertRegex(self.steerd.ctl("status").stdout,
+                         r"\n! \S+ address: nothing is left to give \(NODATA\), for (\d) of \1 classes of clients\n")
+        self.wait(lambda: "cells have nothing left to give (NODATA) (before: 0)" in self.steerd.log(), "the alarm")
+        for endpoint in ("fra-1", "iad-1"):
+            self.steerd.ctl("override", "clear", "endpoint", endpoint)
+        self.assertNotIn("!", self.steerd.ctl("status").stdout)
+        self.wait(lambda: "every cell has something to give again" in self.steerd.log(), "the all-clear")
+
     def test_an_override_ends_by_itself(self):
         self.origins()
         self.steerd.ctl("override", "set", "endpoint", "fra-1", "down", "--reason", "a test", "--for", "2s")

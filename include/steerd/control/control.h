@@ -171,6 +171,7 @@ enum steer_err steer_control_audit(struct steer_control *control,
 //  "hostname","override":null or {"on","name","state","reason","owner","expires"},
 //  "last_given_expires":null or when no answer that names it is in use any more: safe to stop, once drained,
 //  "checks":[{"check","verdict","since","last","reason","streak","restored"}]}],
+//  "alarms":[{"record","nodata":n of the classes,"served_all":n,"classes"}],"alarms_more":n,
 //  "prober":null or {"targets","in_flight","started","passed","failed","late"},"store":{"commit_ms","build_ms"}}
 enum steer_err steer_control_status(struct steer_control *control, json_t **status,
                                     struct steer_diag *diag) STEER_MUST_USE;
