@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One steerd and its world: documents are applied, health is set, questions are asked and judged."""
+import ipaddress
+import json
+import signal
+from fractions import Fraction
+
+import draws
+import setups
+from asking import Api, Asker, Malformed, Reply, question, service_hints, shown_text, subnet_option
+from clients import AREAS, BITS, SIX_TO_FOUR, Client, Geo, embed, last_of, masked
+from model import World
+from parts import SLOTS, TYPES_OF, Doubt
+from running import wait_until
+from steered import Steered
+
+OTHER_TYPES = {"address": "CAA", "cname": "A", "mx": "A", "srv": "A", "txt": "A"}
+BATCH = 20000
+
+
+class Session:
+    def __init__(self, options, steerd, setup, rng, seed, tally):
+        self.options, self.steerd, self.setup = options, steerd, setup
+        self.rng, self.seed, self.tally = rng, seed, tally
+        self.geo = Geo(setup.files)
+        self.world = World(self.geo)
+        self.documents = {}
+        self.connect()
+
+    def connect(self):
+        self.api = Api(self.steerd.admin_port, self.steerd.token())
+        self.udp = Asker(self.steerd.dns_port)
+
+    def close(self):
+        self.udp.close()
+
+    def resolver(self, source=None):
+        """Another one, at a loopback address."""
+        source = source or f"127.{self.rng.randint(0, 255)}.{self.rng.randint(0, 255)}.{self.rng.randint(1, 254)}"
+        return Asker(self.steerd.dns_port, source, "::1" if ":" in source else "127.0.0.1")
+
+    @staticmethod
+    def client_of(family, address):
+        """A whole address; None: one that stops before its IPv4 address."""
+        return Client(6, SIX_TO_FOUR[0], SIX_TO_FOUR[1]) if family is None else Client(family, address, BITS[family])
+
+    # ---- changes ----
+
+    def document(self, zone, states):
+        document = self.setup.document(zone)
+        if not self.apply(document):
+            return
+        steered = self.steered(zone)
+        for s in steered:
+            self.tally.counts["runs"] += sum(map(len, s.classes.runs.values()))
+            self.tally.counts["classes"] += len({r for runs in s.classes.runs.values() for _, _, r in runs})
+        for state in range(states):
+            self.set_health(document, state)
+            for s in steered:
+                self.judge(s, state)
+            self.judge_draws(steered)
+
+    def apply(self, document):
+        zone = document["zone"]
+        documents = [{"name": zone, "text": json.dumps(document)}]
+        status, body = self.api.call("POST", "/api/v1/apply", {"documents": documents})
+        if status != 200:
+            self.tally.fault("refused", zone, lambda: f"seed {self.seed} {zone}", "200", f"{status} {body['detail']}")
+            return False
+        self.world.learn(document)
+        self.documents[zone] = document
+        self.tally.counts["documents"] += 1
+        return True
+
+    def edit(self):
+        """The last document again, with other data under the same names."""
+        if self.documents and self.apply(setups.edited(self.setup, list(self.documents.values())[-1])):
+            self.judge_again(list(self.documents)[-1])
+
+    def reload_geo(self):
+        """SIGHUP; it is in force when the audit says so."""
+        def reloads():
+            return sum(entry["who"] == "steerd" for entry in self.api.call("GET", "/api/v1/audit?limit=1000")[1])
+        self.geo.forget()
+        before = reloads()
+        self.steerd.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: reloads() > before, 30, "the geo data are read again")
+        for zone in self.documents:
+            self.judge_again(zone)
+
+    def restart(self):
+        """What was stored is what there was."""
+        self.steerd.stop()
+        self.steerd.start()
+        self.connect()
+        for zone in self.documents:
+            self.judge_again(zone)
+
+    def judge_again(self, zone):
+        """Some of its records, in the present state of health."""
+        steered = self.steered(zone)
+        for s in self.rng.sample(steered, min(4, len(steered))):
+            self.judge(s, 1)
+
+    def steered(self, zone):
+        steered = []
+        for (owner, kind), record in self.world.records.items():
+            if owner == zone or owner.endswith("." + zone):
+                try:
+                    steered.append(Steered(self, owner, kind, record))
+                except Doubt:
+                    self.tally.counts["doubts"] += 1
+        self.tally.counts["records"] += len(steered)
+        return steered
+
+    def put(self, path, body):
+        status, text = self.api.call("PUT", path, body)
+        if status not in (200, 201, 204):
+            raise Malformed(f"PUT {path}: {status} {text}")
+
+    def set_health(self, document, state):
+        rng = self.rng
+        self.tally.counts["states"] += 1
+        for kind, target in list(self.world.overrides):
+            self.api.call("DELETE", f"/api/v1/overrides/{kind}/{target}")
+        self.world.overrides.clear()
+        density = 0 if state == 0 else rng.choice((0.1, 0.3, 0.6))
+        for kind in ("endpoint", "pool", "site", "check"):
+            for target in document[kind + "s"]:
+                if rng.random() < density * (1 if kind in ("endpoint", "check") else 0.4):
+                    verdict = rng.choice(("up", "down", "drained") if kind != "check" else ("up", "down"))
+                    self.put(f"/api/v1/overrides/{kind}/{target}", {"state": verdict, "reason": "judged"})
+                    self.world.overrides[kind, target] = verdict
+        for name, switch in document["switches"].items():
+            if state and rng.random() < 0.6:
+                self.world.positions[name] = rng.choice(switch["positions"])
+                self.put(f"/api/v1/switches/{name}", {"position": self.world.positions[name], "reason": "judged"})
+
+    # ---- one record in one state ----
+
+    def judge(self, s, state):
+        self.shares, self.owners, self.slots = {}, {}, {}
+        self.explain_classes(s)
+        clients = self.clients(s)
+        if state:
+            clients = self.rng.sample(clients, min(len(clients), 300))
+        types = TYPES_OF[s.kind] + (OTHER_TYPES[s.kind],)
+        cases = []
+        for i, (family, address, source) in enumerate(clients):
+            for qtype in types if source == BITS[family] and i % 9 == 0 else (types[i % len(types)],):
+                cases.append((family, address, source, qtype))
+        for i in range(0, len(cases), BATCH):
+            self.ask(s, cases[i:i + BATCH])
+        self.ask_from_sources(s, types)
+        if s.mode == "coherent" and s.kind == "address":
+            self.ask_coherently(s)
+
+    def clients(self, s):
+        """Every border of what the policy looks at and of its classes +-1, first and last of each returned prefix,
+        shorter sources, and IPv4 inside IPv6."""
+        rng, found = self.rng, {}
+        for family in BITS:
+            top = (1 << BITS[family]) - 1
+            edges = {0, top}
+            for first, last in s.borders[family]:
+                edges |= {first - 1, first, last, last + 1}
+            for first, last, _ in s.classes.runs[family]:
+                edges |= {first - 1, first, last, last + 1}
+            for address in list(edges):
+                if 0 <= address <= top:
+                    length = s.classes.scope(family, address)
+                    first = masked(family, address, length)
+                    edges |= {first, last_of(family, first, length)}
+            edges |= {rng.getrandbits(BITS[family]) for _ in range(8)}
+            for address in edges:
+                if 0 <= address <= top:
+                    found[family, address, BITS[family]] = True
+        for family, address, bits in rng.sample(list(found), min(40, len(found))):
+            for source in rng.sample(range(1, bits + 1), 6):
+                found[family, masked(family, address, source), source] = True
+        for family, address, bits in rng.sample(list(found), 2):
+            for source in range(1, BITS[family] + 1):
+                found[family, masked(family, address, source), source] = True
+        v4 = [address for family, address, source in found if family == 4 and source == 32]
+        for address in rng.sample(v4, min(60, len(v4))):
+            for area in AREAS:
+                inside = embed(area, address, rng.getrandbits(128))
+                source = 128 if rng.random() < 0.6 else rng.randint(area[1], 128)
+                found[6, masked(6, inside, source), source] = True
+        return list(found)
+
+    def explain_classes(self, s):
+        """One client of each class and type: exact shares."""
+        samples = {}
+        for family, runs in s.classes.runs.items():
+            for first, _, residual in runs:
+                if residual is not None:
+                    samples.setdefault(residual, (family, first))
+        chosen = list(samples.items())
+        if len(chosen) > 12:
+            chosen = self.rng.sample(chosen, 12)
+        for residual, (family, address) in chosen:
+            for qtype in TYPES_OF[s.kind]:
+                self.explain(s, residual, family, address, qtype)
+
+    def expected(self, s, residual, qtype):
+        key = residual, qtype
+        if key not in self.shares:
+            asked = "CNAME" if s.kind == "cname" else qtype
+            known = asked in TYPES_OF[s.kind]
+            self.shares[key] = self.world.answers(s.record, residual, asked) if known else {}
+        return self.shares[key]
+
+    def where(self, s, family, address, source, qtype):
+        """All that is needed to see a disagreement with one's own eyes."""
+        world, lines = self.world, []
+        client = Client(family, address, source)
+        residual = s.residual(client)
+        used = {name for part in ("endpoints", "pools", "latencies", "sites", "checks", "switches")
+                for name in getattr(world, part) if f'"{name}"' in json.dumps(s.record) or f"'{name}'" in str(residual)}
+        for part in ("pools", "endpoints", "latencies", "switches"):
+            for name in sorted(used & set(getattr(world, part))):
+                lines.append(f"{part[:-1]} {name} {json.dumps(getattr(world, part)[name])}")
+                used |= set(getattr(world, part)[name].get("endpoints", ())) if part == "pools" else set()
+        if client.family:
+            first, last, _ = s.classes.run_of(client.family, client.address)
+            lines.append(f"class from {address_text(client.family, first)} to {address_text(client.family, last)}")
+            lines.append(f"geo {self.geo.fields(client.family, client.address)}")
+        lines += [f"residual {residual}", f"overrides {world.overrides}", f"positions {world.positions}"]
+        return (f"seed {self.seed} {s.name} {qtype} client {case_text((family, address, source))}"
+                f"\n  record {json.dumps(s.record)}\n  " + "\n  ".join(lines))
+
+    def explain(self, s, residual, family, address, qtype):
+        text = f"{address_text(family, address)}/{BITS[family]}"
+        status, body = self.api.explain(s.name, qtype, text)
+        self.tally.counts["explained"] += 1
+        where = lambda: self.where(s, family, address, BITS[family], qtype)  # noqa: E731
+        if status != 200:
+            self.tally.fault("explain", s.name, where, "200", f"{status} {body}")
+            return
+        wanted, got = self.expected(s, residual, qtype), {}
+        for answer in body["answers"]:
+            key = outcome_of(qtype, answer)
+            got[key] = got.get(key, 0) + Fraction(answer["exact"])
+        if s.mode == "sticky":
+            self.slots[residual, qtype] = got
+            if "given" in body:
+                self.owners[self.owner_key(s, Client(family, address, BITS[family]), residual, qtype)] = outcome_of(
+                    qtype, body["answers"][body["given"]])
+            if self.slot_shares(s, where, wanted, got):
+                return
+        if wanted != got:
+            self.tally.fault("shares", s.name, where, shown(wanted),
+                             f"{shown(got)}\n  resolved {json.dumps(body['resolution'])}")
+
+    def slot_shares(self, s, where, wanted, got):
+        """Shares of slots: the same answers, in 4,096ths, each near its weight. True where they are good."""
+        if len(wanted) < 2:
+            return False
+        if sum(got.values()) != 1 or not set(got) <= set(wanted):
+            return False
+        if any(SLOTS % share.denominator for share in got.values()):
+            return False
+        for key, share in wanted.items():
+            self.tally.counts["slots"] += 1
+            far = abs(got.get(key, 0) - share)
+            self.tally.worst = max(self.tally.worst, far)
+            if far > draws.slot_bound(share):
+                self.tally.fault("slots", s.name, where, f"{key}: {share}", got.get(key, 0))
+        return True
+
+    @staticmethod
+    def owner_key(s, client, residual, qtype):
+        """Those who must get the same of a sticky draw: a network of one class."""
+        return residual, qtype, client.family, masked(client.family, client.address,
+                                                      s.network_length(client.family, client.address))
+
+    # ---- draws ----
+
+    def judge_draws(self, steered):
+        """One test of each way to draw."""
+        for mode in ("random", "coherent", "sticky"):
+            for s in self.rng.sample(steered, len(steered)):
+                if s.mode == mode and self.judge_draw(s):
+                    break
+
+    def judge_draw(self, s):
+        """False where there is nothing to draw."""
+        self.shares, self.owners, self.slots = {}, {}, {}
+        first, last, residual = self.rng.choice(s.classes.runs[4])
+        qtype = self.rng.choice(TYPES_OF[s.kind])
+        wanted = self.expected(s, residual, qtype)
+        if len(wanted) < 2:
+            return False
+        test = draws.Draws(self, s)
+        if s.mode == "sticky":
+            self.explain(s, residual, 4, first, qtype)
+            test.sticky(first, last, qtype, self.slots[residual, qtype])
+        else:
+            getattr(test, s.mode)(4, first, qtype, wanted)
+        return True
+
+    # ---- over UDP ----
+
+    def ask(self, s, cases):
+        messages = [question(0, s.wire, qtype, subnet_option(family, address, source))
+                    for family, address, source, qtype in cases]
+        for case, sent, octets in zip(cases, messages, self.udp.ask(messages)):
+            self.check(s, case, sent, octets)
+
+    def ask_from_sources(self, s, types):
+        """Without a client subnet, or with one of length 0, the packet's source is the client."""
+        near = [address for first, last in s.borders[4] for address in (first - 1, first, last, last + 1)
+                if 0x7f000000 < address < 0x7fffffff]
+        sources = self.rng.sample(near, min(4, len(near))) + [0x7f000001]
+        for family, source in [(4, source) for source in sources] + [(6, 1)]:
+            with self.resolver(address_text(family, source)) as udp:
+                for option in (b"", subnet_option(4, 0, 0), subnet_option(6, 0, 0)):
+                    qtype = self.rng.choice(types)
+                    sent = question(0, s.wire, qtype, option)
+                    self.tally.counts["source"] += 1
+                    self.check(s, (family, source, BITS[family], qtype), sent, udp.ask([sent])[0], bool(option))
+
+    def ask_coherently(self, s):
+        """One resolver, one moment: the same endpoints in A, AAAA and HTTPS, where all of them have all three."""
+        residuals = {residual for runs in s.classes.runs.values() for _, _, residual in runs if residual}
+        if not all(self.world.alike(residual) for residual in residuals):
+            return
+        for _ in range(6):
+            family, address = self.rng.choice(((4, self.rng.getrandbits(32)), (6, self.rng.getrandbits(128))))
+            option = subnet_option(family, address, BITS[family])
+            messages = [question(0, s.wire, qtype, option) for qtype in ("A", "AAAA", "HTTPS", "A")]
+            with self.resolver() as udp:
+                replies = [Reply(octets, sent[12:16 + len(s.wire)]).outcome
+                           for sent, octets in zip(messages, udp.ask(messages))]
+            if replies[0] != replies[3] or not replies[0]:
+                continue  # a TTL ended meanwhile
+            self.tally.counts["coherent"] += 1
+            v4, v6 = service_hints(replies[2][1])
+            if self.world.named("ipv4", replies[0][1]) != self.world.named("ipv6", replies[1][1]) or (
+                    v4, v6) != (replies[0][1], replies[1][1]):
+                self.tally.fault("coherence", s.name, lambda: self.where(s, family, address, BITS[family], "A"),
+                                 "the same endpoints", replies)
+
+    def check(self, s, case, sent, octets, subnet=None):
+        """subnet: whether one was sent whose answer is chosen by the packet's source."""
+        family, address, source, qtype = case
+        counts = self.tally.counts
+        counts["asked"] += 1
+        client = Client(family, address, source)
+        counts["inside"] += client.offset > 0
+        residual = s.residual(client)
+        wanted = self.expected(s, residual, qtype)
+        try:
+            reply = Reply(octets, s.wire + sent[12 + len(s.wire):16 + len(s.wire)])
+        except (Malformed, IndexError, KeyError) as error:
+            self.tally.fault("malformed", s.name, lambda: self.where(s, *case), "a reply", f"{error!r} {octets.hex()}")
+            return
+        if reply.rcode or (reply.outcome not in wanted if reply.outcome else wanted) or (
+                reply.negative == bool(reply.outcome)):
+            self.tally.fault("answer", s.name, lambda: self.where(s, *case), shown(wanted),
+                             f"rcode {reply.rcode} {reply.outcome}")
+        if reply.outcome and s.draws(self.world, residual, qtype) and client.family:
+            key = self.owner_key(s, client, residual, qtype)
+            if self.owners.setdefault(key, reply.outcome) != reply.outcome:
+                self.tally.fault("sticky", s.name, lambda: self.where(s, *case), self.owners[key], reply.outcome)
+        if subnet is not None:
+            if (reply.scope and reply.scope[0]) != (0 if subnet else None):
+                self.tally.fault("scope wrong", s.name, lambda: self.where(s, *case), "0" if subnet else "none",
+                                 reply.scope)
+            return
+        option = sent[-subnet_size(source) - 3:]
+        scope = s.scope(self.world, client, residual, "CNAME" if s.kind == "cname" else qtype) if reply.outcome else 0
+        if not reply.scope or reply.scope[1] != option:
+            self.tally.fault("echo", s.name, lambda: self.where(s, *case), option, reply.scope)
+        elif reply.scope[0] != scope:
+            counts["scopes"] += 1
+            kind = "scope not minimal" if reply.scope[0] > scope else "scope wrong"
+            self.tally.fault(kind, s.name, lambda: self.where(s, *case), scope, reply.scope[0])
+        counts["short"] += source < scope
+
+
+def outcome_of(qtype, answer):
+    """An answer as explain shows it."""
+    return qtype, frozenset(shown_text(qtype, record) for record in answer["records"]), answer["ttl"]
+
+
+def subnet_size(source):
+    return 1 + (source + 7) // 8
+
+
+def address_text(family, address):
+    return str((ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address)(address))
+
+
+def case_text(case):
+    return f"{address_text(case[0], case[1])}/{case[2]}"
+
+
+def shown(shares):
+    return "; ".join(f"{share} {kind} {', '.join(sorted(records))} ttl {ttl}"
+                     for (kind, records, ttl), share in shares.items()) or "NODATA"
