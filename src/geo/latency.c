@@ -67,14 +67,18 @@ static int compare_clients(const struct steer_latency_row *a, const struct steer
                   steer_place_format(&b->place, y, sizeof y));
 }
 
+static int compare_keys(const struct steer_latency_row *a, const struct steer_latency_row *b)
+{
+    const int order = compare_clients(a, b);
+    return order ? order : strcmp(a->site, b->site);
+}
+
 // Sorting goes over pointers, so that equal rows keep their order.
 static int by_key(const void *va, const void *vb)
 {
     const struct steer_latency_row *a = *(const struct steer_latency_row *const *)va;
     const struct steer_latency_row *b = *(const struct steer_latency_row *const *)vb;
-    int order = compare_clients(a, b);
-    if (!order)
-        order = strcmp(a->site, b->site);
+    const int order = compare_keys(a, b);
     return order ? order : a < b ? -1 : a > b;
 }
 
@@ -101,8 +105,7 @@ static void copy_rows(struct steer_latency *t, const struct steer_latency_row *r
     t->rows = steer_calloc(count, sizeof *t->rows);
     for (size_t i = 0; i < count; i++) {
         struct steer_latency_row *last = t->count ? &t->rows[t->count - 1] : NULL;
-        bool again = last && compare_clients(last, sorted[i]) == 0 &&
-                     strcmp(last->site, sorted[i]->site) == 0;
+        bool again = last && compare_keys(last, sorted[i]) == 0;
         struct steer_latency_row *row = again ? last : &t->rows[t->count++];
         *row = *sorted[i];
         row->site = site_name(t, row->site);
@@ -129,6 +132,40 @@ static void name_group(struct steer_latency *t, const struct steer_latency_row *
     }
 }
 
+const char *steer_latency_client_format(const struct steer_latency_row *row, char *out,
+                                        uint32_t size)
+{
+    switch (row->of) {
+    case STEER_LATENCY_CIDR:
+        return steer_prefix_format(&row->network, out, size);
+    case STEER_LATENCY_ASN:
+        if (size >= KEY_MAX)
+            return asn_key(row->asn, out);
+        break;
+    case STEER_LATENCY_PLACE:
+        return steer_place_format(&row->place, out, size);
+    }
+    *out = '\0';
+    return out;
+}
+
+bool steer_latency_client_parse(const char *text, struct steer_latency_row *row)
+{
+    char *end;
+    if (strchr(text, '/')) {
+        row->of = STEER_LATENCY_CIDR;
+        return steer_prefix_parse(text, &row->network, NULL);
+    }
+    if (strncmp(text, "AS", 2) == 0 && text[2] >= '0' && text[2] <= '9') {
+        const unsigned long long asn = strtoull(text + 2, &end, 10);
+        row->of = STEER_LATENCY_ASN;
+        row->asn = (uint32_t)asn;
+        return !*end && asn && asn <= UINT32_MAX;
+    }
+    row->of = STEER_LATENCY_PLACE;
+    return steer_place_parse(text, &row->place, NULL) == STEER_OK;
+}
+
 struct steer_latency *steer_latency_build(const struct steer_latency_row *rows, size_t count)
 {
     struct steer_latency *t = steer_calloc(1, sizeof *t);
@@ -144,6 +181,23 @@ struct steer_latency *steer_latency_build(const struct steer_latency_row *rows, 
     }
     t->network_count = steer_nested_sort(t->networks, t->network_count);
     return t;
+}
+
+struct steer_latency *steer_latency_overlay(const struct steer_latency *under,
+                                            const struct steer_latency *over, uint32_t number)
+{
+    const size_t below = under ? under->count : 0;
+    const size_t above = over ? over->count : 0;
+    struct steer_latency_row *rows = steer_calloc(below + above, sizeof *rows);
+    if (below)
+        memcpy(rows, under->rows, below * sizeof *rows);
+    for (size_t i = 0; i < above; i++) {
+        rows[below + i] = over->rows[i];
+        rows[below + i].frozen = number;
+    }
+    struct steer_latency *both = steer_latency_build(rows, below + above);
+    free(rows);
+    return both;
 }
 
 struct steer_latency *steer_latency_ref(struct steer_latency *table)
@@ -175,6 +229,20 @@ size_t steer_latency_count(const struct steer_latency *table)
 const struct steer_latency_row *steer_latency_at(const struct steer_latency *table, size_t index)
 {
     return index < table->count ? &table->rows[index] : NULL;
+}
+
+size_t steer_latency_differences(const struct steer_latency *a, const struct steer_latency *b)
+{
+    const size_t in_a = a ? a->count : 0;
+    const size_t in_b = b ? b->count : 0;
+    size_t differences = 0;
+    for (size_t i = 0, k = 0; i < in_a || k < in_b;) {
+        const int order = i == in_a ? 1 : k == in_b ? -1 : compare_keys(&a->rows[i], &b->rows[k]);
+        differences += order != 0 || a->rows[i].rtt_us != b->rows[k].rtt_us;
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return differences;
 }
 
 const struct steer_nested *steer_latency_networks(const struct steer_latency *table, size_t *count)

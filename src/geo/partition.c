@@ -40,7 +40,8 @@ void steer_partition_fini(struct steer_partition *p)
     memset(p, 0, sizeof *p);
 }
 
-uint32_t steer_partition_lookup(const struct steer_partition *p, const struct steer_addr *addr)
+// The range that holds the address.
+static size_t find(const struct steer_partition *p, const struct steer_addr *addr)
 {
     struct steer_u128 wanted = steer_addr_to_u128(addr);
     bool v4 = addr->family == STEER_V4;
@@ -54,7 +55,21 @@ uint32_t steer_partition_lookup(const struct steer_partition *p, const struct st
         else
             low = mid;
     }
-    return v4 ? p->value4[low] : p->value6[low];
+    return low;
+}
+
+uint32_t steer_partition_lookup(const struct steer_partition *p, const struct steer_addr *addr)
+{
+    const size_t at = find(p, addr);
+    return addr->family == STEER_V4 ? p->value4[at] : p->value6[at];
+}
+
+bool steer_partition_is_one(const struct steer_partition *p, const struct steer_prefix *prefix)
+{
+    struct steer_addr last = prefix->addr;
+    for (unsigned bit = prefix->len; bit < steer_family_bits(last.family); bit++)
+        last.octets[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    return find(p, &prefix->addr) == find(p, &last);
 }
 
 void steer_partition_append4(struct steer_partition *p, size_t *cap, uint32_t start, uint32_t value)

@@ -8,6 +8,7 @@
 #ifndef STEERD_GEO_LATENCY_H
 #define STEERD_GEO_LATENCY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "steerd/geo/geo.h"
@@ -24,12 +25,23 @@ struct steer_latency_row {
     struct steer_place place;    // STEER_LATENCY_PLACE
     const char *site;
     uint32_t rtt_us;
+    uint32_t frozen; // the number of the frozen table that it comes from; 0: it was uploaded
 };
+
+// The clients of a row as text: "192.0.2.0/24", "AS64500", "EU-DE"; at most 50 bytes with the NUL. Returns out.
+const char *steer_latency_client_format(const struct steer_latency_row *row, char *out,
+                                        uint32_t size);
+// Reads what format wrote, into of and its member; false: it is not that.
+bool steer_latency_client_parse(const char *text, struct steer_latency_row *row);
 
 struct steer_latency;
 
 // Copies the rows, in any order. Of rows for the same clients and site the last one holds.
 struct steer_latency *steer_latency_build(const struct steer_latency_row *rows, size_t count);
+// The rows of both, where `over` holds for the same clients and site; its rows are marked with the number. Either
+// may be NULL.
+struct steer_latency *steer_latency_overlay(const struct steer_latency *under,
+                                            const struct steer_latency *over, uint32_t number);
 // Any thread, as unref.
 struct steer_latency *steer_latency_ref(struct steer_latency *table);
 void steer_latency_unref(struct steer_latency *table); // NULL is accepted
@@ -38,6 +50,8 @@ void steer_latency_unref(struct steer_latency *table); // NULL is accepted
 size_t steer_latency_count(const struct steer_latency *table);
 // NULL beyond the count; lives as long as the table.
 const struct steer_latency_row *steer_latency_at(const struct steer_latency *table, size_t index);
+// How many rows are in only one of them, or differ in their time. Either may be NULL.
+size_t steer_latency_differences(const struct steer_latency *a, const struct steer_latency *b);
 // The CIDRs that it speaks of, sorted by steer_nested_sort.
 const struct steer_nested *steer_latency_networks(const struct steer_latency *table, size_t *count);
 

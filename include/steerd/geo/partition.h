@@ -3,6 +3,7 @@
 #ifndef STEERD_GEO_PARTITION_H
 #define STEERD_GEO_PARTITION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ void steer_partition_init(struct steer_partition *p, uint32_t value);
 void steer_partition_fini(struct steer_partition *p);
 // The value of the range that holds the address; IPv4 inside IPv6 is the caller's matter.
 uint32_t steer_partition_lookup(const struct steer_partition *p, const struct steer_addr *addr);
+// Whether all addresses of the prefix have one value.
+bool steer_partition_is_one(const struct steer_partition *p, const struct steer_prefix *prefix);
 
 // The common refinement: pair(ctx, value in a, value in b) gives the value of each piece; equal
 // neighbours merge. out is initialised by the call.
