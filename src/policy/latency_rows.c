@@ -95,6 +95,17 @@ static double parse_ms(struct rows *r, const struct row *row)
     return round(ms * 1000) / 1000;
 }
 
+static void put_time(json_t *rows, const char *client, const char *site, double ms)
+{
+    json_t *sites = json_object_get(rows, client);
+    const bool whole = ms == floor(ms);
+    if (!sites) {
+        sites = json_object();
+        json_object_set_new(rows, client, sites);
+    }
+    json_object_set_new(sites, site, whole ? json_integer((json_int_t)ms) : json_real(ms));
+}
+
 static void add_row(struct rows *r, const struct row *row)
 {
     char client[64] = "";
@@ -119,14 +130,7 @@ static void add_row(struct rows *r, const struct row *row)
         return;
     }
     steer_map_put(&r->lines, pair, row->at[CLIENT].line);
-    json_t *sites = json_object_get(r->out, client);
-    if (!sites) {
-        sites = json_object();
-        json_object_set_new(r->out, client, sites);
-    }
-    bool whole = ms == floor(ms);
-    json_object_set_new(sites, row->text[SITE],
-                        whole ? json_integer((json_int_t)ms) : json_real(ms));
+    put_time(r->out, client, row->text[SITE], ms);
     r->count++;
 }
 
@@ -338,6 +342,18 @@ enum steer_err steer_latency_rows_parse(const char *text, size_t len, const char
     *rows = r.out;
     *count = r.count;
     return STEER_OK;
+}
+
+json_t *steer_latency_rows_json(const struct steer_latency *table)
+{
+    json_t *rows = json_object();
+    char client[64];
+    for (size_t i = 0; i < steer_latency_count(table); i++) {
+        const struct steer_latency_row *row = steer_latency_at(table, i);
+        put_time(rows, steer_latency_client_format(row, client, sizeof client), row->site,
+                 row->rtt_us / 1000.0);
+    }
+    return rows;
 }
 
 void steer_latency_rows_document(const json_t *rows, const char *name, struct steer_buf *yaml)

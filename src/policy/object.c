@@ -79,8 +79,11 @@ void steer_object_unref(struct steer_object *object)
 {
     if (!object || atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (object->kind == STEER_LATENCY)
+    if (object->kind == STEER_LATENCY) {
         steer_latency_unref(object->latency);
+        steer_latency_unref(object->uploaded);
+        steer_latency_unref(object->frozen);
+    }
     steer_arena_fini(&object->arena);
     free(object);
 }
@@ -100,6 +103,25 @@ void steer_object_seal(struct steer_object *object, const char *name, const json
     uint64_t hash = steer_hash_bytes(name, strlen(name), (uint64_t)object->kind);
     object->hash = steer_hash_bytes(object->json, strlen(object->json), hash);
     free(json);
+}
+
+struct steer_object *steer_object_freeze(const struct steer_object *table,
+                                         struct steer_latency *frozen, uint32_t number)
+{
+    struct steer_object *object = steer_object_create(STEER_LATENCY);
+    struct steer_arena *arena = &object->arena;
+    object->name = steer_arena_strdup(arena, table->name);
+    object->document = steer_arena_strdup(arena, table->document);
+    object->file = steer_arena_strdup(arena, table->file);
+    object->json = steer_arena_strdup(arena, table->json);
+    object->at = table->at;
+    object->hash = table->hash;
+    object->measured = steer_arena_memdup(arena, table->measured, sizeof *table->measured);
+    object->uploaded = steer_latency_ref(table->uploaded);
+    object->frozen = steer_latency_ref(frozen);
+    object->frozen_number = number;
+    object->latency = steer_latency_overlay(table->uploaded, frozen, number);
+    return object;
 }
 
 // ---- from the store ------------------------------------------------------------------------------

@@ -409,7 +409,7 @@ struct steer_object *steer_parse_object(struct steer_parse *p, enum steer_kind k
         steer_parse_switch(p, item, &object->control_switch);
         break;
     case STEER_LATENCY:
-        object->latency = steer_parse_latency_table(p, item);
+        steer_parse_latency_table(p, item, object);
         break;
     case STEER_POLICY:
         p->origin = NULL; // policies belong to no zone

@@ -162,27 +162,14 @@ static void parse_times(struct steer_parse *p, const struct steer_item *entry,
     }
 }
 
-struct steer_latency *steer_parse_latency_table(struct steer_parse *p,
-                                                const struct steer_item *item)
+static struct steer_latency *parse_rows(struct steer_parse *p, const struct steer_item *list)
 {
-    static const char *const keys[] = {"rows"};
-    static const struct steer_shape shape = {.what = "a latency table",
-                                             .example = "{rows: {EU-DE: {fra: 9, iad: 95}}}",
-                                             .keys = keys,
-                                             .key_count = 1};
-    struct steer_item list, entry;
+    struct steer_item entry;
     struct steer_entries entries;
     struct rows rows = {0};
-    if (!steer_doc_keys(p, item, &shape))
-        return NULL;
-    if (!steer_doc_find(p, item, "rows", &list)) {
-        steer_doc_fail(p, item->key_at, "latency table '%s' needs 'rows', like %s", item->key,
-                       "{EU-DE: {fra: 9, iad: 95}}");
-        return NULL;
-    }
-    if (!json_is_object(list.json))
-        steer_doc_mismatch(p, &list, "a mapping like {EU-DE: {fra: 9, iad: 95}}");
-    steer_entries_of(p, &list, &entries);
+    if (!json_is_object(list->json))
+        steer_doc_mismatch(p, list, "a mapping like {EU-DE: {fra: 9, iad: 95}}");
+    steer_entries_of(p, list, &entries);
     while (!p->err && steer_entries_next(&entries, &entry)) {
         struct steer_latency_row row = {.asn = 0};
         parse_clients(p, &entry, &row, &rows);
@@ -192,4 +179,30 @@ struct steer_latency *steer_parse_latency_table(struct steer_parse *p,
     steer_map_fini(&rows.seen);
     free(rows.items);
     return table;
+}
+
+void steer_parse_latency_table(struct steer_parse *p, const struct steer_item *item,
+                               struct steer_object *table)
+{
+    static const char *const keys[] = {"rows", "measured"};
+    static const struct steer_shape shape = {.what = "a latency table",
+                                             .example = "{rows: {EU-DE: {fra: 9, iad: 95}}}",
+                                             .keys = keys,
+                                             .key_count = STEER_ARRAY_LEN(keys)};
+    struct steer_item list, measured;
+    if (!steer_doc_keys(p, item, &shape))
+        return;
+    const bool has_rows = steer_doc_find(p, item, "rows", &list);
+    if (steer_doc_find(p, item, "measured", &measured))
+        table->measured = steer_parse_measuring(p, &measured);
+    else if (!has_rows)
+        steer_doc_fail(p, item->key_at,
+                       "latency table '%s' needs 'rows', like {EU-DE: {fra: 9, iad: 95}}, or "
+                       "'measured', like {}",
+                       item->key);
+    if (p->err)
+        return;
+    table->latency = has_rows ? parse_rows(p, &list) : steer_latency_build(NULL, 0);
+    if (table->measured && table->latency)
+        table->uploaded = steer_latency_ref(table->latency);
 }

@@ -208,9 +208,11 @@ void steer_parse_nearest(struct steer_parse *p, const struct steer_item *item,
                          struct steer_node *node);
 void steer_parse_latency(struct steer_parse *p, const struct steer_item *item,
                          struct steer_node *node);
-// A latency table; NULL after an error.
-struct steer_latency *steer_parse_latency_table(struct steer_parse *p,
-                                                const struct steer_item *item);
+void steer_parse_latency_table(struct steer_parse *p, const struct steer_item *item,
+                               struct steer_object *table);
+// `measured` of a latency table, in the arena.
+const struct steer_measuring *steer_parse_measuring(struct steer_parse *p,
+                                                    const struct steer_item *item);
 void steer_parse_switch_node(struct steer_parse *p, const struct steer_item *item,
                              struct steer_node *node);
 void steer_parse_switch(struct steer_parse *p, const struct steer_item *item,

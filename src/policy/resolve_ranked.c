@@ -155,21 +155,8 @@ static json_t *trace_ranked(struct steer_resolver *v, const struct look *look,
     return entry;
 }
 
-static const char *row_text(const struct steer_latency_row *row, char *out, size_t size)
-{
-    switch (row->of) {
-    case STEER_LATENCY_CIDR:
-        return steer_prefix_format(&row->network, out, (uint32_t)size);
-    case STEER_LATENCY_ASN:
-        snprintf(out, size, "AS%u", row->asn);
-        return out;
-    case STEER_LATENCY_PLACE:
-        break;
-    }
-    return steer_place_format(&row->place, out, (uint32_t)size);
-}
-
-// "353 km", "5922 km, with bias 10 5330 km", "9 ms, measured from EU-DE", "88.9 ms, estimated for 6557 km".
+// "353 km", "5922 km, with bias 10 5330 km", "9.0 ms, measured from EU-DE", "10.0 ms, measured from EU-DE (table 3)",
+// "88.9 ms, estimated for 6557 km".
 static void measure_text(const struct look *look, const struct field *field,
                          const struct standing *s, char *out, size_t size)
 {
@@ -177,9 +164,12 @@ static void measure_text(const struct look *look, const struct field *field,
     const int bias = field->runners[s->runner].child->bias;
     if (!s->spot)
         snprintf(out, size, "distance not known");
+    else if (s->row && s->row->frozen)
+        snprintf(out, size, "%.1f ms, measured from %s (table %u)", s->cost / 1000,
+                 steer_latency_client_format(s->row, row, sizeof row), s->row->frozen);
     else if (s->row)
         snprintf(out, size, "%.1f ms, measured from %s", s->cost / 1000,
-                 row_text(s->row, row, sizeof row));
+                 steer_latency_client_format(s->row, row, sizeof row));
     else if (look->node->kind == STEER_NODE_LATENCY)
         snprintf(out, size, "%.1f ms, estimated for %.0f km", s->cost / 1000, s->km);
     else if (bias)

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "steerd/base/buf.h"
+#include "steerd/geo/latency.h"
 
 enum { STEER_LATENCY_ROWS_MAX = 1000000 };
 
@@ -18,6 +19,9 @@ enum { STEER_LATENCY_ROWS_MAX = 1000000 };
 enum steer_err steer_latency_rows_parse(const char *text, size_t len, const char *file,
                                         json_t **rows, size_t *count,
                                         struct steer_diag *diag) STEER_MUST_USE;
+
+// The rows of a table in the same form; the caller's.
+json_t *steer_latency_rows_json(const struct steer_latency *table);
 
 // Appends a document (YAML) that has them as the table `name`.
 void steer_latency_rows_document(const json_t *rows, const char *name, struct steer_buf *yaml);

@@ -278,6 +278,14 @@ struct steer_assertion {
     const struct steer_name *records; // owners, absolute, lower case
     const char *text;                 // what it says, on one line, for messages
 };
+// How a latency table is measured.
+struct steer_measuring {
+    uint32_t freeze_s, half_life_s;
+    uint32_t step_us, hysteresis_us;
+    uint32_t min_samples, max_samples, max_estimates;
+    uint8_t v4_len, v6_len; // of the networks that clients are cut to
+};
+
 struct steer_object;
 // The part of an assertion's name that its document gave it.
 const char *steer_assertion_short_name(const struct steer_object *assertion);
@@ -298,8 +306,14 @@ struct steer_object {
         struct steer_endpoint endpoint;
         struct steer_pool pool;
         struct steer_switch control_switch;
-        struct steer_latency *latency; // a reference is held
-        struct steer_node tree;        // policy
+        struct {
+            struct steer_latency *latency;          // all rows; a reference is held
+            const struct steer_measuring *measured; // NULL: it is only uploaded
+            struct steer_latency *uploaded;         // measured: the document's rows; a reference
+            struct steer_latency *frozen;           // what was measured; a reference, or NULL
+            uint32_t frozen_number;
+        };
+        struct steer_node tree; // policy
         struct steer_assertion assertion;
         struct steer_steered steered;
     };
@@ -311,6 +325,10 @@ struct steer_object {
 struct steer_object *steer_object_ref(const struct steer_object *object);
 // NULL is accepted. The last one frees it, on whichever thread that is.
 void steer_object_unref(struct steer_object *object);
+
+// A measured latency table with other frozen rows (a reference is taken), else equal to the one that it is made of.
+struct steer_object *steer_object_freeze(const struct steer_object *table,
+                                         struct steer_latency *frozen, uint32_t number);
 
 // Parses the JSON of a stored object (what `json` held). zone is needed for STEER_STEERED only, else
 // NULL. Errors: STEER_EINVAL with diag: the store is damaged.

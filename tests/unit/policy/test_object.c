@@ -462,9 +462,74 @@ static void an_object_lives_until_its_last_reference_is_gone(void **state)
     steer_object_unref(NULL);
 }
 
+// ---- measured latency tables ---------------------------------------------------------------------
+
+static struct steer_object *table_of(const char *json)
+{
+    struct steer_object *table = NULL;
+    struct steer_diag diag = {0};
+    if (steer_object_from_json(STEER_LATENCY, "world", "d", json, NULL, &table, &diag))
+        fail_msg("%s", diag.message);
+    return table;
+}
+
+static void an_empty_measured_has_defaults(void **state)
+{
+    (void)state;
+    struct steer_object *table = table_of("{\"measured\":{}}");
+    const struct steer_measuring *m = table->measured;
+    assert_int_equal(m->freeze_s, 3600);
+    assert_int_equal(m->half_life_s, 86400);
+    assert_int_equal(m->step_us, 5000);
+    assert_int_equal(m->hysteresis_us, 2500);
+    assert_int_equal(m->min_samples, 10);
+    assert_int_equal(m->max_samples, 100);
+    assert_int_equal(m->max_estimates, 100000);
+    assert_int_equal(m->v4_len, 24);
+    assert_int_equal(m->v6_len, 48);
+    assert_int_equal(steer_latency_count(table->latency), 0);
+    steer_object_unref(table);
+    table =
+        table_of("{\"measured\":{\"step\":\"20ms\",\"networks\":{\"v4\":16},\"freeze\":\"10m\"}}");
+    assert_int_equal(table->measured->hysteresis_us, 10000);
+    assert_int_equal(table->measured->freeze_s, 600);
+    assert_int_equal(table->measured->v4_len, 16);
+    assert_int_equal(table->measured->v6_len, 48);
+    steer_object_unref(table);
+    table = table_of("{\"rows\":{\"EU\":{\"fra\":9}}}");
+    assert_null(table->measured);
+    steer_object_unref(table);
+}
+
+static void frozen_rows_lie_over_those_of_the_document(void **state)
+{
+    (void)state;
+    struct steer_object *table =
+        table_of("{\"measured\":{},\"rows\":{\"EU\":{\"fra\":9,\"iad\":90}}}");
+    struct steer_object *rows = table_of("{\"rows\":{\"EU\":{\"fra\":15},\"NA\":{\"iad\":5}}}");
+    struct steer_object *frozen = steer_object_freeze(table, rows->latency, 3);
+    assert_true(frozen->hash == table->hash);
+    assert_string_equal(frozen->json, table->json);
+    assert_string_equal(frozen->document, "d");
+    assert_int_equal(frozen->frozen_number, 3);
+    assert_int_equal(frozen->measured->freeze_s, 3600);
+    steer_object_unref(rows);
+    steer_object_unref(table); // it stands by itself
+    static const uint32_t wanted[][2] = {{15000, 3}, {90000, 0}, {5000, 3}};
+    assert_int_equal(steer_latency_count(frozen->latency), 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(steer_latency_at(frozen->latency, i)->rtt_us, wanted[i][0]);
+        assert_int_equal(steer_latency_at(frozen->latency, i)->frozen, wanted[i][1]);
+    }
+    assert_int_equal(steer_latency_count(frozen->uploaded), 2);
+    steer_object_unref(frozen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_measured_has_defaults),
+        cmocka_unit_test(frozen_rows_lie_over_those_of_the_document),
         cmocka_unit_test(every_form_comes_back_from_its_json),
         cmocka_unit_test(random_trees_come_back_from_their_json),
         cmocka_unit_test(the_hash_is_of_kind_name_and_definition),
