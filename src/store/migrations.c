@@ -134,9 +134,32 @@ static const char assertions[] =
     " name TEXT PRIMARY KEY, document TEXT NOT NULL, body TEXT NOT NULL CHECK(json_valid(body))"
     ") STRICT, WITHOUT ROWID;";
 
+// 9: measured latency tables: estimates, what was frozen of them, and how freezing goes.
+static const char measured_tables[] =
+    "CREATE TABLE latency_estimate("
+    " latency_table TEXT NOT NULL REFERENCES latency_table(name) ON DELETE CASCADE,"
+    " client TEXT NOT NULL, site TEXT NOT NULL,"
+    " at_unix_s INTEGER NOT NULL,"
+    " counted_in INTEGER NOT NULL, counted INTEGER NOT NULL,"
+    " bins BLOB NOT NULL,"
+    " PRIMARY KEY(latency_table, client, site)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE frozen_table("
+    " latency_table TEXT NOT NULL REFERENCES latency_table(name) ON DELETE CASCADE,"
+    " number INTEGER NOT NULL CHECK(number > 0),"
+    " frozen_unix_s INTEGER NOT NULL, row_count INTEGER NOT NULL, changes INTEGER NOT NULL,"
+    " body TEXT NOT NULL CHECK(json_valid(body)),"
+    " PRIMARY KEY(latency_table, number)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE freezing("
+    " latency_table TEXT PRIMARY KEY REFERENCES latency_table(name) ON DELETE CASCADE,"
+    " judged_unix_s INTEGER NOT NULL, held INTEGER NOT NULL,"
+    " refused_unix_s INTEGER NOT NULL, refusal TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
 const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
                                               audit_who,         switches,      latency_tables,
-                                              steered_kinds,     assertions};
+                                              steered_kinds,     assertions,    measured_tables};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

@@ -146,6 +146,53 @@ static const struct {
     [SQL_LOAD_AUDIT] = {"reading the audit",
                         "SELECT id, at_unix_s, who, action, subject, detail FROM audit"
                         " WHERE id < ?1 AND at_unix_s >= ?2 ORDER BY id DESC LIMIT ?3"},
+    // Of a table that went meanwhile nothing is written.
+    [SQL_PUT_ESTIMATE] =
+        {"storing an estimate of the latency table",
+         "INSERT INTO latency_estimate(latency_table, client, site, at_unix_s, counted_in,"
+         " counted, bins) SELECT name, ?2, ?3, ?4, ?5, ?6, ?7 FROM latency_table WHERE name = ?1"
+         " ON CONFLICT(latency_table, client, site) DO UPDATE SET at_unix_s = excluded.at_unix_s,"
+         " counted_in = excluded.counted_in, counted = excluded.counted, bins = excluded.bins"},
+    [SQL_DELETE_ESTIMATE] = {"deleting an estimate of the latency table",
+                             "DELETE FROM latency_estimate WHERE latency_table = ?1"
+                             " AND client = ?2 AND site = ?3"},
+    [SQL_LOAD_ESTIMATES] = {"reading the estimates",
+                            "SELECT latency_table, client, site, at_unix_s, counted_in, counted,"
+                            " bins FROM latency_estimate ORDER BY latency_table, client, site"},
+    [SQL_PUT_FROZEN] =
+        {"storing a frozen table of",
+         "INSERT INTO frozen_table(latency_table, number, frozen_unix_s, row_count, changes, body)"
+         " SELECT name, ?2, ?3, ?4, ?5, ?6 FROM latency_table WHERE name = ?1"},
+    [SQL_TRIM_FROZEN] = {"trimming the frozen tables of",
+                         "DELETE FROM frozen_table WHERE latency_table = ?1 AND number <="
+                         " (SELECT max(number) FROM frozen_table WHERE latency_table = ?1) - ?2"},
+    [SQL_LOAD_NEWEST_FROZEN] =
+        {"reading the frozen tables",
+         "SELECT latency_table, number, frozen_unix_s, row_count, changes, body FROM frozen_table f"
+         " WHERE number = (SELECT max(number) FROM frozen_table"
+         "  WHERE latency_table = f.latency_table) ORDER BY latency_table"},
+    [SQL_LOAD_FROZEN] = {"reading a frozen table",
+                         "SELECT latency_table, number, frozen_unix_s, row_count, changes, body"
+                         " FROM frozen_table WHERE latency_table = ?1 AND number = ?2"},
+    [SQL_LIST_FROZEN] = {"listing the frozen tables",
+                         "SELECT latency_table, number, frozen_unix_s, row_count, changes, NULL"
+                         " FROM frozen_table WHERE latency_table = ?1 ORDER BY number DESC"},
+    [SQL_PUT_FREEZING] =
+        {"storing the freezing of",
+         "INSERT INTO freezing(latency_table, judged_unix_s, held, refused_unix_s, refusal)"
+         " SELECT name, ?2, ?3, ?4, ?5 FROM latency_table WHERE name = ?1"
+         " ON CONFLICT(latency_table) DO UPDATE SET judged_unix_s = excluded.judged_unix_s,"
+         " held = excluded.held, refused_unix_s = excluded.refused_unix_s,"
+         " refusal = excluded.refusal"},
+    [SQL_LOAD_FREEZING] = {"reading the freezing of tables",
+                           "SELECT latency_table, judged_unix_s, held, refused_unix_s, refusal"
+                           " FROM freezing ORDER BY latency_table"},
+    [SQL_FORGET_ESTIMATES] = {"forgetting the estimates of",
+                              "DELETE FROM latency_estimate WHERE latency_table = ?1"},
+    [SQL_FORGET_FROZEN] = {"forgetting the frozen tables of",
+                           "DELETE FROM frozen_table WHERE latency_table = ?1"},
+    [SQL_FORGET_FREEZING] = {"forgetting the freezing of",
+                             "DELETE FROM freezing WHERE latency_table = ?1"},
 };
 _Static_assert(STEER_ARRAY_LEN(texts) == STORE_STATEMENT_COUNT, "each statement has its text");
 
