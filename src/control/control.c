@@ -219,6 +219,7 @@ static void drop_target(void *ctx, uint64_t key)
 void control_follow(struct steer_control *c)
 {
     steer_vitals_follow(c->vitals, steer_linker_catalog(c->linker), put_target, drop_target, c);
+    control_follow_measures(c);
 }
 
 // ---- the thread ----------------------------------------------------------------------------------
@@ -262,6 +263,7 @@ static void *control_main(void *arg)
         if (op)
             run_op(c, op);
         control_expire_overrides(c, steer_clock_unix_s());
+        control_freeze_due(c, steer_clock_unix_s());
         control_sound_alarms(c);
     }
 }
@@ -306,6 +308,7 @@ static void control_free(struct steer_control *c)
     steer_prober_stop(c->prober);
     steer_linker_destroy(c->linker);
     steer_vitals_destroy(c->vitals);
+    steer_measures_destroy(c->measures);
     steer_store_close(c->store);
     for (size_t i = 0; i < c->document_count; i++) {
         free(c->documents[i].name);
@@ -336,6 +339,7 @@ enum steer_err steer_control_start(const struct steer_control_options *options,
     for (size_t i = 0; i < c->geo_count; i++)
         c->geo_files[i] = steer_strdup(options->geo_files[i]);
     c->vitals = steer_vitals_create();
+    c->measures = steer_measures_create();
     enum steer_err err =
         steer_geo_open(options->geo_files, options->geo_count, &options->geo_keys, &geo, diag);
     if (err == STEER_OK)
@@ -393,7 +397,7 @@ static enum steer_err run_reload_geo(struct steer_control *c, void *arg, struct 
     enum steer_err err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {NULL, "geo reload", "", NULL, NULL, NULL};
+    const struct control_commit commit = {.action = "geo reload", .subject = ""};
     return control_commit(c, link, &commit, diag);
 }
 

@@ -6,7 +6,8 @@
 
 #include "steerd/control/control.h"
 #include "steerd/control/linker.h"
-#include "steerd/store/store.h"
+#include "steerd/control/measures.h"
+#include "steerd/store/latency.h"
 
 // Work for control's thread; lives on the stack of the caller, who waits.
 struct op {
@@ -51,6 +52,7 @@ struct steer_control {
     // Control's thread only.
     struct steer_store *store;
     struct steer_vitals *vitals;
+    struct steer_measures *measures;
     struct steer_prober *prober; // NULL without probing
     struct document_text *documents;
     size_t document_count, document_cap;
@@ -101,6 +103,7 @@ struct control_commit {
     enum steer_err (*extra)(struct steer_control *c, void *ctx, struct steer_diag *diag);
     void *ctx;
     void (*left_out)(void *ctx, const struct steer_name *origin, const struct steer_diag *why);
+    const char *detail; // of the audit line; NULL: none
 };
 enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
                               const struct control_commit *commit,
@@ -119,6 +122,23 @@ uint64_t control_earlier_answers_end(const struct steer_control *c);
 enum steer_err control_audit(struct steer_control *c, const char *by, const char *action,
                              const char *subject, const char *detail,
                              struct steer_diag *diag) STEER_MUST_USE;
+// Estimates and the freezing of measured tables, once the objects are loaded into `catalog`.
+enum steer_err control_load_measures(struct steer_control *c, const struct steer_catalog *catalog,
+                                     struct steer_diag *diag) STEER_MUST_USE;
+// Brings the measures in step with the catalogue; what is measured no more goes from the store, too.
+void control_follow_measures(struct steer_control *c);
+// Errors: STEER_ENOTFOUND, STEER_ECONFLICT (it is not measured).
+enum steer_err control_find_measure(const struct steer_control *c, const char *table,
+                                    struct steer_measure **measure,
+                                    struct steer_diag *diag) STEER_MUST_USE;
+// Freezes the tables that are due.
+void control_freeze_due(struct steer_control *c, uint64_t now_unix_s);
+// The rows that were frozen, as the store keeps them.
+enum steer_err control_parse_frozen(const struct steer_store_frozen *row,
+                                    struct steer_latency **frozen,
+                                    struct steer_diag *diag) STEER_MUST_USE;
+// Measured tables, for status.
+json_t *control_measures_json(const struct steer_control *c);
 // Ends overrides whose time has come.
 void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,

@@ -159,8 +159,11 @@ static enum steer_err run_apply(struct steer_control *c, void *arg, struct steer
         steer_link_abort(link);
         return STEER_OK;
     }
-    const struct control_commit commit = {job->apply->by, "apply", job->apply->texts[0].name,
-                                          store_extra,    job,     NULL};
+    const struct control_commit commit = {.by = job->apply->by,
+                                          .action = "apply",
+                                          .subject = job->apply->texts[0].name,
+                                          .extra = store_extra,
+                                          .ctx = job};
     begin = steer_clock_mono_ns();
     if (job->changed) {
         err = control_commit(c, link, &commit, diag);

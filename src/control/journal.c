@@ -211,7 +211,8 @@ enum steer_err control_commit(struct steer_control *c, struct steer_link *link,
     if (err == STEER_OK && commit->extra)
         err = commit->extra(c, commit->ctx, diag);
     if (err == STEER_OK)
-        err = control_audit(c, commit->by, commit->action, commit->subject, "", diag);
+        err = control_audit(c, commit->by, commit->action, commit->subject,
+                            commit->detail ? commit->detail : "", diag);
     if (err == STEER_OK)
         err = steer_store_commit(c->store, diag);
     if (err != STEER_OK) {

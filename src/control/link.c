@@ -67,14 +67,28 @@ void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo)
     free(list);
 }
 
-void steer_link_put(struct steer_link *link, struct steer_object *object)
+// What was measured stays in force whatever else a document says of its table now. A reference.
+static struct steer_object *with_frozen(const struct steer_link *link, struct steer_object *object)
 {
+    const struct steer_object *before =
+        object->kind == STEER_LATENCY && object->measured && !object->frozen
+            ? steer_catalog_get(link->catalog, STEER_LATENCY, object->name)
+            : NULL;
+    return before && before->frozen
+               ? steer_object_freeze(object, before->frozen, before->frozen_number)
+               : steer_object_ref(object);
+}
+
+void steer_link_put(struct steer_link *link, struct steer_object *given)
+{
+    struct steer_object *object = with_frozen(link, given);
     steer_catalog_put(link->catalog, object);
     if (!link->loading) {
         struct steer_journal_entry *e = link_journal(link, STEER_J_OBJECT);
         e->object = steer_object_ref(object);
         e->kind_of = object->kind;
     }
+    steer_object_unref(object);
 }
 
 // What depends on it must not be there any more, or be put anew: the check of references sees to that.

@@ -14,6 +14,12 @@ struct loading {
     struct steer_diag *diag;
     struct steer_name origin;
     struct steer_zone_edit *edit;
+    struct steer_map frozen_index; // latency table -> frozen
+    struct frozen {
+        struct steer_latency *rows;
+        uint32_t number;
+    } * frozen;
+    size_t frozen_count, frozen_cap;
 };
 
 static bool kind_of(const char *text, enum steer_kind *kind)
@@ -25,6 +31,40 @@ static bool kind_of(const char *text, enum steer_kind *kind)
         }
     }
     return false;
+}
+
+static enum steer_err load_frozen(void *ctx, const struct steer_store_frozen *row)
+{
+    struct loading *l = ctx;
+    struct steer_latency *rows;
+    enum steer_err err = control_parse_frozen(row, &rows, l->diag);
+    if (err != STEER_OK)
+        return err;
+    l->frozen = steer_grow(l->frozen, &l->frozen_cap, l->frozen_count + 1, sizeof *l->frozen);
+    steer_map_put(&l->frozen_index, row->table, (uint32_t)l->frozen_count);
+    l->frozen[l->frozen_count++] = (struct frozen){rows, row->number};
+    return STEER_OK;
+}
+
+static void frozen_fini(struct loading *l)
+{
+    for (size_t i = 0; i < l->frozen_count; i++)
+        steer_latency_unref(l->frozen[i].rows);
+    free(l->frozen);
+    steer_map_fini(&l->frozen_index);
+}
+
+// What was measured is in force from the first answer on.
+static struct steer_object *with_frozen(const struct loading *l, struct steer_object *object)
+{
+    uint32_t at;
+    if (object->kind != STEER_LATENCY || !object->measured ||
+        !steer_map_get(&l->frozen_index, object->name, &at))
+        return object;
+    struct steer_object *frozen =
+        steer_object_freeze(object, l->frozen[at].rows, l->frozen[at].number);
+    steer_object_unref(object);
+    return frozen;
 }
 
 static enum steer_err load_object(void *ctx, const struct steer_store_object *row)
@@ -39,6 +79,7 @@ static enum steer_err load_object(void *ctx, const struct steer_store_object *ro
         steer_object_from_json(kind, row->name, row->document, row->json, NULL, &object, l->diag);
     if (err != STEER_OK)
         return err;
+    object = with_frozen(l, object);
     steer_link_put(l->link, object);
     steer_object_unref(object);
     return STEER_OK;
@@ -141,7 +182,11 @@ static enum steer_err load_all(struct loading *l)
     if (err == STEER_OK)
         err = steer_store_load_positions(c->store, load_position, l, l->diag);
     if (err == STEER_OK)
+        err = steer_store_load_newest_frozen(c->store, load_frozen, l, l->diag);
+    if (err == STEER_OK)
         err = steer_store_load_objects(c->store, load_object, l, l->diag);
+    if (err == STEER_OK)
+        err = control_load_measures(c, steer_link_catalog(l->link), l->diag);
     if (err != STEER_OK)
         return err;
     // The pairs must be there before their verdicts; there is no prober yet to hear of them.
@@ -161,6 +206,7 @@ enum steer_err control_load(struct steer_control *c, struct steer_diag *diag)
     l.link = steer_link_begin(c->linker);
     steer_link_set_loading(l.link);
     enum steer_err err = load_all(&l);
+    frozen_fini(&l);
     if (err != STEER_OK) {
         steer_link_abort(l.link);
         return err;

@@ -225,6 +225,7 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
     size_t more;
     json_object_set_new(*(json_t **)arg, "alarms", control_alarms_json(c, &more));
     json_object_set_new(*(json_t **)arg, "alarms_more", json_integer((json_int_t)more));
+    json_object_set_new(*(json_t **)arg, "latency", control_measures_json(c));
     return STEER_OK;
 }
 

@@ -176,9 +176,12 @@ static enum steer_err run_import(struct steer_control *c, void *arg, struct stee
         return err;
     note_figures(job, link);
     name_subject(job);
-    const struct control_commit commit = {job->by,      "zone import",
-                                          job->subject, is_something_left,
-                                          job,          job->count > 1 ? left_out : NULL};
+    const struct control_commit commit = {.by = job->by,
+                                          .action = "zone import",
+                                          .subject = job->subject,
+                                          .extra = is_something_left,
+                                          .ctx = job,
+                                          .left_out = job->count > 1 ? left_out : NULL};
     err = control_commit(c, link, &commit, diag);
     if (!job->loaded)
         return STEER_OK;
@@ -385,7 +388,7 @@ static enum steer_err run_delete(struct steer_control *c, void *arg, struct stee
         err = control_prepare(c, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {job->by, "zone delete", name, NULL, NULL, NULL};
+    const struct control_commit commit = {.by = job->by, .action = "zone delete", .subject = name};
     return control_commit(c, link, &commit, diag);
 }
 

@@ -19,6 +19,7 @@ static const struct {
     {"raw", expect_raw},          {"shares", expect_shares},
     {"explain", expect_explain},  {"borders", expect_borders},
     {"switch", stage_switch},     {"plan", stage_plan},
+    {"measure", stage_measure},   {"freeze", stage_freeze},
 };
 
 static void run_line(struct stage *stage, const struct line *line)

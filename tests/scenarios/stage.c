@@ -19,6 +19,7 @@ static void raise_curtain(struct stage *stage)
     struct steer_geo *geo;
     char text[1400];
     stage->vitals = steer_vitals_create();
+    stage->measures = steer_measures_create();
     if (steer_geo_open((const char *const *)stage->geo_files, stage->geo_count, NULL, &geo,
                        &diag) != STEER_OK)
         script_broken(stage->script, 0, "%s", steer_diag_format(&diag, text, sizeof text));
@@ -37,13 +38,14 @@ void stage_fini(struct stage *stage)
 {
     steer_linker_destroy(stage->linker);
     steer_vitals_destroy(stage->vitals);
+    steer_measures_destroy(stage->measures);
     for (size_t i = 0; i < stage->geo_count; i++)
         free(stage->geo_files[i]);
 }
 
 // Whatever has happened, each cell is what evaluating it afresh gives: nothing that a change touches was
 // forgotten by the dependency index.
-static void check_fresh(struct stage *stage, unsigned line)
+void stage_check_fresh(struct stage *stage, unsigned line)
 {
     char got[64];
     uint32_t stale = steer_linker_refresh(stage->linker, STEER_ENDPOINT, NULL);
@@ -98,8 +100,8 @@ static void change_fini(struct change *change)
     steer_buf_fini(&change->text);
 }
 
-static enum steer_err finish(struct stage *stage, struct steer_link *link, enum steer_err err,
-                             struct steer_diag *diag)
+enum steer_err stage_finish(struct stage *stage, struct steer_link *link, enum steer_err err,
+                            struct steer_diag *diag)
 {
     if (err == STEER_OK)
         err = steer_link_prepare(link, stage->now_unix_s, diag);
@@ -109,6 +111,8 @@ static enum steer_err finish(struct stage *stage, struct steer_link *link, enum 
     }
     steer_link_commit(link);
     steer_vitals_follow(stage->vitals, steer_linker_catalog(stage->linker), NULL, NULL, NULL);
+    steer_measures_follow(stage->measures, steer_linker_catalog(stage->linker), stage->now_unix_s,
+                          NULL, NULL);
     return STEER_OK;
 }
 
@@ -141,7 +145,7 @@ static enum steer_err apply_document(struct stage *stage, struct change *change)
         return err;
     struct steer_link *link = steer_link_begin(stage->linker);
     err = steer_link_documents(link, &document, 1, &options, &change->summary, &change->diag);
-    err = finish(stage, link, err, &change->diag);
+    err = stage_finish(stage, link, err, &change->diag);
     steer_document_destroy(document);
     return err;
 }
@@ -180,7 +184,7 @@ static enum steer_err apply_zonefile(struct stage *stage, const struct steer_nam
     }
     struct steer_link *link = steer_link_begin(stage->linker);
     err = steer_link_replace_zone(link, origin, reading.build, diag);
-    return finish(stage, link, err, diag);
+    return stage_finish(stage, link, err, diag);
 }
 
 static void read_origin(struct stage *stage, const struct line *line, unsigned word,
@@ -199,7 +203,7 @@ static void must_succeed(struct stage *stage, const struct line *line, const str
     if (err != STEER_OK)
         script_missed(stage->script, line->number,
                       steer_diag_format(&change->diag, got, sizeof got), "it is accepted");
-    check_fresh(stage, line->number);
+    stage_check_fresh(stage, line->number);
 }
 
 // created, replaced, removed, unchanged: how many things a document changed.
@@ -287,7 +291,7 @@ void stage_delete_zone(struct stage *stage, const struct line *line)
     enum steer_err err = STEER_OK;
     if (!steer_link_remove_zone(link, &origin))
         err = steer_diag_set(&change.diag, STEER_ENOTFOUND, "there is no such zone");
-    must_succeed(stage, line, &change, finish(stage, link, err, &change.diag));
+    must_succeed(stage, line, &change, stage_finish(stage, link, err, &change.diag));
 }
 
 // ---- refusals ------------------------------------------------------------------------------------
@@ -357,7 +361,7 @@ void stage_refuse(struct stage *stage, const struct line *line)
                       "a refused change changes nothing");
     while (script_detail(stage->script, &detail))
         judge_error(stage, &detail, &change.diag);
-    check_fresh(stage, line->number);
+    stage_check_fresh(stage, line->number);
     change_fini(&change);
 }
 
@@ -381,7 +385,7 @@ void stage_geo(struct stage *stage, const struct line *line)
     struct change change = {0};
     struct steer_link *link = steer_link_begin(stage->linker);
     steer_link_set_geo(link, geo);
-    must_succeed(stage, line, &change, finish(stage, link, STEER_OK, &change.diag));
+    must_succeed(stage, line, &change, stage_finish(stage, link, STEER_OK, &change.diag));
     steer_geo_unref(geo);
 }
 
@@ -391,7 +395,7 @@ void stage_geo(struct stage *stage, const struct line *line)
 static void judge_changed(struct stage *stage, const struct line *line, uint32_t changed)
 {
     struct line detail;
-    check_fresh(stage, line->number);
+    stage_check_fresh(stage, line->number);
     while (script_detail(stage->script, &detail)) {
         char got[32];
         if (strcmp(detail.words[0], "changed") != 0)
@@ -546,6 +550,8 @@ static void move_objects(struct moving *m, enum steer_kind kind)
         if (object->hash != list[i]->hash)
             script_missed(m->to->script, m->line->number, list[i]->name,
                           "an equal object comes back");
+        if (kind == STEER_LATENCY)
+            object = stage_move_frozen(m->to, list[i], object);
         if (steered)
             must(m, steer_link_put_steered(m->link, object, &diag), &diag);
         else
@@ -623,11 +629,13 @@ void stage_restart(struct stage *stage, const struct line *line)
     for (enum steer_kind kind = STEER_SITE; kind < STEER_STEERED; kind++)
         move_objects(&m, kind);
     move_verdicts(&m);
+    stage_move_measures(stage, &old, steer_link_catalog(m.link), line);
     steer_trie_each(&steer_linker_world(old.linker)->zones, move_zone, &m);
     move_objects(&m, STEER_STEERED);
     must(&m, steer_link_prepare(m.link, stage->now_unix_s, &diag), &diag);
     steer_link_commit(m.link);
     steer_linker_destroy(old.linker);
     steer_vitals_destroy(old.vitals);
-    check_fresh(stage, line->number);
+    steer_measures_destroy(old.measures);
+    stage_check_fresh(stage, line->number);
 }

@@ -5,12 +5,14 @@
 
 #include "script.h"
 #include "steerd/control/linker.h"
+#include "steerd/control/measures.h"
 
 enum { GEO_FILES_MAX = 8 };
 
 struct stage {
     struct script *script;
     struct steer_vitals *vitals;
+    struct steer_measures *measures;
     struct steer_linker *linker;
     char *geo_files[GEO_FILES_MAX];
     size_t geo_count;
@@ -19,6 +21,11 @@ struct stage {
 
 void stage_init(struct stage *stage, struct script *script);
 void stage_fini(struct stage *stage);
+// Prepares and commits a link, or aborts it.
+enum steer_err stage_finish(struct stage *stage, struct steer_link *link, enum steer_err err,
+                            struct steer_diag *diag);
+// Every cell is as evaluating it afresh makes it.
+void stage_check_fresh(struct stage *stage, unsigned line);
 
 // path PATH VALUE, contains TEXT, lacks TEXT, below a directive.
 void expect_json(struct stage *stage, json_t *told);
@@ -37,5 +44,14 @@ void stage_switch(struct stage *stage, const struct line *line);
 void stage_clear(struct stage *stage, const struct line *line);
 void stage_state(struct stage *stage, const struct line *line);
 void stage_restart(struct stage *stage, const struct line *line);
+
+// measures.c
+void stage_measure(struct stage *stage, const struct line *line);
+void stage_freeze(struct stage *stage, const struct line *line);
+// The frozen table of an object that is loaded again, and all estimates, through the forms that the store keeps.
+struct steer_object *stage_move_frozen(struct stage *to, const struct steer_object *from,
+                                       struct steer_object *object);
+void stage_move_measures(struct stage *to, const struct stage *from,
+                         const struct steer_catalog *catalog, const struct line *line);
 
 #endif

@@ -85,7 +85,8 @@ struct steer_journal_entry {
 struct steer_link *steer_link_begin(struct steer_linker *linker);
 // The catalogue as it will be.
 const struct steer_catalog *steer_link_catalog(const struct steer_link *link);
-// Adds or replaces an object that is not a steered record.
+// Adds or replaces an object that is not a steered record. A measured latency table without frozen rows takes those of
+// the one that it replaces.
 void steer_link_put(struct steer_link *link, struct steer_object *object);
 // An object that is not a steered record; false when it is not there. What names it must go, too, or prepare refuses.
 bool steer_link_remove(struct steer_link *link, enum steer_kind kind, const char *name);

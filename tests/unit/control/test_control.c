@@ -527,7 +527,7 @@ static enum steer_err run_slow(struct steer_control *c, void *arg, struct steer_
     assert_string_equal(
         answer_of(steer_linker_world(c->linker), "api.example.com.", STEER_TYPE_A, DE, got),
         "192.0.2.2");
-    const struct control_commit commit = {NULL, "test", "slow", NULL, NULL, NULL};
+    const struct control_commit commit = {.action = "test", .subject = "slow"};
     if (err == STEER_OK)
         err = control_commit(c, link, &commit, diag);
     steer_link_summary_fini(&summary);

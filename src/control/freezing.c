@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Freezing measured latency tables: estimates -> rows -> a link like any other, with its assertions.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control_internal.h"
+#include "steerd/base/clock.h"
+#include "steerd/base/log.h"
+#include "steerd/base/mem.h"
+#include "steerd/control/latency.h"
+#include "steerd/policy/latency_rows.h"
+
+struct freezing {
+    struct steer_measure *measure;
+    struct steer_latency *next;
+    uint32_t number, changes;
+    uint64_t now_unix_s;
+    bool held;
+    const char *by;
+};
+
+static const struct steer_object *table_of(const struct steer_control *c, const char *name)
+{
+    return steer_catalog_get(steer_linker_catalog(c->linker), STEER_LATENCY, name);
+}
+
+// ---- the store -----------------------------------------------------------------------------------
+
+// As a table with rows alone, which the parser of documents reads back.
+enum steer_err control_parse_frozen(const struct steer_store_frozen *row,
+                                    struct steer_latency **frozen, struct steer_diag *diag)
+{
+    struct steer_object *object;
+    enum steer_err err =
+        steer_object_from_json(STEER_LATENCY, row->table, "", row->body, NULL, &object, diag);
+    if (err != STEER_OK)
+        return err;
+    *frozen = steer_latency_ref(object->latency);
+    steer_object_unref(object);
+    return STEER_OK;
+}
+
+static enum steer_err put_freezing(struct steer_control *c, const struct steer_measure *m,
+                                   struct steer_diag *diag)
+{
+    const struct steer_store_freezing row = {m->name, m->judged_unix_s, m->held, m->refused_unix_s,
+                                             m->refusal};
+    return steer_store_put_freezing(c->store, &row, diag);
+}
+
+// With the journal of the link.
+static enum steer_err store_next(struct steer_control *c, void *ctx, struct steer_diag *diag)
+{
+    const struct freezing *f = ctx;
+    json_t *body = json_pack("{s:o}", "rows", steer_latency_rows_json(f->next));
+    char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+    const struct steer_store_frozen row = {f->measure->name, f->number,
+                                           f->now_unix_s,    (uint32_t)steer_latency_count(f->next),
+                                           f->changes,       text};
+    const struct steer_store_freezing freezing = {f->measure->name, f->now_unix_s, f->held, 0, ""};
+    enum steer_err err = steer_store_put_frozen(c->store, &row, diag);
+    if (err == STEER_OK)
+        err = steer_store_put_freezing(c->store, &freezing, diag);
+    free(text);
+    json_decref(body);
+    return err;
+}
+
+// What is not a table of its own: that the estimates were judged, and why nothing came of it.
+static void store_judgement(struct steer_control *c, const struct steer_measure *m,
+                            const char *refusal)
+{
+    struct steer_diag diag = {0};
+    char subject[128];
+    snprintf(subject, sizeof subject, "latency table %s", m->name);
+    enum steer_err err = steer_store_begin(c->store, &diag);
+    if (err == STEER_OK)
+        err = put_freezing(c, m, &diag);
+    if (err == STEER_OK && refusal)
+        err = control_audit(c, NULL, "latency refused", subject, refusal, &diag);
+    if (err == STEER_OK)
+        err = steer_store_commit(c->store, &diag);
+    if (err == STEER_OK)
+        return;
+    steer_store_rollback(c->store);
+    steer_log(STEER_LOG_ERROR, "control", "latency table %s: its freezing is not stored: %s",
+              m->name, diag.message);
+}
+
+// ---- one table -----------------------------------------------------------------------------------
+
+// The present table stays. The same reason is said once, not each hour.
+static void refuse(struct steer_control *c, const struct freezing *f, const struct steer_diag *why)
+{
+    struct steer_measure *m = f->measure;
+    const bool news = strcmp(m->refusal, why->message) != 0;
+    steer_measure_set_refusal(m, why->message, f->now_unix_s);
+    if (news)
+        steer_log(STEER_LOG_WARN, "control",
+                  "latency table %s: what was measured is not published: %s", m->name,
+                  why->message);
+    store_judgement(c, m, news ? why->message : NULL);
+}
+
+static enum steer_err publish(struct steer_control *c, struct freezing *f, struct steer_diag *diag)
+{
+    const uint64_t begin = steer_clock_mono_ns();
+    const struct steer_object *table = table_of(c, f->measure->name);
+    char subject[128], detail[96];
+    f->number = table->frozen_number + 1;
+    snprintf(subject, sizeof subject, "latency table %s", f->measure->name);
+    snprintf(detail, sizeof detail, "table %u: %zu rows, %u changes", f->number,
+             steer_latency_count(f->next), f->changes);
+    struct steer_link *link = steer_link_begin(c->linker);
+    struct steer_object *object = steer_object_freeze(table, f->next, f->number);
+    steer_link_put(link, object);
+    steer_object_unref(object);
+    enum steer_err err = control_prepare(c, link, begin, diag);
+    if (err != STEER_OK)
+        return err;
+    const struct control_commit commit = {.by = f->by,
+                                          .action = "latency freeze",
+                                          .subject = subject,
+                                          .extra = store_next,
+                                          .ctx = f,
+                                          .detail = detail};
+    err = control_commit(c, link, &commit, diag);
+    if (err != STEER_OK)
+        return err;
+    f->measure->held = f->held;
+    f->measure->frozen_unix_s = f->now_unix_s;
+    f->measure->changes = f->changes;
+    steer_measure_set_refusal(f->measure, "", f->now_unix_s);
+    steer_log(STEER_LOG_INFO, "control", "latency table %s: %s; in %.1f ms", f->measure->name,
+              detail, (double)(steer_clock_mono_ns() - begin) / 1e6);
+    return STEER_OK;
+}
+
+static enum steer_err freeze(struct steer_control *c, struct freezing *f, struct steer_diag *diag)
+{
+    struct steer_measure *m = f->measure;
+    enum steer_err err = STEER_OK;
+    m->judged_unix_s = f->now_unix_s;
+    if (f->changes) {
+        err = publish(c, f, diag);
+        if (err != STEER_OK)
+            refuse(c, f, diag);
+    } else {
+        m->held = f->held;
+        steer_measure_set_refusal(m, "", f->now_unix_s);
+        store_judgement(c, m, NULL);
+    }
+    return err;
+}
+
+static enum steer_err freeze_estimates(struct steer_control *c, struct freezing *f,
+                                       struct steer_diag *diag)
+{
+    f->next = steer_measure_freeze(f->measure, table_of(c, f->measure->name),
+                                   steer_linker_geo(c->linker), f->now_unix_s, &f->changes);
+    control_take_results(c, false);
+    enum steer_err err = freeze(c, f, diag);
+    steer_latency_unref(f->next);
+    return err;
+}
+
+void control_freeze_due(struct steer_control *c, uint64_t now_unix_s)
+{
+    for (size_t i = 0; i < steer_measures_count(c->measures); i++) {
+        struct steer_diag diag = {0};
+        struct freezing f = {.measure = steer_measures_at(c->measures, i),
+                             .now_unix_s = now_unix_s};
+        if (steer_measure_is_due(f.measure, now_unix_s))
+            (void)!freeze_estimates(c, &f, &diag);
+    }
+}
+
+// ---- asked for -----------------------------------------------------------------------------------
+
+struct freeze_job {
+    const char *table, *by;
+    uint32_t to;
+    json_t *reply;
+    struct steer_latency *kept;
+    struct steer_diag *diag;
+};
+
+static enum steer_err take_kept(void *ctx, const struct steer_store_frozen *row)
+{
+    struct freeze_job *job = ctx;
+    return control_parse_frozen(row, &job->kept, job->diag);
+}
+
+static enum steer_err freeze_kept(struct steer_control *c, struct freeze_job *job,
+                                  struct freezing *f, struct steer_diag *diag)
+{
+    job->diag = diag;
+    enum steer_err err =
+        steer_store_load_frozen(c->store, job->table, job->to, take_kept, job, diag);
+    if (err != STEER_OK)
+        return err;
+    f->next = job->kept;
+    f->held = true;
+    f->changes = (uint32_t)steer_latency_differences(table_of(c, job->table)->frozen, f->next);
+    err = freeze(c, f, diag);
+    steer_latency_unref(f->next);
+    return err;
+}
+
+static enum steer_err run_freeze(struct steer_control *c, void *arg, struct steer_diag *diag)
+{
+    struct freeze_job *job = arg;
+    struct freezing f = {.now_unix_s = steer_clock_unix_s(), .by = job->by};
+    enum steer_err err = control_find_measure(c, job->table, &f.measure, diag);
+    if (err == STEER_OK)
+        err = job->to ? freeze_kept(c, job, &f, diag) : freeze_estimates(c, &f, diag);
+    if (err != STEER_OK)
+        return err;
+    const struct steer_object *table = table_of(c, job->table);
+    job->reply = json_pack("{s:s,s:b,s:I,s:I,s:I,s:b}", "name", job->table, "changed",
+                           f.changes != 0, "number", (json_int_t)table->frozen_number, "rows",
+                           (json_int_t)(table->frozen ? steer_latency_count(table->frozen) : 0),
+                           "changes", (json_int_t)f.changes, "held", f.measure->held);
+    return STEER_OK;
+}
+
+enum steer_err steer_control_latency_freeze(struct steer_control *c, const char *table, uint32_t to,
+                                            const char *by, json_t **reply, struct steer_diag *diag)
+{
+    struct freeze_job job = {.table = table, .by = by, .to = to};
+    enum steer_err err = control_call(c, run_freeze, &job, diag);
+    if (err == STEER_OK)
+        *reply = job.reply;
+    return err;
+}
