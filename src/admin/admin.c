@@ -77,7 +77,9 @@ enum steer_err steer_admin_start(const struct steer_admin_options *options,
     admin->control = options->control;
     admin->server = options->server;
     int listen_fd = -1;
-    enum steer_err err = admin_token_load(options->data_folder, admin->token, diag);
+    enum steer_err err = admin_token_load(options->data_folder, "admin.token", admin->token, diag);
+    if (err == STEER_OK)
+        err = admin_token_load(options->data_folder, "beacon.token", admin->beacon_token, diag);
     if (err == STEER_OK)
         err = listen_on(options, &listen_fd, &admin->address, diag);
     if (err != STEER_OK) {

@@ -24,6 +24,7 @@ enum {
     ADMIN_AUDIT_MAX = 1000, // entries in one answer
 };
 #define ADMIN_BODY_SMALL     ((size_t)64 << 10)
+#define ADMIN_BODY_SAMPLES   ((size_t)256 << 10)
 #define ADMIN_BODY_DOCUMENTS ((size_t)64 << 20)
 #define ADMIN_BODY_ZONES     ((size_t)512 << 20)
 // All bodies being received or worked on together; beyond it clients are told to come back.
@@ -35,6 +36,7 @@ enum {
     ADMIN_NEEDS_TOKEN = 1, // everything under /api
     ADMIN_LONG = 2,        // may take seconds; never occupies all job threads
     ADMIN_HAS_BODY = 4,    // a body without a length is 411
+    ADMIN_BEACON = 8,      // open to the beacon token, too
 };
 
 struct admin_route {
@@ -51,7 +53,7 @@ struct steer_admin {
     struct steer_control *control;
     const struct steer_server *server;
     struct sockaddr_storage address;
-    char token[ADMIN_TOKEN_MAX + 1];
+    char token[ADMIN_TOKEN_MAX + 1], beacon_token[ADMIN_TOKEN_MAX + 1];
     struct admin_jobs *jobs;
     struct admin_conns *conns;
     _Atomic size_t body_bytes;
@@ -69,6 +71,7 @@ struct admin_request {
     size_t body_len, body_cap;
     char by[ADMIN_BY_MAX]; // see admin_by
     size_t discarded;      // octets of a body that was refused
+    bool is_beacon;        // it came with the beacon token
     bool submitted;        // counted by the job threads as being answered
 
     unsigned status; // 0: no reply yet
@@ -89,6 +92,8 @@ bool admin_decode(const char *in, size_t len, char *out);
 // Decodes the query string by route->args; on false a 400 is the reply.
 bool admin_request_read_args(struct admin_request *r);
 const char *admin_arg(const struct admin_request *r, const char *name);
+// A parameter that is a whole number from 1 to max; what is not given stays as it is. False: a problem is the reply.
+bool admin_read_number(struct admin_request *r, const char *name, uint64_t max, uint64_t *value);
 // Who asks, for the audit: what the client says of itself in Steerd-By, and its address.
 const char *admin_by(struct admin_request *r);
 // Makes room for a body of `size` octets within all limits; on false the reply says why not.
@@ -138,7 +143,9 @@ void admin_conns_allow(struct admin_conns *conns, struct MHD_Connection *connect
 void admin_conns_reap(struct admin_conns *conns);
 
 // ---- token.c
-enum steer_err admin_token_load(const char *folder, char token[ADMIN_TOKEN_MAX + 1],
+// FOLDER/NAME, which is made when it is missing.
+enum steer_err admin_token_load(const char *folder, const char *name,
+                                char token[ADMIN_TOKEN_MAX + 1],
                                 struct steer_diag *diag) STEER_MUST_USE;
 // header: the Authorization field, or NULL. In time that does not depend on where they differ.
 bool admin_token_matches(const char *token, const char *header);
@@ -198,6 +205,11 @@ void admin_metrics_get(struct admin_request *r);
 void admin_replay_get(struct admin_request *r);
 void admin_replay_post(struct admin_request *r);
 void admin_health_get(struct admin_request *r);
+void admin_latency_list(struct admin_request *r);
+void admin_latency_get(struct admin_request *r);
+void admin_latency_estimates(struct admin_request *r);
+void admin_latency_freeze(struct admin_request *r);
+void admin_latency_samples(struct admin_request *r);
 
 // ---- http.c
 enum MHD_Result admin_http_on_request(void *ctx, struct MHD_Connection *connection, const char *url,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // /api/v1/audit: who changed what, and when.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,24 +9,6 @@
 #include "steerd/base/clock.h"
 
 enum { LIMIT_DEFAULT = 100 };
-
-// A whole number from 1 on; what is not given stays as it is.
-static bool read_number(struct admin_request *r, const char *name, uint64_t max, uint64_t *value)
-{
-    const char *text = admin_arg(r, name);
-    if (!text)
-        return true;
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > max) {
-        admin_problem(r, 400, "%s '%s' is not a whole number from 1 to %llu", name, text,
-                      (unsigned long long)max);
-        return false;
-    }
-    *value = n;
-    return true;
-}
 
 // A moment, or how long ago it was.
 static bool read_since(struct admin_request *r, uint64_t *since_unix_s)
@@ -63,8 +44,8 @@ void admin_audit_get(struct admin_request *r)
 {
     struct steer_control_audit which = {0};
     uint64_t limit = LIMIT_DEFAULT, before = 0;
-    if (!read_number(r, "limit", ADMIN_AUDIT_MAX, &limit) ||
-        !read_number(r, "before", INT64_MAX, &before) || !read_since(r, &which.since_unix_s))
+    if (!admin_read_number(r, "limit", ADMIN_AUDIT_MAX, &limit) ||
+        !admin_read_number(r, "before", INT64_MAX, &before) || !read_since(r, &which.since_unix_s))
         return;
     which.limit = (uint32_t)limit;
     which.before = (int64_t)before;

@@ -50,6 +50,26 @@ static const struct admin_route routes[] = {
     {"DELETE", "/api/v1/overrides/*/*", admin_overrides_delete, API, SMALL, {NULL}},
     {"GET", "/api/v1/switches", admin_switches_list, API, SMALL, {NULL}},
     {"PUT", "/api/v1/switches/*", admin_switches_put, API | ADMIN_HAS_BODY, SMALL, {NULL}},
+    {"GET", "/api/v1/latency", admin_latency_list, API, SMALL, {NULL}},
+    {"GET", "/api/v1/latency/*", admin_latency_get, API | ADMIN_LONG, SMALL, {"at"}},
+    {"GET",
+     "/api/v1/latency/*/estimates",
+     admin_latency_estimates,
+     API | ADMIN_LONG,
+     SMALL,
+     {"limit"}},
+    {"POST",
+     "/api/v1/latency/*/freeze",
+     admin_latency_freeze,
+     API | ADMIN_LONG | ADMIN_HAS_BODY,
+     SMALL,
+     {NULL}},
+    {"POST",
+     "/api/v1/latency/*/samples",
+     admin_latency_samples,
+     API | ADMIN_BEACON | ADMIN_LONG | ADMIN_HAS_BODY,
+     ADMIN_BODY_SAMPLES,
+     {"client"}},
     {"GET", "/api/v1/status", admin_status_get, API, SMALL, {NULL}},
     {"GET", "/api/v1/audit", admin_audit_get, API, SMALL, {"limit", "since", "before"}},
     {"GET", "/api/v1/explain", admin_explain_get, API, SMALL, {"name", "type", "client"}},
@@ -152,7 +172,8 @@ static bool allowed(struct admin_request *r)
         return false;
     }
     const char *authorization = header(r, "Authorization");
-    if (!admin_token_matches(r->admin->token, authorization)) {
+    r->is_beacon = admin_token_matches(r->admin->beacon_token, authorization);
+    if (!admin_token_matches(r->admin->token, authorization) && !r->is_beacon) {
         log_refusal(r, authorization ? "wrong token" : "no token");
         admin_problem(r, 401,
                       authorization ? "the token is not the one in the server's admin.token"
@@ -160,6 +181,16 @@ static bool allowed(struct admin_request *r)
         return false;
     }
     return true;
+}
+
+// The beacon token lies on web servers, and opens one thing only.
+static bool permitted(struct admin_request *r)
+{
+    if (!r->is_beacon || r->route->flags & ADMIN_BEACON)
+        return true;
+    log_refusal(r, "the beacon token");
+    admin_problem(r, 403, "the beacon token is for POST /api/v1/latency/TABLE/samples only");
+    return false;
 }
 
 // Content-Length, or SIZE_MAX when a body comes in chunks; libmicrohttpd has checked its form.
@@ -186,7 +217,7 @@ static enum MHD_Result begin(struct admin_request *r)
     size_t length = announced_length(r);
     if (atomic_load(&r->admin->stopping))
         admin_problem(r, 503, "steerd is stopping");
-    else if (allowed(r) && route(r))
+    else if (allowed(r) && route(r) && permitted(r))
         (void)body_acceptable(r, length);
     // Slow senders get 30 s, and more for a large body at 64 KiB/s or better.
     size_t most = r->status ? 0 : length == SIZE_MAX ? r->route->max_body : length;

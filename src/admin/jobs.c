@@ -58,7 +58,8 @@ static void log_job(const struct admin_request *r, unsigned status, uint64_t sta
     double ms = (double)(steer_clock_mono_ns() - started_ns) / 1e6;
     if (status >= 500)
         steer_log(STEER_LOG_ERROR, "admin", "%s %s: %u in %.1f ms", r->method, r->path, status, ms);
-    else if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
+    else if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0 &&
+             !(r->route->flags & ADMIN_BEACON)) // those come all the time
         steer_log(STEER_LOG_INFO, "admin", "%s %s: %u in %.1f ms", r->method, r->path, status, ms);
 }
 

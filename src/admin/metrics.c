@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "admin_internal.h"
+#include "steerd/control/latency.h"
 
 static void single(struct steer_buf *out, const char *name, const char *type, const char *help,
                    uint64_t value)
@@ -144,6 +145,79 @@ static void probe_metrics(struct steer_buf *out, const struct steer_prober_stats
     single(out, "steerd_probe_targets", "gauge", "Targets that are probed.", s->targets);
 }
 
+struct measures {
+    struct steer_buf *out;
+    void (*put)(struct steer_buf *out, const struct steer_measure_stats *s);
+};
+
+static void put_samples(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    const struct {
+        const char *result;
+        uint64_t count;
+    } all[] = {{"accepted", s->accepted}, {"limited", s->limited}, {"refused", s->refused}};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(all); i++) {
+        const struct prom_label labels[] = {{"table", s->table}, {"result", all[i].result}};
+        prom_u64_by_two(out, "steerd_latency_samples_total", labels, all[i].count);
+    }
+}
+
+static void put_estimates(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    prom_u64(out, "steerd_latency_estimates", "table", s->table, s->estimates);
+}
+
+static void put_number(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    prom_u64(out, "steerd_latency_table_number", "table", s->table, s->number);
+}
+
+static void put_rows(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    prom_u64(out, "steerd_latency_table_rows", "table", s->table, s->rows);
+}
+
+static void put_frozen(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    prom_u64(out, "steerd_latency_table_frozen_seconds", "table", s->table, s->frozen_unix_s);
+}
+
+static void put_refusing(struct steer_buf *out, const struct steer_measure_stats *s)
+{
+    prom_u64(out, "steerd_latency_table_refused", "table", s->table, s->refusing);
+}
+
+static void visit_measure(void *ctx, const struct steer_measure_stats *stats)
+{
+    const struct measures *m = ctx;
+    m->put(m->out, stats);
+}
+
+// Of latency tables that are measured.
+static void latency_metrics(struct steer_buf *out, struct steer_control *control)
+{
+    static const struct {
+        const char *name, *type, *help;
+        void (*put)(struct steer_buf *out, const struct steer_measure_stats *s);
+    } families[] = {
+        {"steerd_latency_samples_total", "counter", "Measurements received.", put_samples},
+        {"steerd_latency_estimates", "gauge", "Pairs of clients and site that are estimated.",
+         put_estimates},
+        {"steerd_latency_table_number", "gauge", "The frozen table that is in force; 0: none.",
+         put_number},
+        {"steerd_latency_table_rows", "gauge", "Rows of the frozen table.", put_rows},
+        {"steerd_latency_table_frozen_seconds", "gauge",
+         "When the table in force was frozen, in seconds since 1970.", put_frozen},
+        {"steerd_latency_table_refused", "gauge", "1: the last table was not published.",
+         put_refusing},
+    };
+    for (size_t i = 0; i < STEER_ARRAY_LEN(families); i++) {
+        struct measures m = {out, families[i].put};
+        prom_family(out, families[i].name, families[i].type, families[i].help);
+        steer_control_each_measure(control, visit_measure, &m);
+    }
+}
+
 static uint64_t resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
@@ -168,6 +242,7 @@ void admin_metrics_get(struct admin_request *r)
     steer_control_each_endpoint(r->admin->control, endpoint_metric, &out);
     world_metrics(&out, &stats);
     probe_metrics(&out, &stats.prober);
+    latency_metrics(&out, r->admin->control);
     single(&out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     prom_family(&out, "steerd_build_info", "gauge", "The version of steerd.");
     prom_u64(&out, "steerd_build_info", "version", STEER_VERSION, 1);

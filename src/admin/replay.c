@@ -52,18 +52,10 @@ static bool collect(struct admin_request *r, size_t limit, struct records *recor
 
 static bool read_limit(struct admin_request *r, size_t *limit)
 {
-    const char *text = admin_arg(r, "limit");
-    *limit = LIMIT_DEFAULT;
-    if (!text)
-        return true;
-    char *end;
-    errno = 0;
-    unsigned long n = strtoul(text, &end, 10);
-    *limit = n;
-    if (*text >= '0' && *text <= '9' && !*end && !errno && n >= 1 && n <= LIMIT_MAX)
-        return true;
-    admin_problem(r, 400, "limit '%s' is not a whole number from 1 to %d", text, LIMIT_MAX);
-    return false;
+    uint64_t given = LIMIT_DEFAULT;
+    const bool good = admin_read_number(r, "limit", LIMIT_MAX, &given);
+    *limit = given;
+    return good;
 }
 
 static void put_answer(json_t *line, const struct steer_replay_record *record)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One request: parameters, body, reply.
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,23 @@ const char *admin_arg(const struct admin_request *r, const char *name)
     return NULL;
 }
 
+bool admin_read_number(struct admin_request *r, const char *name, uint64_t max, uint64_t *value)
+{
+    const char *text = admin_arg(r, name);
+    if (!text)
+        return true;
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > max) {
+        admin_problem(r, 400, "%s '%s' is not a whole number from 1 to %llu", name, text,
+                      (unsigned long long)max);
+        return false;
+    }
+    *value = n;
+    return true;
+}
+
 const char *admin_by(struct admin_request *r)
 {
     enum { SAID_MAX = ADMIN_BY_MAX - 64 };
@@ -195,7 +213,7 @@ void admin_reply(struct admin_request *r, unsigned status, const char *type, cha
 
 void admin_reply_json(struct admin_request *r, unsigned status, json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     json_decref(json);
     if (!text) {
         admin_problem(r, 500, "the answer cannot be written as JSON");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The bearer token in DATA/admin.token.
+// The bearer tokens in DATA/admin.token and DATA/beacon.token.
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -65,30 +65,33 @@ static bool write_token(int folder, const char *name)
 }
 
 // Written aside and renamed, so that a crash never leaves an empty token.
-static enum steer_err create_token(int folder, const char *path, struct steer_diag *diag)
+static enum steer_err create_token(int folder, const char *name, const char *path,
+                                   struct steer_diag *diag)
 {
-    if (!write_token(folder, "admin.token.new") ||
-        renameat(folder, "admin.token.new", folder, "admin.token") != 0 || fsync(folder) != 0)
+    char aside[64];
+    snprintf(aside, sizeof aside, "%s.new", name);
+    if (!write_token(folder, aside) || renameat(folder, aside, folder, name) != 0 ||
+        fsync(folder) != 0)
         return steer_diag_set(diag, STEER_EIO, "cannot write %s: %s", path, strerror(errno));
-    steer_log(STEER_LOG_INFO, "admin", "made a new token for the admin API in %s", path);
+    steer_log(STEER_LOG_INFO, "admin", "made a new token in %s", path);
     return STEER_OK;
 }
 
-enum steer_err admin_token_load(const char *folder_path, char token[ADMIN_TOKEN_MAX + 1],
-                                struct steer_diag *diag)
+enum steer_err admin_token_load(const char *folder_path, const char *name,
+                                char token[ADMIN_TOKEN_MAX + 1], struct steer_diag *diag)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/admin.token", folder_path);
+    snprintf(path, sizeof path, "%s/%s", folder_path, name);
     int folder = open(folder_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return steer_diag_set(diag, STEER_EIO, "cannot open the data folder %s: %s", folder_path,
                               strerror(errno));
     enum steer_err err = STEER_OK;
-    int fd = openat(folder, "admin.token", O_RDONLY | O_CLOEXEC);
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
-        err = create_token(folder, path, diag);
+        err = create_token(folder, name, path, diag);
         if (err == STEER_OK)
-            fd = openat(folder, "admin.token", O_RDONLY | O_CLOEXEC);
+            fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     }
     if (err == STEER_OK && fd < 0)
         err = steer_diag_set(diag, STEER_EIO, "cannot open %s: %s", path, strerror(errno));

@@ -14,7 +14,8 @@ struct steer_admin;
 struct steer_admin_options {
     struct sockaddr_storage listen; // loopback by default; port 0 picks a free one
     socklen_t listen_len;
-    const char *data_folder; // DATA/admin.token is created there (mode 0600) when it is missing
+    const char *
+        data_folder; // admin.token and beacon.token are made there (mode 0600) when they are missing
     struct steer_control *control;
     const struct steer_server *server; // for /metrics; may be NULL
 };

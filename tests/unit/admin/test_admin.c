@@ -20,6 +20,7 @@
 #include "admin/admin_internal.h"
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
+#include "steerd/control/latency.h"
 #include "steerd/control/replay.h"
 
 // ---- the fake control
@@ -295,6 +296,69 @@ enum steer_err steer_control_replay(struct steer_control *control,
     return err;
 }
 
+enum steer_err steer_control_latency_samples(struct steer_control *control, const char *table,
+                                             struct steer_latency_batch *batch, json_t **reply,
+                                             struct steer_diag *diag)
+{
+    (void)control;
+    char client[64];
+    const struct steer_latency_sample *s = batch->count ? &batch->samples[0] : NULL;
+    enum steer_err err =
+        asked(diag, "samples %s %zu good %zu bad %s %s", table, batch->count, batch->refusal_count,
+              s ? steer_prefix_format(&s->client, client, sizeof client) : "-", s ? s->site : "-");
+    if (err == STEER_OK)
+        *reply = json_pack("{s:I}", "accepted", (json_int_t)batch->count);
+    return err;
+}
+
+enum steer_err steer_control_latency_list(struct steer_control *control, json_t **list,
+                                          struct steer_diag *diag)
+{
+    (void)control;
+    return listed("latency", list, diag);
+}
+
+enum steer_err steer_control_latency_show(struct steer_control *control, const char *table,
+                                          uint32_t number, json_t **shown, struct steer_diag *diag)
+{
+    char what[96];
+    (void)control;
+    snprintf(what, sizeof what, "latency %s at %u", table, number);
+    return listed(what, shown, diag);
+}
+
+enum steer_err steer_control_latency_estimates(struct steer_control *control, const char *table,
+                                               size_t limit, json_t **list, struct steer_diag *diag)
+{
+    char what[96];
+    (void)control;
+    snprintf(what, sizeof what, "%zu estimates of %s", limit, table);
+    return listed(what, list, diag);
+}
+
+enum steer_err steer_control_latency_freeze(struct steer_control *control, const char *table,
+                                            uint32_t to, const char *by, json_t **reply,
+                                            struct steer_diag *diag)
+{
+    char what[96];
+    (void)control;
+    snprintf(what, sizeof what, "freeze %s to %u by %s", table, to, by);
+    return listed(what, reply, diag);
+}
+
+void steer_control_each_measure(struct steer_control *control,
+                                void (*visit)(void *ctx, const struct steer_measure_stats *stats),
+                                void *ctx)
+{
+    (void)control;
+    visit(ctx, &(struct steer_measure_stats){.table = "world",
+                                             .accepted = 9,
+                                             .limited = 2,
+                                             .estimates = 5,
+                                             .number = 7,
+                                             .refusing = true});
+}
+
 // ---- a small client
 
 static struct {
@@ -424,6 +488,8 @@ static int tear_down(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/admin.token", world.folder);
     unlink(path);
+    snprintf(path, sizeof path, "%s/beacon.token", world.folder);
+    unlink(path);
     return rmdir(world.folder);
 }
 
@@ -517,6 +583,29 @@ static const struct {
      422, NULL, "limit must be"},
     {"POST", "/api/v1/replay", "{\"documents\":[{\"name\":\"a\"}]}", NULL, 422, NULL,
      "text must be"},
+    {"GET", "/api/v1/latency", NULL, NULL, 200, "latency", NULL},
+    {"GET", "/api/v1/latency/world", NULL, NULL, 200, "latency world at 0", NULL},
+    {"GET", "/api/v1/latency/world?at=7", NULL, NULL, 200, "latency world at 7", NULL},
+    {"GET", "/api/v1/latency/world?at=0", NULL, NULL, 400, NULL, "from 1 to 4294967295"},
+    {"GET", "/api/v1/latency/world/estimates", NULL, NULL, 200, "1000 estimates of world", NULL},
+    {"GET", "/api/v1/latency/world/estimates?limit=3", NULL, NULL, 200, "3 estimates of world",
+     NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{}", NULL, 200, "freeze world to 0 by 127.0.0.1",
+     NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{\"to\":3}", "Steerd-By: ana\r\n", 200,
+     "freeze world to 3 by ana (127.0.0.1)", NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{\"to\":\"3\"}", NULL, 422, NULL,
+     "number of a table"},
+    {"POST", "/api/v1/latency/world/freeze", "{\"from\":3}", NULL, 422, NULL, "unknown member"},
+    {"POST", "/api/v1/latency/world/samples",
+     "{\"samples\":[{\"client\":\"192.0.2.7\",\"site\":\"fra\",\"ms\":9},{}]}", NULL, 200,
+     "samples world 1 good 1 bad 192.0.2.7/32 fra", "\"accepted\":1"},
+    {"POST", "/api/v1/latency/world/samples?client=192.0.2.9",
+     "{\"samples\":[{\"site\":\"fra\",\"ms\":9}]}", NULL, 200,
+     "samples world 1 good 0 bad 192.0.2.9/32 fra", NULL},
+    {"POST", "/api/v1/latency/world/samples", "{\"samples\":\n", NULL, 400, NULL, "\"line\":2"},
+    {"POST", "/api/v1/latency/world/samples", "[]", NULL, 422, NULL, "a batch must be"},
+    {"POST", "/api/v1/latency/world/samples", NULL, NULL, 411, NULL, "Content-Length"},
     {"GET", "/api/v1/explain?nam=w", NULL, NULL, 400, NULL, "did you mean 'name'?"},
     {"GET", "/api/v1/explain?name=a&name=b", NULL, NULL, 400, NULL, "given twice"},
     {"GET", "/api/v1/explain?name=%zz", NULL, NULL, 400, NULL, "hexadecimal"},
@@ -596,6 +685,45 @@ static void only_the_token_opens_the_api(void **state)
     assert_int_equal(a.status, 401);
     steer_buf_fini(&a.all);
     assert_string_equal(fake.asked, "");
+}
+
+static struct answer ask_with(const char *token, const char *method, const char *path,
+                              const char *body)
+{
+    char head[512];
+    snprintf(head, sizeof head,
+             "%s %s HTTP/1.1\r\nAuthorization: Bearer %s\r\nContent-Length: %zu\r\n", method, path,
+             token, strlen(body));
+    return ask_raw(head, body, strlen(body));
+}
+
+static void the_beacon_token_opens_the_samples_alone(void **state)
+{
+    (void)state;
+    char path[128], token[128] = "";
+    snprintf(path, sizeof path, "%s/beacon.token", world.folder);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%127s", token), 1);
+    fclose(file);
+    assert_string_not_equal(token, world.token);
+    const char *batch = "{\"samples\":[{\"client\":\"192.0.2.7\",\"site\":\"fra\",\"ms\":9}]}";
+    struct answer a = ask_with(token, "POST", "/api/v1/latency/world/samples", batch);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(fake.asked, "samples world 1 good 0 bad 192.0.2.7/32 fra");
+    steer_buf_fini(&a.all);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(table); i++) {
+        if (strncmp(table[i].path, "/api/", 5) != 0 || strstr(table[i].path, "/samples"))
+            continue;
+        fake.asked[0] = '\0';
+        a = ask_with(token, table[i].method, table[i].path, "{}");
+        const bool refused = a.status == 403 || a.status == 404 || a.status == 405 ||
+                             (a.status == 400 && table[i].status == 400);
+        if (!refused || fake.asked[0])
+            fail_msg("%s %s: %u, control was asked '%s'", table[i].method, table[i].path, a.status,
+                     fake.asked);
+        steer_buf_fini(&a.all);
+    }
 }
 
 static void the_token_is_private_and_stays(void **state)
@@ -713,6 +841,12 @@ static void metrics_are_prometheus_text(void **state)
         "\nsteerd_zones 3\n",
         "\nsteerd_commit_seconds 0.0015\n",
         "\nsteerd_probes_total{result=\"pass\"} 7\n",
+        "# TYPE steerd_latency_samples_total counter\n",
+        "\nsteerd_latency_samples_total{table=\"world\",result=\"accepted\"} 9\n",
+        "\nsteerd_latency_samples_total{table=\"world\",result=\"limited\"} 2\n",
+        "\nsteerd_latency_estimates{table=\"world\"} 5\n",
+        "\nsteerd_latency_table_number{table=\"world\"} 7\n",
+        "\nsteerd_latency_table_refused{table=\"world\"} 1\n",
         "\nsteerd_build_info{version=\"" STEER_VERSION "\"} 1\n",
     };
     struct answer a = ask_raw("GET /metrics HTTP/1.1\r\n", "", 0);
@@ -879,6 +1013,7 @@ int main(void)
         WITH_SERVER(each_resource_answers_as_the_reference_says),
         WITH_SERVER(errors_of_control_become_problems_with_their_place),
         WITH_SERVER(only_the_token_opens_the_api),
+        WITH_SERVER(the_beacon_token_opens_the_samples_alone),
         WITH_SERVER(the_token_is_private_and_stays),
         WITH_SERVER(an_address_in_use_is_named),
         WITH_SERVER(bodies_have_limits),
