@@ -145,6 +145,11 @@ int cmd_document_list(struct cli *cli, int argc, char **argv);
 int cmd_document_show(struct cli *cli, int argc, char **argv);
 int cmd_audit(struct cli *cli, int argc, char **argv);
 int cmd_latency_import(struct cli *cli, int argc, char **argv);
+int cmd_latency_list(struct cli *cli, int argc, char **argv);
+int cmd_latency_show(struct cli *cli, int argc, char **argv);
+int cmd_latency_freeze(struct cli *cli, int argc, char **argv);
+int cmd_latency_rollback(struct cli *cli, int argc, char **argv);
+int cmd_latency_samples(struct cli *cli, int argc, char **argv);
 int cmd_replay(struct cli *cli, int argc, char **argv);
 int cmd_import_octodns(struct cli *cli, int argc, char **argv);
 int cmd_export_octodns(struct cli *cli, int argc, char **argv);
@@ -164,6 +169,9 @@ void cli_print_warnings(const struct cli *cli, json_t *summary, const struct cli
 
 // ---- cmd_plan.c: a plan's records and assertions, to stdout; all: also what stays
 void cli_plan_print(const struct cli *cli, const json_t *plan, bool all);
+
+// ---- cmd_measured.c: latency tables that are measured, for status
+void cli_measured_print(const json_t *tables);
 
 // ---- cmd_explain.c: explain's answer as text
 void cli_explain_render(struct steer_buf *out, const struct cli *cli, json_t *answer);

@@ -221,6 +221,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         print_safe_to_stop(status);
         print_geo(status, cli->colour_out);
         print_cut_rankings(status);
+        cli_measured_print(json_object_get(status, "latency"));
     }
     json_decref(status);
     return CLI_OK;

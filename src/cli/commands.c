@@ -115,6 +115,24 @@ static const struct command commands[] = {
      "whole.\n\n"
      "  --dry-run  check it, change nothing\n",
      cmd_latency_import},
+    {"latency list", "", "list the latency tables", "", cmd_latency_list},
+    {"latency show", "NAME [--at NUMBER | --estimates [--limit N]]",
+     "show the rows of a latency table",
+     "With the tables that were frozen and are kept.\n\n"
+     "  --at NUMBER    the rows of a kept table\n"
+     "  --estimates    what was measured, the heaviest first\n"
+     "  -n, --limit N  at most so many (default 1000)\n",
+     cmd_latency_show},
+    {"latency freeze", "NAME", "freeze what was measured, now",
+     "Ends what 'latency rollback' began.\n", cmd_latency_freeze},
+    {"latency rollback", "NAME NUMBER", "put a kept table in force again",
+     "Under a new number. Nothing is frozen after it until 'latency freeze'.\n",
+     cmd_latency_rollback},
+    {"latency samples", "NAME FILE", "send measurements for a latency table",
+     "FILE is CSV with client (an address or a network), site and ms; '-' is standard input. Lines "
+     "that\n"
+     "are refused are named, and the others count. The beacon.token suffices.\n",
+     cmd_latency_samples},
     {"export octodns", "ZONE [-o OUT]", "write a zone as a zone file of octoDNS",
      "Refused, with a list, when octoDNS could not say all of it.\n\n"
      "  -o, --output OUT  write to OUT, which is replaced only when all is written\n",

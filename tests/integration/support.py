@@ -213,7 +213,7 @@ class SteerdTest(unittest.TestCase):
         if self.steerd.process is None:
             return
         status = self.steerd.stop()
-        bad = any(word in self.steerd.log() for word in ("Sanitizer", "runtime error", "assertion"))
+        bad = any(word in self.steerd.log() for word in ("Sanitizer", "runtime error", "Assertion `"))
         if bad or status not in (0, -9):
             self.fail(f"steerd ended with status {status}:\n{self.steerd.log()}")
 
