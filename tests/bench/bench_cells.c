@@ -8,17 +8,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "grow.h"
 #include "steerd/base/mem.h"
 #include "steerd/control/linker.h"
 
-enum { ROUNDS_MAX = 1000, PLACES = 20 };
+enum { ROUNDS_MAX = 1000 };
 
 struct settings {
     const char *geo;
-    const char *draw; // random, coherent, sticky
-    unsigned records, rounds;
-    bool shared;
-    bool mixed; // half of the endpoints have IPv6 too
+    struct grow grow;
+    unsigned rounds;
 };
 
 static void must(enum steer_err err, const struct steer_diag *diag)
@@ -51,60 +50,6 @@ static void report(const char *what, double *ms, unsigned rounds, uint64_t cells
     if (cells)
         printf("  %6.3f us a cell", 1e3 * ms[0] / (double)cells);
     printf("\n");
-}
-
-// ---- documents -----------------------------------------------------------------------------------
-
-static const char *const places[PLACES] = {
-    "EU-DE", "EU-FR", "EU-GB", "EU-IT", "EU-ES", "EU-PL", "EU-NL", "EU-SE", "NA-US", "NA-CA",
-    "NA-MX", "SA-BR", "SA-AR", "AS-JP", "AS-IN", "AS-CN", "AS-KR", "OC-AU", "AF-ZA", "AF-EG"};
-static const char *const continents[] = {"EU", "AF", "NA", "SA", "AS", "OC"};
-
-static void add_order(struct steer_buf *text, const struct settings *s, unsigned number,
-                      unsigned first)
-{
-    const char *pools = "abcabc";
-    const char *p = pools + first % 3;
-    steer_buf_printf(text, "{failover: [{pool: grow-%c}, ", p[0]);
-    if (s->shared)
-        steer_buf_printf(text, "{pool: grow-%c}]}", p[1]);
-    else
-        steer_buf_printf(text,
-                         "{weighted: [{weight: %u, to: {pool: grow-%c}}, {weight: 10000, to: "
-                         "{pool: grow-%c}}]}]}",
-                         number + 1, p[1], p[2]);
-}
-
-static void add_record(struct steer_buf *text, const struct settings *s, unsigned number)
-{
-    const unsigned turn = number % PLACES;
-    steer_buf_printf(text,
-                     "  r%u:\n    ttl: 60\n    draw: %s\n    steer:\n      geo:\n        rules:\n",
-                     number, s->draw);
-    steer_buf_printf(text, "          - {match: [%s], to: ", places[turn]);
-    add_order(text, s, number, turn);
-    steer_buf_printf(text, "}\n          - {match: [%s, %s], to: ", continents[turn % 6],
-                     continents[(turn / 6 + turn + 1) % 6]);
-    add_order(text, s, number, turn + 1);
-    steer_buf_puts(text, "}\n        default: ");
-    add_order(text, s, number, turn + 2);
-    steer_buf_puts(text, "\n");
-}
-
-static void add_all(struct steer_buf *text, const struct settings *s)
-{
-    steer_buf_puts(text, "zone: geo.test\nchecks:\n  grow-check: {type: tcp, port: 9, interval: "
-                         "1h, fall: 10, initially: up}\nendpoints:\n");
-    for (unsigned i = 1; i <= 6; i++)
-        steer_buf_printf(text, "  grow-%u: {ipv4: 192.0.2.%u, %scheck: grow-check}\n", i, i,
-                         s->mixed && i % 2 ? "ipv6: \"2001:db8::1\", " : "");
-    steer_buf_puts(text, "pools:\n");
-    for (unsigned i = 0; i < 3; i++)
-        steer_buf_printf(text, "  grow-%c: {endpoints: {grow-%u: 10, grow-%u: 20}}\n", "abc"[i],
-                         2 * i + 1, 2 * i + 2);
-    steer_buf_puts(text, "records:\n");
-    for (unsigned i = 0; i < s->records; i++)
-        add_record(text, s, i);
 }
 
 // ---- what is measured ----------------------------------------------------------------------------
@@ -189,9 +134,9 @@ static void run(const struct settings *s)
     struct steer_vitals *vitals = steer_vitals_create();
     must(steer_geo_open(&s->geo, 1, NULL, &geo, &diag), &diag);
     must(steer_linker_create(geo, vitals, &linker, &diag), &diag);
-    add_all(&text, s);
-    printf("%u steered records, %s: least of the rounds\n", s->records,
-           s->shared ? "sharing distributions" : "each with weights of its own");
+    grow_document(&text, &s->grow);
+    printf("%u steered records, %s: least of the rounds\n", s->grow.records,
+           s->grow.shared ? "sharing distributions" : "each with weights of its own");
     double first = apply(linker, &text);
     report("applied", &first, 1, 0);
     steer_vitals_follow(vitals, steer_linker_catalog(linker), NULL, NULL, NULL);
@@ -210,28 +155,26 @@ int main(int argc, char **argv)
                                             {"geo", 1, NULL, 'g'},     {"shared", 0, NULL, 's'},
                                             {"draw", 1, NULL, 'd'},    {"mixed", 0, NULL, 'm'},
                                             {NULL, 0, NULL, 0}};
-    struct settings s = {.geo = STEER_SOURCE_DIR "/geodata/country.mmdb",
-                         .draw = "random",
-                         .records = 10000,
-                         .rounds = 9};
+    struct settings s = {
+        .geo = STEER_SOURCE_DIR "/geodata/country.mmdb", .grow = {.records = 10000}, .rounds = 9};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'n')
-            s.records = (unsigned)strtoul(optarg, NULL, 10);
+            s.grow.records = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'r')
             s.rounds = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'g')
             s.geo = optarg;
         else if (option == 's')
-            s.shared = true;
+            s.grow.shared = true;
         else if (option == 'd')
-            s.draw = optarg;
+            s.grow.draw = optarg;
         else if (option == 'm')
-            s.mixed = true;
+            s.grow.mixed = true;
         else
             return 2;
     }
-    if (s.rounds < 1 || s.rounds > ROUNDS_MAX || s.records < 1 || s.records > 60000) {
+    if (s.rounds < 1 || s.rounds > ROUNDS_MAX || s.grow.records < 1 || s.grow.records > 60000) {
         fputs("bench_cells: --records 1 to 60000, --rounds 1 to 1000\n", stderr);
         return 2;
     }
