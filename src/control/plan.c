@@ -154,8 +154,8 @@ static const char *change_of(const struct steer_impact_side *before,
 }
 
 static enum steer_err plan_record(const struct steer_plan *plan, struct steer_impact *impact,
-                                  const char *name, bool all, bool brief, json_t *list,
-                                  struct steer_diag *diag)
+                                  const char *name, const struct steer_impact_how *how,
+                                  json_t *list, struct steer_diag *diag)
 {
     const struct steer_impact_side before = {plan->before,
                                              steer_catalog_get(plan->before, STEER_STEERED, name)};
@@ -164,7 +164,7 @@ static enum steer_err plan_record(const struct steer_plan *plan, struct steer_im
     json_t *record;
     if (!before.steered && !after.steered)
         return STEER_OK;
-    enum steer_err err = steer_impact_of(impact, &before, &after, all, brief, &record, diag);
+    enum steer_err err = steer_impact_of(impact, &before, &after, how, &record, diag);
     if (err != STEER_OK)
         return err;
     json_object_set_new(record, "change", json_string(change_of(&before, &after)));
@@ -187,8 +187,9 @@ enum steer_err steer_plan_run(const struct steer_plan *plan, bool all, json_t **
     if (count)
         qsort(names, count, sizeof(char *), by_text);
     const bool brief = !all && count > RECORDS_IN_FULL;
+    const struct steer_impact_how how = {all, brief, NULL};
     for (size_t i = 0; i < count && err == STEER_OK; i++)
-        err = plan_record(plan, impact, names[i], all, brief, list, diag);
+        err = plan_record(plan, impact, names[i], &how, list, diag);
     free(names);
     steer_impact_destroy(impact);
     if (err != STEER_OK) {

@@ -431,6 +431,14 @@ const struct steer_location *steer_geo_location(const struct steer_geo *geo, uin
     return &geo->locations.items[index < geo->locations.count ? index : 0];
 }
 
+bool steer_geo_knows_asns(const struct steer_geo *geo)
+{
+    for (size_t i = 0; i < geo->locations.count; i++)
+        if (geo->locations.items[i].asn)
+            return true;
+    return false;
+}
+
 const struct steer_location *steer_geo_lookup(const struct steer_geo *geo,
                                               const struct steer_addr *addr)
 {

@@ -4,6 +4,7 @@
 #define STEERD_POLICY_IMPACT_INTERNAL_H
 
 #include "decide_internal.h"
+#include "given.h"
 #include "steerd/base/hash.h"
 #include "steerd/policy/impact.h"
 
@@ -23,20 +24,31 @@ struct mix_part {
 
 // What one residual gives for one type, in order of entity.
 struct mix {
-    uint16_t type;
-    uint32_t down; // entity that is down; ENTITY_NOTHING: none
     bool served_all, nothing;
     uint32_t count;
     struct mix_part *parts;
-    struct mix *next;
 };
 
+// What is asked about a residual.
+struct mix_question {
+    uint16_t type;
+    bool sticky;   // shares are those of the slots
+    uint32_t down; // entity that is down; ENTITY_NOTHING: none
+};
+
+// The endpoints of a residual, and its pools with the endpoints that are in them.
 struct root {
-    struct mix *mixes;
-    uint32_t *losses; // endpoints and sites in it
+    uint32_t number;
+    uint32_t *losses; // endpoints and sites
     uint32_t loss_count;
     const struct steer_object **pools;
     uint32_t pool_count;
+};
+
+enum { MIX_TYPES = 8 };
+struct mix_decider {
+    struct steer_decider *decider;
+    uint32_t down;
 };
 
 struct mixer {
@@ -46,15 +58,31 @@ struct mixer {
     struct steer_map entity_index; // "kind name"
     struct entity *entities;
     size_t entity_count, entity_cap;
-    struct steer_ptrmap roots; // residual, of which a reference is held -> root
+    struct steer_arena names;
+    // Until it is trimmed:
+    struct steer_ptrmap roots;     // residual, of which a reference is held -> root
+    struct steer_ptrmap mixes;     // root, type, down -> mix
+    struct steer_ptrmap fates;     // the same -> FATE_..., as a number
+    struct steer_ptrmap entity_of; // object or name of a site in one, of a root -> entity + 1
+    uint32_t root_count;
     struct steer_arena arena;
+    struct mix_decider deciders[MIX_TYPES][2][2]; // by type, sticky, whether something is down
 };
+// base must outlive it.
 void mixer_init(struct mixer *m, const struct steer_view *base);
 void mixer_fini(struct mixer *m);
+// Forgets what was found out about residuals where that has become much: no mix and no root that it gave is valid
+// afterwards.
+void mixer_trim(struct mixer *m);
 struct root *mixer_root(struct mixer *m, struct steer_residual *residual);
 bool root_holds(const struct root *root, uint32_t loss);
-const struct mix *mixer_mix(struct mixer *m, struct steer_residual *residual, uint16_t type,
-                            uint32_t down);
+// Valid until the next trim.
+const struct mix *mixer_mix(struct mixer *m, struct steer_residual *residual,
+                            const struct mix_question *question);
+// Only whether it ends in serve_all or in nothing.
+enum { FATE_KNOWN = 1, FATE_SERVED_ALL = 2, FATE_NOTHING = 4 };
+unsigned mixer_fate(struct mixer *m, struct steer_residual *residual,
+                    const struct mix_question *question);
 bool mix_equal(const struct mix *a, const struct mix *b);
 
 // What goes from where to where between two mixes: load that one entity loses is spread over those that win, in

@@ -7,21 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cut.h"
 #include "decide_internal.h"
+#include "given.h"
 #include "steerd/base/hash.h"
 #include "steerd/rr/type.h"
 #include "steerd/wire/message.h"
-
-unsigned steer_steered_types(const struct steer_steered *steered, uint16_t types[STEER_TYPES_MAX])
-{
-    if (steered->kind != STEER_STEERED_ADDRESS) {
-        types[0] = steer_steered_type(steered->kind);
-        return 1;
-    }
-    types[0] = STEER_TYPE_A; // HTTPS and SVCB name the same endpoints
-    types[1] = STEER_TYPE_AAAA;
-    return 2;
-}
 
 bool steer_assertion_covers(const struct steer_object *assertion,
                             const struct steer_object *steered)
@@ -62,12 +53,14 @@ bool steer_target_holds(const struct steer_object *target, const struct steer_ob
 // ---- the judge -----------------------------------------------------------------------------------
 
 struct clients {
-    const struct steer_object *assertion;
+    const struct steer_object *assertion; // NULL: everybody
+    struct steer_whom whom;
     struct steer_population population;
+    struct cut cut;
     struct clients *next;
 };
 
-// What one residual comes to for one type, by kind of loss.
+// What one residual comes to for each type, by kind of loss.
 enum { LOSSES = 2, HOLDS = 1, BROKEN = 2 };
 struct survival {
     uint8_t known[LOSSES][STEER_TYPES_MAX];
@@ -82,8 +75,6 @@ struct steer_judge {
     struct steer_hypothesis as_set; // nothing is down
     struct steer_hypothesis lost;   // `down` is
     struct clients *clients;
-    struct steer_population everybody;
-    bool counted;                  // everybody
     struct steer_ptrmap survivals; // residual, of which a reference is held -> survival
     struct steer_arena arena;      // of survivals
 };
@@ -110,10 +101,10 @@ void steer_judge_destroy(struct steer_judge *j)
         return;
     for (struct clients *c = j->clients, *next; c; c = next) {
         next = c->next;
+        cut_fini(&c->cut);
         steer_population_fini(&c->population);
         free(c);
     }
-    steer_population_fini(&j->everybody);
     for (size_t i = 0; i < j->survivals.cap; i++)
         if (j->survivals.slots[i].value)
             steer_residual_unref(j->residuals, (struct steer_residual *)j->survivals.slots[i].key);
@@ -122,26 +113,35 @@ void steer_judge_destroy(struct steer_judge *j)
     free(j);
 }
 
-static const struct steer_population *clients_of(struct steer_judge *j,
-                                                 const struct steer_object *assertion)
+static struct clients *clients_of(struct steer_judge *j, const struct steer_object *assertion)
 {
     const struct steer_assertion *a = &assertion->assertion;
-    if (!a->place_count && !a->prefix_count) {
-        if (!j->counted)
-            steer_population_init(&j->everybody, j->geo, NULL, 0, NULL, 0);
-        j->counted = true;
-        return &j->everybody;
-    }
+    if (!a->place_count && !a->prefix_count && !a->asn_count)
+        assertion = NULL;
     for (struct clients *c = j->clients; c; c = c->next)
         if (c->assertion == assertion)
-            return &c->population;
+            return c;
     struct clients *c = steer_calloc(1, sizeof *c);
     c->assertion = assertion;
-    steer_population_init(&c->population, j->geo, a->places, a->place_count, a->prefixes,
-                          a->prefix_count);
+    c->whom = (struct steer_whom){a->places,       a->place_count, a->prefixes,
+                                  a->prefix_count, a->asns,        a->asn_count};
+    steer_population_init(&c->population, j->geo, assertion ? &c->whom : NULL);
     c->next = j->clients;
-    j->clients = c;
-    return &c->population;
+    return j->clients = c;
+}
+
+static const struct steer_population *population_of(struct steer_judge *j,
+                                                    const struct steer_object *assertion,
+                                                    const struct steer_classes *classes)
+{
+    struct clients *c = clients_of(j, assertion);
+    return cut_population(&c->cut, &c->population, j->geo, c->assertion ? &c->whom : NULL,
+                          classes->networks, classes->network_count);
+}
+
+bool steer_judge_meets(struct steer_judge *j, const struct steer_object *assertion)
+{
+    return clients_of(j, assertion)->population.count > 0;
 }
 
 // ---- what a client would get ---------------------------------------------------------------------
@@ -193,6 +193,16 @@ struct trial {
     uint16_t type;
 };
 
+// What a class would get; the caller ends it. Shares of a sticky record are those of its slots.
+static void decide(const struct trial *t, const struct steer_residual *root,
+                   const struct steer_view *view, struct steer_distribution *d)
+{
+    if (t->steered->steered.draw.mode == STEER_DRAW_STICKY)
+        steer_decide_sticky(root, view, t->type, d, NULL);
+    else
+        steer_decide(root, view, t->type, d, NULL);
+}
+
 static uint16_t class_of(const struct trial *t, const struct steer_people *people)
 {
     return steer_classes_find(t->classes, people->location, &people->sample);
@@ -220,7 +230,7 @@ static void prove(const struct trial *t, const struct steer_people *people,
     const struct steer_place *place = &steer_geo_location(t->judge->geo, people->location)->place;
     struct steer_distribution d;
     char type[STEER_TYPE_TEXT_MAX], client[64];
-    steer_decide(root, view, t->type, &d, NULL);
+    decide(t, root, view, &d);
     steer_distribution_describe(&d, t->type, b->gets, sizeof b->gets);
     steer_distribution_fini(&d);
     b->type = t->type;
@@ -298,8 +308,7 @@ static bool survives(struct steer_judge *j, const struct steer_residual *root, u
     return well;
 }
 
-static bool survives_known(const struct trial *t, struct steer_residual *root, unsigned type_index,
-                           char down[64])
+static bool survives_known(const struct trial *t, struct steer_residual *root, char down[64])
 {
     struct steer_judge *j = t->judge;
     const unsigned loss = t->assertion->assertion.kind == STEER_SURVIVE_SITE;
@@ -309,10 +318,7 @@ static bool survives_known(const struct trial *t, struct steer_residual *root, u
         *slot = s = steer_arena_calloc(&j->arena, sizeof *s);
         steer_residual_ref(root);
     }
-    // Records of different kinds with equal trees ask for different types.
-    const unsigned at = t->type == STEER_TYPE_A || t->type == STEER_TYPE_AAAA
-                            ? type_index
-                            : 2 + (unsigned)t->steered->steered.kind;
+    const unsigned at = given_type_index(t->type);
     if (!s->known[loss][at])
         s->known[loss][at] =
             survives(j, root, t->type, loss ? STEER_SITE : STEER_ENDPOINT, s->down[loss][at])
@@ -322,14 +328,13 @@ static bool survives_known(const struct trial *t, struct steer_residual *root, u
     return s->known[loss][at] == HOLDS;
 }
 
-static bool judge_survival(const struct trial *t, const struct steer_people *people,
-                           unsigned type_index)
+static bool judge_survival(const struct trial *t, const struct steer_people *people)
 {
     struct steer_breach *b = t->breach;
     struct steer_judge *j = t->judge;
     char lead[120] = "with everything as it is set, ";
     struct steer_residual *root = t->classes->roots[class_of(t, people)];
-    if (survives_known(t, root, type_index, b->down))
+    if (survives_known(t, root, b->down))
         return true;
     b->down_kind = t->assertion->assertion.kind == STEER_SURVIVE_SITE ? STEER_SITE : STEER_ENDPOINT;
     j->down = (struct steer_down){b->down_kind, b->down};
@@ -369,7 +374,7 @@ static bool judge_outcomes(const struct trial *t, const struct steer_people *peo
     const struct steer_residual *root = t->classes->roots[class_of(t, people)];
     struct steer_distribution d;
     bool holds = true;
-    steer_decide(root, &t->judge->as_set.view, t->type, &d, NULL);
+    decide(t, root, &t->judge->as_set.view, &d);
     for (uint32_t i = 0; i < d.count && holds; i++)
         holds = !d.outcomes[i].share.num || allowed(t, &d.outcomes[i]);
     steer_distribution_fini(&d);
@@ -384,7 +389,7 @@ static struct steer_share share_of_class(const struct trial *t, const struct ste
 {
     struct steer_share sum = {0, 1};
     struct steer_distribution d;
-    steer_decide(root, &t->judge->as_set.view, t->type, &d, NULL);
+    decide(t, root, &t->judge->as_set.view, &d);
     for (uint32_t i = 0; i < d.count; i++)
         for (uint32_t e = 0; e < d.outcomes[i].endpoint_count; e++)
             if (in_targets(t, d.outcomes[i].endpoints[e])) {
@@ -463,7 +468,7 @@ static bool judge_share(const struct trial *t)
 // ---- all of it -----------------------------------------------------------------------------------
 
 // Classes that were judged for the type already need no second look.
-static bool judge_type(const struct trial *t, unsigned type_index)
+static bool judge_type(const struct trial *t)
 {
     const struct steer_population *p = t->population;
     if (t->assertion->assertion.kind == STEER_SHARE)
@@ -476,7 +481,7 @@ static bool judge_type(const struct trial *t, unsigned type_index)
             continue;
         judged[class] = true;
         holds = t->assertion->assertion.kind <= STEER_SURVIVE_ENDPOINT
-                    ? judge_survival(t, &p->items[i], type_index)
+                    ? judge_survival(t, &p->items[i])
                     : judge_outcomes(t, &p->items[i]);
     }
     free(judged);
@@ -487,21 +492,24 @@ bool steer_judge_holds(struct steer_judge *j, const struct steer_object *asserti
                        const struct steer_object *steered, const struct steer_classes *classes,
                        struct steer_breach *breach)
 {
-    uint16_t types[STEER_TYPES_MAX];
-    const unsigned count = steer_steered_types(&steered->steered, types);
+    struct given given;
+    struct given_types types;
     *breach = (struct steer_breach){.down_kind = STEER_KINDS};
-    struct trial t = {j, assertion, steered, classes, NULL, breach, 0};
-    const struct steer_assertion *a = &assertion->assertion;
-    struct steer_population cut = {0};
+    struct trial t = {.judge = j,
+                      .assertion = assertion,
+                      .steered = steered,
+                      .classes = classes,
+                      .population = population_of(j, assertion, classes),
+                      .breach = breach};
+    given_init(&given);
+    for (uint32_t c = 0; c < classes->class_count; c++)
+        given_add(&given, classes->roots[c]);
+    given_types(&given, &steered->steered, &types);
+    given_fini(&given);
     bool holds = true;
-    if (classes->network_count)
-        steer_population_init_cut(&cut, j->geo, a->places, a->place_count, a->prefixes,
-                                  a->prefix_count, classes->networks, classes->network_count);
-    t.population = classes->network_count ? &cut : clients_of(j, assertion);
-    for (unsigned i = 0; i < count && holds; i++) {
-        t.type = types[i];
-        holds = judge_type(&t, i);
+    for (unsigned i = 0; i < types.count && holds; i++) {
+        t.type = types.types[i];
+        holds = types.like[i] != i || judge_type(&t); // what holds for one holds for those like it
     }
-    steer_population_fini(&cut);
     return holds;
 }

@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "impact_internal.h"
+#include "steerd/base/mem.h"
 
 static const struct steer_share NONE = {0, 1};
 
+enum { KEPT_BYTES_MAX = 8 << 20 };
+
 // ---- entities ------------------------------------------------------------------------------------
 
-static uint32_t entity_of(struct mixer *m, enum steer_kind kind, const char *name)
+static uint32_t entity_by_name(struct mixer *m, enum steer_kind kind, const char *name)
 {
     char key[96];
     uint32_t at;
@@ -19,9 +22,18 @@ static uint32_t entity_of(struct mixer *m, enum steer_kind kind, const char *nam
         return at;
     at = (uint32_t)m->entity_count++;
     m->entities = steer_grow(m->entities, &m->entity_cap, m->entity_count, sizeof *m->entities);
-    m->entities[at] = (struct entity){kind, steer_arena_strdup(&m->arena, name)};
+    m->entities[at] = (struct entity){kind, steer_arena_strdup(&m->names, name)};
     steer_map_put(&m->entity_index, key, at);
     return at;
+}
+
+// of: what the name belongs to, an object or a site's name in one, that a root holds.
+static uint32_t entity_of(struct mixer *m, enum steer_kind kind, const char *name, const void *of)
+{
+    void **known = steer_ptrmap_at(&m->entity_of, (uintptr_t)of);
+    if (!*known)
+        *known = (void *)(uintptr_t)(entity_by_name(m, kind, name) + 1);
+    return (uint32_t)(uintptr_t)*known - 1;
 }
 
 void mixer_init(struct mixer *m, const struct steer_view *base)
@@ -30,21 +42,55 @@ void mixer_init(struct mixer *m, const struct steer_view *base)
     steer_hypothesis_init(&m->up, base, true, NULL, 0);
     steer_hypothesis_init(&m->lost, base, true, &m->down, 1);
     steer_ptrmap_init(&m->roots);
+    steer_ptrmap_init(&m->mixes);
+    steer_ptrmap_init(&m->fates);
+    steer_ptrmap_init(&m->entity_of);
     steer_arena_init(&m->arena);
-    (void)entity_of(m, STEER_KINDS, "no record");
-    (void)entity_of(m, STEER_KINDS, "a fixed answer");
+    steer_arena_init(&m->names);
+    (void)entity_by_name(m, STEER_KINDS, "no record");
+    (void)entity_by_name(m, STEER_KINDS, "a fixed answer");
 }
 
-void mixer_fini(struct mixer *m)
+static void release_roots(struct mixer *m)
 {
     for (size_t i = 0; i < m->roots.cap; i++)
         if (m->roots.slots[i].value)
             steer_residual_unref(m->residuals, (struct steer_residual *)m->roots.slots[i].key);
+}
+
+void mixer_fini(struct mixer *m)
+{
+    for (unsigned i = 0; i < MIX_TYPES * 4; i++)
+        steer_decider_destroy(m->deciders[i / 4][i / 2 % 2][i % 2].decider);
+    release_roots(m);
     steer_ptrmap_fini(&m->roots);
+    steer_ptrmap_fini(&m->mixes);
+    steer_ptrmap_fini(&m->fates);
     steer_residuals_destroy(m->residuals);
     steer_map_fini(&m->entity_index);
+    steer_ptrmap_fini(&m->entity_of);
     steer_arena_fini(&m->arena);
+    steer_arena_fini(&m->names);
     free(m->entities);
+}
+
+void mixer_trim(struct mixer *m)
+{
+    const size_t slots = m->roots.cap + m->mixes.cap + m->fates.cap;
+    if (m->arena.total_bytes + slots * sizeof(struct steer_ptrmap_entry) < KEPT_BYTES_MAX)
+        return;
+    for (unsigned i = 0; i < MIX_TYPES * 4; i++) {
+        struct steer_decider *decider = m->deciders[i / 4][i / 2 % 2][i % 2].decider;
+        if (decider) // it remembers residuals that go now
+            steer_decider_forget(decider);
+    }
+    release_roots(m);
+    steer_ptrmap_clear(&m->roots);
+    steer_ptrmap_clear(&m->mixes);
+    steer_ptrmap_clear(&m->fates);
+    steer_ptrmap_clear(&m->entity_of);
+    steer_arena_reset(&m->arena);
+    m->root_count = 0;
 }
 
 // ---- roots ---------------------------------------------------------------------------------------
@@ -57,9 +103,8 @@ struct gathering {
     size_t loss_count, loss_cap, pool_count, pool_cap;
 };
 
-static void add_loss(struct gathering *g, enum steer_kind kind, const char *name)
+static void add_loss(struct gathering *g, uint32_t entity)
 {
-    const uint32_t entity = entity_of(g->mixer, kind, name);
     for (size_t i = 0; i < g->loss_count; i++)
         if (g->losses[i] == entity)
             return;
@@ -82,9 +127,10 @@ static void gather(void *ctx, const struct steer_object *object)
     }
     if (object->kind != STEER_ENDPOINT)
         return;
-    add_loss(g, STEER_ENDPOINT, object->name);
-    if (object->endpoint.site)
-        add_loss(g, STEER_SITE, object->endpoint.site);
+    const char *site = object->endpoint.site;
+    add_loss(g, entity_of(g->mixer, STEER_ENDPOINT, object->name, object));
+    if (site)
+        add_loss(g, entity_of(g->mixer, STEER_SITE, site, site));
 }
 
 struct root *mixer_root(struct mixer *m, struct steer_residual *residual)
@@ -94,6 +140,7 @@ struct root *mixer_root(struct mixer *m, struct steer_residual *residual)
         return *slot;
     struct root *root = *slot = steer_arena_calloc(&m->arena, sizeof *root);
     struct gathering g = {.mixer = m};
+    root->number = m->root_count++;
     steer_residual_ref(residual);
     steer_ptrmap_init(&g.seen);
     steer_residual_visit(residual, gather, &g);
@@ -155,14 +202,16 @@ static void give_outcome(struct making *k, const struct root *root, const struct
         o->share, steer_share_of(1, o->endpoint_count ? o->endpoint_count : 1));
     for (uint32_t i = 0; i < o->endpoint_count; i++) {
         const char *site = o->endpoints[i]->endpoint.site;
-        give(k, entity_of(m, STEER_ENDPOINT, o->endpoints[i]->name), o->share, part);
+        give(k, entity_of(m, STEER_ENDPOINT, o->endpoints[i]->name, o->endpoints[i]), o->share,
+             part);
         if (site && !at_site_before(o, i)) // once for all of its endpoints
-            give(k, entity_of(m, STEER_SITE, site), o->share, NONE);
+            give(k, entity_of(m, STEER_SITE, site, site), o->share, NONE);
     }
     for (uint32_t p = 0; p < root->pool_count; p++)
         for (uint32_t i = 0; i < o->endpoint_count; i++)
             if (steer_target_holds(root->pools[p], o->endpoints[i])) {
-                give(k, entity_of(m, STEER_POOL, root->pools[p]->name), o->share, NONE);
+                give(k, entity_of(m, STEER_POOL, root->pools[p]->name, root->pools[p]), o->share,
+                     NONE);
                 break;
             }
 }
@@ -173,41 +222,70 @@ static int by_entity(const void *a, const void *b)
     return x->entity < y->entity ? -1 : x->entity > y->entity;
 }
 
+// A residual is evaluated while its root is known, so that the deciders remember nothing that has gone.
+static const struct steer_distribution *
+decide(struct mixer *m, const struct steer_residual *residual, const struct mix_question *q)
+{
+    struct mix_decider *d = &m->deciders[given_type_index(q->type)][q->sticky][q->down != 0];
+    if (!d->decider)
+        d->decider = steer_decider_create(q->type, q->sticky);
+    if (d->down != q->down)
+        steer_decider_forget(d->decider);
+    d->down = q->down;
+    if (q->down)
+        m->down = (struct steer_down){m->entities[q->down].kind, m->entities[q->down].name};
+    return steer_decider_run(d->decider, residual, q->down ? &m->lost.view : &m->up.view);
+}
+
+static uintptr_t key_of(const struct root *root, const struct mix_question *q)
+{
+    return (uintptr_t)root->number << 32 | (uintptr_t)q->down << 4 |
+           given_type_index(q->type) << 1 | (q->sticky ? 1U : 0U);
+}
+
 static struct mix *mix_make(struct mixer *m, struct steer_residual *residual,
-                            const struct root *root, uint16_t type, uint32_t down)
+                            const struct root *root, const struct mix_question *q)
 {
     struct making k = {.mixer = m};
-    struct steer_distribution d;
     struct mix *mix = steer_arena_calloc(&m->arena, sizeof *mix);
-    if (down)
-        m->down = (struct steer_down){m->entities[down].kind, m->entities[down].name};
-    steer_decide(residual, down ? &m->lost.view : &m->up.view, type, &d, NULL);
-    for (uint32_t i = 0; i < d.count; i++)
-        give_outcome(&k, root, &d.outcomes[i]);
-    if (!d.count)
+    const struct steer_distribution *d = decide(m, residual, q);
+    for (uint32_t i = 0; i < d->count; i++)
+        give_outcome(&k, root, &d->outcomes[i]);
+    if (!d->count)
         give(&k, ENTITY_NOTHING, (struct steer_share){1, 1}, (struct steer_share){1, 1});
-    *mix = (struct mix){.type = type,
-                        .down = down,
-                        .served_all = d.reads_up && d.count,
-                        .nothing = !d.count,
-                        .count = (uint32_t)k.count};
-    steer_distribution_fini(&d);
+    *mix = (struct mix){
+        .served_all = d->reads_up && d->count, .nothing = !d->count, .count = (uint32_t)k.count};
     qsort(k.parts, k.count, sizeof *k.parts, by_entity);
     mix->parts = steer_arena_memdup(&m->arena, k.parts, k.count * sizeof *k.parts);
     free(k.parts);
     return mix;
 }
 
-const struct mix *mixer_mix(struct mixer *m, struct steer_residual *residual, uint16_t type,
-                            uint32_t down)
+const struct mix *mixer_mix(struct mixer *m, struct steer_residual *residual,
+                            const struct mix_question *question)
 {
-    struct root *root = mixer_root(m, residual);
-    for (const struct mix *mix = root->mixes; mix; mix = mix->next)
-        if (mix->type == type && mix->down == down)
-            return mix;
-    struct mix *mix = mix_make(m, residual, root, type, down);
-    mix->next = root->mixes;
-    return root->mixes = mix;
+    const struct root *root = mixer_root(m, residual);
+    const uintptr_t key = key_of(root, question) + 1;
+    void **slot = steer_ptrmap_at(&m->mixes, key);
+    if (!*slot) {
+        struct mix *mix = mix_make(m, residual, root, question);
+        slot = steer_ptrmap_at(&m->mixes, key);
+        *slot = mix;
+    }
+    return *slot;
+}
+
+unsigned mixer_fate(struct mixer *m, struct steer_residual *residual,
+                    const struct mix_question *question)
+{
+    const struct mix_question q = {question->type, false, question->down}; // slots do not matter
+    void **slot = steer_ptrmap_at(&m->fates, key_of(mixer_root(m, residual), &q) + 1);
+    if (!*slot) {
+        const struct steer_distribution *d = decide(m, residual, &q);
+        const unsigned fate = d->count ? (d->served_all ? FATE_SERVED_ALL : 0) : FATE_NOTHING;
+        *slot = (void *)(uintptr_t)(fate | FATE_KNOWN);
+    }
+    return (unsigned)(uintptr_t)*slot;
 }
 
 bool mix_equal(const struct mix *a, const struct mix *b)

@@ -48,10 +48,18 @@ static bool values_next(struct values *values, struct steer_item *item)
 
 // ---- clients -------------------------------------------------------------------------------------
 
+static bool is_asn(const char *text)
+{
+    const bool prefixed = (text[0] == 'A' || text[0] == 'a') && (text[1] == 'S' || text[1] == 's');
+    const size_t digits = prefixed ? strspn(text + 2, "0123456789") : 0;
+    return digits && !text[2 + digits];
+}
+
 static void parse_client(struct steer_parse *p, const struct steer_item *item,
                          struct steer_assertion *a, struct steer_place *places,
-                         struct steer_prefix *prefixes)
+                         struct steer_prefix *prefixes, uint32_t *asns)
 {
+    struct steer_network_text network;
     struct steer_diag why;
     struct steer_prefix prefix;
     bool host_bits = false;
@@ -59,6 +67,11 @@ static void parse_client(struct steer_parse *p, const struct steer_item *item,
     const char *text = steer_value_string(p, item);
     if (p->err)
         return;
+    if (is_asn(text)) {
+        if (steer_parse_network_text(p, item, text, &network))
+            asns[a->asn_count++] = network.asn;
+        return;
+    }
     if (steer_prefix_parse(text, &prefix, &host_bits)) {
         prefixes[a->prefix_count++] = prefix;
         return;
@@ -67,7 +80,8 @@ static void parse_client(struct steer_parse *p, const struct steer_item *item,
         steer_doc_fail(p, item->at, "'%.60s' has bits set beyond its length; %s would be right",
                        text, steer_prefix_format(&prefix, right, sizeof right));
     else if (strpbrk(text, ".:/"))
-        steer_doc_fail(p, item->at, "'%.80s' is not a network like 192.0.2.0/24 or 2001:db8::/32",
+        steer_doc_fail(p, item->at,
+                       "'%.80s' is not a network like 192.0.2.0/24, 2001:db8::/32 or AS64500",
                        text);
     else if (steer_place_parse(text, &places[a->place_count++], &why))
         steer_doc_fail(p, item->at, "%s", why.message);
@@ -79,14 +93,16 @@ static void parse_clients(struct steer_parse *p, const struct steer_item *mappin
     struct steer_item item, entry;
     struct values values;
     if (!steer_doc_find(p, mapping, "clients", &item) ||
-        !values_of(p, &item, "[EU, 192.0.2.0/24]", &values))
+        !values_of(p, &item, "[EU, 192.0.2.0/24, AS64500]", &values))
         return;
     struct steer_place *places = steer_arena_calloc(p->arena, values.count * sizeof *places);
     struct steer_prefix *prefixes = steer_arena_calloc(p->arena, values.count * sizeof *prefixes);
+    uint32_t *asns = steer_arena_calloc(p->arena, values.count * sizeof *asns);
     while (!p->err && values_next(&values, &entry))
-        parse_client(p, &entry, a, places, prefixes);
+        parse_client(p, &entry, a, places, prefixes, asns);
     a->places = places;
     a->prefixes = prefixes;
+    a->asns = asns;
 }
 
 // ---- targets -------------------------------------------------------------------------------------
@@ -215,6 +231,8 @@ static const char *describe(struct steer_parse *p, const struct steer_assertion 
     for (uint32_t i = 0; i < a->prefix_count; i++)
         steer_buf_printf(&text, "%s%s", text.len ? ", " : "clients ",
                          steer_prefix_format(&a->prefixes[i], name, sizeof name));
+    for (uint32_t i = 0; i < a->asn_count; i++)
+        steer_buf_printf(&text, "%sAS%u", text.len ? ", " : "clients ", a->asns[i]);
     steer_buf_printf(&text, "%s%s", text.len ? ": " : "", words[a->kind]);
     for (uint32_t i = 0; i < a->target_count; i++)
         steer_buf_printf(&text, "%s%s", i ? ", " : " ", a->targets[i].name);

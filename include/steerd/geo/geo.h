@@ -46,6 +46,8 @@ const struct steer_partition *steer_geo_partition(const struct steer_geo *geo);
 uint32_t steer_geo_location_count(const struct steer_geo *geo);
 // Lives as long as the geo data; that of index 0 for an index beyond the count.
 const struct steer_location *steer_geo_location(const struct steer_geo *geo, uint32_t index);
+// Whether the files name an autonomous system anywhere.
+bool steer_geo_knows_asns(const struct steer_geo *geo);
 // Off the hot path (explain, tests). IPv4 inside IPv6 is the caller's matter (classmap.h).
 const struct steer_location *steer_geo_lookup(const struct steer_geo *geo,
                                               const struct steer_addr *addr);

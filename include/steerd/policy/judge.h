@@ -7,9 +7,7 @@
 #include "steerd/geo/population.h"
 #include "steerd/policy/hypothesis.h"
 
-enum { STEER_TYPES_MAX = 8 };
-// The RR types that a steered record gives; returns how many.
-unsigned steer_steered_types(const struct steer_steered *steered, uint16_t types[STEER_TYPES_MAX]);
+enum { STEER_TYPES_MAX = 8 }; // RR types that steered records give
 
 // Whether the assertion is about the steered record.
 bool steer_assertion_covers(const struct steer_object *assertion,
@@ -44,6 +42,9 @@ void steer_judge_destroy(struct steer_judge *judge);
 bool steer_judge_holds(struct steer_judge *judge, const struct steer_object *assertion,
                        const struct steer_object *steered, const struct steer_classes *classes,
                        struct steer_breach *breach);
+
+// Whether the geo data have anybody whom the assertion is about.
+bool steer_judge_meets(struct steer_judge *judge, const struct steer_object *assertion);
 
 // "fra-1 90%, iad-1 10%", "no A record", "..., all checks read as up (serve_all)".
 void steer_distribution_describe(const struct steer_distribution *d, uint16_t type, char *out,

@@ -266,9 +266,10 @@ struct steer_target {
 
 struct steer_assertion {
     enum steer_assertion_kind kind;
-    uint32_t place_count, prefix_count; // `clients`; neither: all of them
+    uint32_t place_count, prefix_count, asn_count; // `clients`; none of them: all clients
     const struct steer_place *places;
     const struct steer_prefix *prefixes;
+    const uint32_t *asns;
     uint32_t target_count;
     const struct steer_target *targets;
     bool has_min, has_max;
