@@ -137,15 +137,20 @@ static int by_name(const void *a, const void *b)
     return order ? order : strcmp(x->steered->name, y->steered->name);
 }
 
+static struct steer_diag *add_advice(struct steer_link *link)
+{
+    link->advice =
+        steer_grow(link->advice, &link->advice_cap, link->advice_count + 1, sizeof *link->advice);
+    return &link->advice[link->advice_count++];
+}
+
 static void advise(struct steer_link *link, const struct steer_link_breach *found)
 {
     const struct steer_object *assertion = found->assertion;
-    link->advice =
-        steer_grow(link->advice, &link->advice_cap, link->advice_count + 1, sizeof *link->advice);
-    (void)steer_diag_at(
-        &link->advice[link->advice_count++], assertion->file, assertion->at.line,
-        assertion->at.column, "assertion '%s' (%.200s) does not hold with health as it is now: %s",
-        steer_assertion_short_name(assertion), assertion->assertion.text, found->breach.message);
+    (void)steer_diag_at(add_advice(link), assertion->file, assertion->at.line, assertion->at.column,
+                        "assertion '%s' (%.200s) does not hold with health as it is now: %s",
+                        steer_assertion_short_name(assertion), assertion->assertion.text,
+                        found->breach.message);
 }
 
 static enum steer_err refuse(const struct steer_link_breach *found, size_t more,
@@ -163,11 +168,39 @@ static enum steer_err refuse(const struct steer_link_breach *found, size_t more,
                          name, assertion->assertion.text, others, found->breach.message, name);
 }
 
+// Of what was judged: an assertion about autonomous systems needs geo data that name them, else it would hold for nobody.
+static enum steer_err check_clients(struct steer_link *link, struct steer_diag *diag)
+{
+    for (size_t i = 0; i < link->assertion_count; i++) {
+        const struct steer_object *a = link->assertions[i];
+        const char *file = *a->file ? a->file : a->document;
+        if (!steer_map_get(&link->judged, a->name, NULL) ||
+            steer_map_get(&link->waived, a->name, NULL))
+            continue;
+        if (a->assertion.asn_count && !steer_geo_knows_asns(link->geo))
+            return steer_diag_at(diag, file, a->at.line, a->at.column,
+                                 "assertion '%s' (%.200s) is about AS%u, but the geo data name no "
+                                 "autonomous systems: start steerd with a file that has them "
+                                 "(--geo FILE), or give networks",
+                                 steer_assertion_short_name(a), a->assertion.text,
+                                 a->assertion.asns[0]);
+        if (steer_judge_meets(judge_of(link, false), a))
+            continue;
+        (void)steer_diag_at(add_advice(link), file, a->at.line, a->at.column,
+                            "assertion '%s' (%.200s) is about nobody: the geo data have no such "
+                            "client",
+                            steer_assertion_short_name(a), a->assertion.text);
+    }
+    return STEER_OK;
+}
+
 enum steer_err link_judge(struct steer_link *link, struct steer_diag *diag)
 {
     const struct steer_link_breach *first = NULL;
     size_t count = 0;
     enum steer_err err = link->loading ? STEER_OK : judge_untouched(link, diag);
+    if (err == STEER_OK)
+        err = check_clients(link, diag);
     if (err != STEER_OK || !link->breach_count)
         return err;
     qsort(link->breaches, link->breach_count, sizeof *link->breaches, by_name);

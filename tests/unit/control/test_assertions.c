@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Assertions in random sequences of edits: what an edit breaks it is told, though it judges only what it reaches.
+// Assertions in random sequences of edits: what an edit breaks it is told, though it judges only what it reaches, and
+// the client that it is told of gets that when it is asked for.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,9 +58,20 @@ static void write_failover(struct author *a)
 
 static void write_record(struct author *a)
 {
-    steer_buf_puts(&a->json, "{\"kind\":\"address\",\"ttl\":30,\"allow_negative\":true,\"steer\":");
-    if (below(a, 2)) {
+    static const char *const rules[] = {"\"192.0.2.64/26\",\"2001:db8:de::/48\"", "\"AS64500\""};
+    steer_buf_printf(&a->json,
+                     "{\"kind\":\"address\",\"ttl\":30,\"allow_negative\":true%s,\"steer\":",
+                     below(a, 3) ? "" : ",\"draw\":\"sticky\"");
+    const unsigned kind = below(a, 4);
+    if (kind < 2) {
         write_failover(a);
+    } else if (kind == 2) {
+        steer_buf_printf(&a->json,
+                         "{\"network\":{\"rules\":[{\"match\":[%s],\"to\":", rules[below(a, 2)]);
+        write_leaf(a);
+        steer_buf_puts(&a->json, "}],\"default\":");
+        write_failover(a);
+        steer_buf_puts(&a->json, "}}");
     } else {
         steer_buf_puts(&a->json, "{\"geo\":{\"rules\":[{\"match\":\"EU\",\"to\":");
         write_failover(a);
@@ -73,8 +85,9 @@ static void write_record(struct author *a)
 static void write_assertion(struct author *a)
 {
     static const char *const clients[] = {"", "\"clients\":\"EU\",",
-                                          "\"clients\":[\"NA\",\"192.0.2.0/24\"],"};
-    steer_buf_printf(&a->json, "{%s", clients[below(a, 3)]);
+                                          "\"clients\":[\"NA\",\"192.0.2.0/24\"],",
+                                          "\"clients\":[\"AS64500\",\"2001:db8:5::/48\"],"};
+    steer_buf_printf(&a->json, "{%s", clients[below(a, 4)]);
     const unsigned kind = below(a, 5);
     if (kind < 2)
         steer_buf_printf(&a->json, "\"survive\":\"any-one-%s\"", kind ? "site" : "endpoint");
@@ -114,8 +127,9 @@ static struct steer_object *write_object(struct author *a, enum steer_kind kind,
         steer_buf_puts(&a->json, "{\"at\":\"EU-DE\"}");
     } else if (kind == STEER_ENDPOINT) {
         snprintf(name, sizeof name, "e%u", number);
-        steer_buf_printf(&a->json, "{\"site\":\"s%u\",\"ipv4\":\"192.0.2.%u\"%s}", below(a, SITES),
-                         number + 1, below(a, 2) ? ",\"ipv6\":\"2001:db8::1\"" : "");
+        steer_buf_printf(
+            &a->json, "{\"site\":\"s%u\",\"ipv4\":\"192.0.2.%u\"%s%s}", below(a, SITES), number + 1,
+            below(a, 2) ? ",\"ipv6\":\"2001:db8::1\"" : "", below(a, 3) ? "" : ",\"https\":{}");
     } else if (kind == STEER_POOL) {
         snprintf(name, sizeof name, "p%u", number);
         write_pool(a);
@@ -193,19 +207,69 @@ static void note_breaches(const struct steer_link *link, struct steer_map *told)
     }
 }
 
+// ---- whether the client proves it ----------------------------------------------------------------
+
+static void must_say(const struct steer_breach *b, const char *what, bool said)
+{
+    if ((strstr(b->gets, what) != NULL) != said)
+        fail_msg("'%s' is %sin: %s", what, said ? "not " : "", b->message);
+}
+
+// Asked over explain, it gets what the breach says.
+static void ask_client(struct author *a, struct steer_link *link,
+                       const struct steer_link_breach *breach)
+{
+    const struct steer_breach *b = &breach->breach;
+    const struct steer_down down = {b->down_kind, b->down};
+    const struct steer_explain_question question = {
+        .name = breach->steered->steered.owner,
+        .type = b->type,
+        .client = b->client,
+        .source = (uint8_t)steer_family_bits(b->client.family),
+        .down = &down,
+        .down_count = b->down[0] ? 1 : 0,
+        .link = link,
+    };
+    json_t *told = steer_linker_explain(a->linker, &question);
+    const json_t *answers = json_object_get(told, "answers");
+    assert_true(json_is_array(answers));
+    must_say(b, "serve_all",
+             json_is_true(json_object_get(told, "served_all")) && json_array_size(answers));
+    must_say(b, "no ", json_array_size(answers) == 0);
+    for (size_t i = 0; i < json_array_size(answers) && i < 4; i++) {
+        char share[32];
+        const json_t *answer = json_array_get(answers, i);
+        must_say(b, json_string_value(json_array_get(json_object_get(answer, "endpoints"), 0)),
+                 true);
+        snprintf(share, sizeof share, "%.4g%%",
+                 json_number_value(json_object_get(answer, "share")));
+        must_say(b, share, json_array_size(answers) > 1);
+    }
+    json_decref(told);
+}
+
+static unsigned ask_clients(struct author *a, struct steer_link *link)
+{
+    size_t count;
+    const struct steer_link_breach *breaches = steer_link_breaches(link, &count);
+    for (size_t i = 0; i < count; i++)
+        ask_client(a, link, &breaches[i]);
+    return (unsigned)count;
+}
+
 // ---- the test ------------------------------------------------------------------------------------
 
 static void begin(struct author *a)
 {
     static const char zone[] = "zone: example.com\n";
-    const char *files[] = {GEO};
+    const char *files[] = {GEO, STEER_SOURCE_DIR "/geodata/asn.mmdb"};
     struct steer_geo *geo;
     struct steer_document *document;
     struct steer_link_summary summary = {0};
     const struct steer_link_documents_options options = {false, false};
     steer_rng_init(&a->rng, 20261121);
     a->vitals = steer_vitals_create();
-    assert_int_equal(steer_geo_open(files, 1, NULL, &geo, NULL), STEER_OK);
+    assert_int_equal(steer_geo_open(files, 2, NULL, &geo, NULL), STEER_OK);
     assert_int_equal(steer_linker_create(geo, a->vitals, &a->linker, NULL), STEER_OK);
     steer_geo_unref(geo);
     assert_int_equal(steer_document_parse(zone, strlen(zone), "base", "base", &document, NULL),
@@ -240,7 +304,7 @@ static void an_edit_is_told_what_it_breaks(void **state)
     (void)state;
     struct author a = {.json = {0}};
     struct steer_map before = {0};
-    unsigned newly = 0, at = 0;
+    unsigned newly = 0, at = 0, asked = 0;
     begin(&a);
     for (unsigned step = 0; step < STEPS; step++) {
         struct steer_map told = {0}, after = {0};
@@ -251,6 +315,7 @@ static void an_edit_is_told_what_it_breaks(void **state)
         edit(&a, link);
         assert_int_equal(steer_link_prepare(link, NOW, NULL), STEER_OK);
         note_breaches(link, &told);
+        asked += ask_clients(&a, link);
         steer_link_commit(link);
         judge_all(&a, &after);
         while (steer_map_next(&told, &i, &pair, NULL))
@@ -267,8 +332,8 @@ static void an_edit_is_told_what_it_breaks(void **state)
         steer_map_fini(&before);
         before = after;
     }
-    print_message("%u pairs broke in %u edits\n", newly, STEPS);
-    assert_true(newly > STEPS / 10 && at > newly);
+    print_message("%u pairs broke in %u edits, %u clients were asked\n", newly, STEPS, asked);
+    assert_true(asked >= newly && newly > STEPS / 10 && at > newly);
     steer_map_fini(&before);
     steer_linker_destroy(a.linker);
     steer_vitals_destroy(a.vitals);
