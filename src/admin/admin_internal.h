@@ -202,6 +202,11 @@ void admin_explain_get(struct admin_request *r);
 void admin_explain_post(struct admin_request *r);
 void admin_audit_get(struct admin_request *r);
 void admin_metrics_get(struct admin_request *r);
+struct steer_replay_question;
+// What was asked, each question once: the newest queries of the sample, at most limit. The questions are the caller's. false:
+// the reply says that none are kept.
+bool admin_replay_questions(struct admin_request *r, size_t limit,
+                            struct steer_replay_question **questions, size_t *count);
 void admin_replay_get(struct admin_request *r);
 void admin_replay_post(struct admin_request *r);
 void admin_health_get(struct admin_request *r);

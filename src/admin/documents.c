@@ -5,6 +5,7 @@
 
 #include "admin_internal.h"
 #include "steerd/base/mem.h"
+#include "steerd/control/replay.h"
 
 enum { NAME_MAX_OCTETS = 255 };
 
@@ -144,21 +145,51 @@ void admin_apply(struct admin_request *r)
     json_decref(body);
 }
 
+// Whom shares are of; the questions are the caller's.
+static bool read_population(struct admin_request *r, json_t *body,
+                            struct steer_replay_question **asked, struct steer_plan_how *how)
+{
+    json_t *value = json_object_get(body, "population");
+    const char *text = json_string_value(value);
+    if (!value || (text && strcmp(text, "addresses") == 0))
+        return true;
+    if (!text || strcmp(text, "queries") != 0) {
+        admin_problem(r, 422, "population must be \"addresses\" or \"queries\"");
+        return false;
+    }
+    if (!admin_replay_questions(r, STEER_REPLAY_QUESTIONS_MAX, asked, &how->asked_count))
+        return false;
+    how->asked = *asked;
+    if (!how->asked_count) {
+        free(*asked);
+        admin_problem(r, 409,
+                      "no query is in the sample yet: ask again later, or plan by addresses");
+    }
+    return how->asked_count > 0;
+}
+
 static void run_plan(struct admin_request *r, json_t *body, const struct steer_control_apply *apply)
 {
-    json_t *plan = NULL;
-    struct steer_diag diag = {0};
-    bool all;
-    if (!admin_read_flag(r, body, "all", &all))
+    struct steer_plan_how how = {0};
+    struct steer_replay_question *asked = NULL;
+    if (!admin_read_flag(r, body, "all", &how.all) || !read_population(r, body, &asked, &how))
         return;
-    enum steer_err err = steer_control_plan(r->admin->control, apply, all, &plan, &diag);
-    admin_reply_result(r, err, &diag, plan);
+    struct steer_buf plan = {0};
+    struct steer_diag diag = {0};
+    enum steer_err err = steer_control_plan(r->admin->control, apply, &how, &plan, &diag);
+    const size_t len = plan.len;
+    if (err == STEER_OK)
+        admin_reply(r, 200, "application/json", steer_buf_take(&plan), len);
+    else
+        admin_reply_result(r, err, &diag, NULL);
+    steer_buf_fini(&plan);
+    free(asked);
 }
 
 void admin_plan(struct admin_request *r)
 {
-    static const char *const known[] = {"documents", "take_over", "prune", "override_asserts",
-                                        "all"};
+    static const char *const known[] = {"documents",        "take_over", "prune",
+                                        "override_asserts", "all",       "population"};
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
     if (body)
         admin_with_documents(r, body, true, run_plan);

@@ -131,6 +131,17 @@ static struct steer_replay_question *questions_of(const struct records *records,
     return questions;
 }
 
+bool admin_replay_questions(struct admin_request *r, size_t limit,
+                            struct steer_replay_question **questions, size_t *count)
+{
+    struct records records = {0};
+    const bool kept = collect(r, limit, &records);
+    if (kept)
+        *questions = questions_of(&records, count);
+    free(records.items);
+    return kept;
+}
+
 static bool read_body_limit(struct admin_request *r, json_t *body, size_t *limit)
 {
     json_t *value = json_object_get(body, "limit");
@@ -144,17 +155,15 @@ static bool read_body_limit(struct admin_request *r, json_t *body, size_t *limit
 
 static void run(struct admin_request *r, struct steer_control_replay *replay, size_t limit)
 {
-    struct records records = {0};
-    if (collect(r, limit, &records)) {
-        struct steer_replay_question *questions = questions_of(&records, &replay->question_count);
-        json_t *result = NULL;
-        struct steer_diag diag = {0};
-        replay->questions = questions;
-        enum steer_err err = steer_control_replay(r->admin->control, replay, &result, &diag);
-        admin_reply_result(r, err, &diag, result);
-        free(questions);
-    }
-    free(records.items);
+    struct steer_replay_question *questions;
+    json_t *result = NULL;
+    struct steer_diag diag = {0};
+    if (!admin_replay_questions(r, limit, &questions, &replay->question_count))
+        return;
+    replay->questions = questions;
+    enum steer_err err = steer_control_replay(r->admin->control, replay, &result, &diag);
+    admin_reply_result(r, err, &diag, result);
+    free(questions);
 }
 
 void admin_replay_post(struct admin_request *r)

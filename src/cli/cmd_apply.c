@@ -10,7 +10,8 @@
 
 struct apply {
     bool yes, dry_run, take_over, prune;
-    bool plan, all; // ask for a plan instead
+    bool plan, all;         // ask for a plan instead
+    const char *population; // of a plan's shares
     struct cli_values override_asserts;
     const char *reason;
     struct cli_source *sources;
@@ -77,6 +78,8 @@ static char *request_body(struct cli *cli, const struct apply *apply, bool dry_r
         json_array_append_new(asserts, json_string(apply->override_asserts.items[i]));
     if (apply->override_asserts.count)
         json_object_set(body, "override_asserts", asserts);
+    if (apply->population && apply->plan)
+        json_object_set_new(body, "population", json_string(apply->population));
     if (apply->reason && !apply->plan)
         json_object_set_new(body, "reason", json_string(apply->reason));
     json_decref(asserts);
@@ -238,12 +241,17 @@ int cmd_plan(struct cli *cli, int argc, char **argv)
     bool changes, holds = true;
     const struct cli_option options[] = {
         {"all", 'a', NULL, &apply.all, NULL},
+        {"population", 0, &apply.population, NULL, NULL},
         {"take-over", 0, NULL, &apply.take_over, NULL},
         {"prune", 0, NULL, &apply.prune, NULL},
         {"override-assert", 0, NULL, NULL, &apply.override_asserts},
     };
     if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, &argc, argv))
         return CLI_USAGE;
+    if (apply.population && strcmp(apply.population, "queries") != 0 &&
+        strcmp(apply.population, "addresses") != 0)
+        return cli_usage(cli, "--population is 'addresses' or 'queries', not '%s'",
+                         apply.population);
     int status = load_all(cli, &apply, argc, argv);
     if (status == CLI_OK)
         status = show_plan(cli, &apply, &changes, &holds);

@@ -32,14 +32,19 @@ static const struct command commands[] = {
      "  --override-assert NAME  apply although this assertion does not hold (may be repeated)\n"
      "  --reason TEXT           why; goes into the audit with it\n",
      cmd_apply},
-    {"plan", "[--all] [--take-over] [--prune] [--override-assert NAME] FILE...",
+    {"plan",
+     "[--all] [--population queries] [--take-over] [--prune] [--override-assert NAME] FILE...",
      "show what applying documents would do to those who ask",
-     "Changes nothing. Shows what would be created, replaced and removed; the exact share of each "
-     "endpoint\n"
-     "before and after; which places move from where to where; what happens when any one endpoint "
-     "or site\n"
-     "fails; and whether assertions hold (exit status 4 when one does not).\n\n"
-     "  -a, --all               also what stays, pools and sites, and by place\n"
+     "Changes nothing. Shows what would be created, replaced and removed; whether assertions hold "
+     "(exit\n"
+     "status 4 when one does not); and for each record what happens when any one endpoint or site "
+     "fails, the\n"
+     "exact share of each endpoint before and after, by continent and country, and which places "
+     "move.\n\n"
+     "  -a, --all               also what stays, pools and sites, and every place\n"
+     "  --population queries    shares of the queries that steerd sampled (--replay-sample), not "
+     "of "
+     "addresses\n"
      "  --take-over, --prune    as for apply\n"
      "  --override-assert NAME  this assertion need not hold (may be repeated)\n",
      cmd_plan},

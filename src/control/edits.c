@@ -261,23 +261,26 @@ static bool all_hold(const json_t *assertions)
 }
 
 enum steer_err steer_control_plan(struct steer_control *c, const struct steer_control_apply *apply,
-                                  bool all, json_t **plan, struct steer_diag *diag)
+                                  const struct steer_plan_how *how, struct steer_buf *plan,
+                                  struct steer_diag *diag)
 {
-    struct apply_job job = {.apply = apply, .warnings = json_array(), .planning = true, .all = all};
+    struct apply_job job = {
+        .apply = apply, .warnings = json_array(), .planning = true, .all = how->all};
     size_t parsed = 0;
-    json_t *found = NULL;
     enum steer_err err = job_run(c, &job, &parsed, diag);
     const uint64_t begin = steer_clock_mono_ns();
+    steer_buf_puts(plan, "{");
     if (err == STEER_OK)
-        err = steer_plan_run(job.plan, all, &found, diag);
+        err = steer_plan_run(job.plan, how, plan, diag);
     if (err == STEER_OK) {
-        *plan = apply_json(&job);
-        json_object_update(*plan, found);
-        json_object_set_new(*plan, "holds",
-                            json_boolean(all_hold(steer_plan_assertions(job.plan))));
-        json_object_set_new(*plan, "plan_ms", json_real(ms(steer_clock_mono_ns() - begin)));
+        json_t *rest = apply_json(&job);
+        json_object_set_new(rest, "holds", json_boolean(all_hold(steer_plan_assertions(job.plan))));
+        json_object_set_new(rest, "plan_ms", json_real(ms(steer_clock_mono_ns() - begin)));
+        char *text = json_dumps(rest, JSON_COMPACT);
+        steer_buf_printf(plan, ",%s", text ? text + 1 : "}"); // the rest of one object
+        free(text);
+        json_decref(rest);
     }
-    json_decref(found);
     job_fini(&job, parsed);
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "linker_internal.h"
 #include "steerd/base/mem.h"
+#include "steerd/control/replay.h"
 #include "steerd/policy/impact.h"
 #include "steerd/rr/type.h"
 
@@ -134,8 +135,6 @@ json_t *steer_plan_assertions(const struct steer_plan *plan)
     return plan->assertions;
 }
 
-// ---- working it out ------------------------------------------------------------------------------
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -153,50 +152,215 @@ static const char *change_of(const struct steer_impact_side *before,
     return same ? "reached" : "replaced";
 }
 
-static enum steer_err plan_record(const struct steer_plan *plan, struct steer_impact *impact,
-                                  const char *name, const struct steer_impact_how *how,
-                                  json_t *list, struct steer_diag *diag)
+// ---- who asked -----------------------------------------------------------------------------------
+
+enum { OWN_QUERIES_MIN = 100 }; // fewer say little of who asks for a name
+
+// Those who asked for a record's names.
+struct askers {
+    struct steer_asker *items;
+    size_t count, cap;
+    uint64_t queries;
+    struct steer_population population;
+    bool counted;
+};
+
+struct sample {
+    struct steer_map owners; // of steered records, of both catalogues -> index + 1 of own
+    struct askers *own;
+    size_t own_count;
+    struct askers all;
+};
+
+static void add_asker(struct askers *askers, const struct steer_replay_question *q)
 {
+    askers->items =
+        steer_grow(askers->items, &askers->cap, askers->count + 1, sizeof *askers->items);
+    askers->items[askers->count++] = (struct steer_asker){q->client.addr, q->count};
+    askers->queries += q->count;
+}
+
+static void add_owners(struct sample *s, const struct steer_catalog *catalog)
+{
+    const size_t count = steer_catalog_count(catalog, STEER_STEERED);
+    const struct steer_object **list = steer_catalog_list(catalog, STEER_STEERED);
+    char text[STEER_NAME_TEXT_MAX];
+    uint32_t known;
+    for (size_t i = 0; i < count; i++) {
+        steer_name_format(list[i]->steered.owner.octets, text);
+        if (!steer_map_get(&s->owners, text, &known))
+            steer_map_put(&s->owners, text, (uint32_t)s->own_count++);
+    }
+    free(list);
+}
+
+// The steered owner that answers for a name: itself, or the nearest wildcard.
+static bool owner_of(const struct sample *s, const struct steer_name *name, uint32_t *owner)
+{
+    char text[STEER_NAME_TEXT_MAX + 2];
+    const uint8_t *at = name->octets;
+    if (steer_map_get(&s->owners, steer_name_format(at, text), owner))
+        return true;
+    while (*at) {
+        at += *at + 1;
+        memcpy(text, "*.", 2);
+        steer_name_format(at, text + 2);
+        if (steer_map_get(&s->owners, *at ? text : "*.", owner))
+            return true;
+    }
+    return false;
+}
+
+static void sample_init(struct sample *s, const struct steer_plan *plan,
+                        const struct steer_plan_how *how)
+{
+    uint32_t owner;
+    *s = (struct sample){0};
+    if (!how->asked)
+        return;
+    add_owners(s, plan->before);
+    add_owners(s, plan->after);
+    s->own = steer_calloc(s->own_count, sizeof *s->own);
+    for (size_t i = 0; i < how->asked_count; i++) {
+        add_asker(&s->all, &how->asked[i]);
+        if (owner_of(s, &how->asked[i].name, &owner))
+            add_asker(&s->own[owner], &how->asked[i]);
+    }
+}
+
+static void askers_fini(struct askers *askers)
+{
+    steer_population_fini(&askers->population);
+    free(askers->items);
+    *askers = (struct askers){0};
+}
+
+static void sample_fini(struct sample *s)
+{
+    for (size_t i = 0; i < s->own_count && s->own; i++)
+        askers_fini(&s->own[i]);
+    askers_fini(&s->all);
+    steer_map_fini(&s->owners);
+    free(s->own);
+}
+
+static struct askers *askers_of(struct sample *s, const struct steer_object *steered)
+{
+    char text[STEER_NAME_TEXT_MAX];
+    uint32_t owner;
+    steer_name_format(steered->steered.owner.octets, text);
+    struct askers *own = steer_map_get(&s->owners, text, &owner) ? &s->own[owner] : NULL;
+    return own && own->queries >= OWN_QUERIES_MIN ? own : &s->all;
+}
+
+static const struct steer_population *population_of(struct askers *askers,
+                                                    const struct steer_geo *geo)
+{
+    if (!askers->counted)
+        steer_population_of_askers(&askers->population, geo, askers->items, askers->count);
+    askers->counted = true;
+    return &askers->population;
+}
+
+// ---- working it out ------------------------------------------------------------------------------
+
+struct work {
+    const struct steer_plan *plan;
+    const struct steer_plan_how *how;
+    struct steer_impact *impact;
+    struct sample sample;
+    bool brief;
+    struct steer_buf *out;
+};
+
+static void put_json(struct steer_buf *out, json_t *json)
+{
+    enum { DIGITS = 12 };
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
+    steer_buf_puts(out, text ? text : "null");
+    free(text);
+    json_decref(json);
+}
+
+static void note_askers(const struct work *w, const struct askers *askers, json_t *record)
+{
+    if (w->how->asked)
+        json_object_set_new(record, "asked",
+                            json_pack("{s:I,s:s}", "queries", (json_int_t)askers->queries, "names",
+                                      askers == &w->sample.all ? "all" : "own"));
+}
+
+// Each record is written down at once: what a plan of many needs is its text.
+static enum steer_err plan_record(struct work *w, const char *name, bool first,
+                                  struct steer_diag *diag)
+{
+    const struct steer_plan *plan = w->plan;
     const struct steer_impact_side before = {plan->before,
                                              steer_catalog_get(plan->before, STEER_STEERED, name)};
     const struct steer_impact_side after = {plan->after,
                                             steer_catalog_get(plan->after, STEER_STEERED, name)};
+    struct steer_impact_how how = {w->how->all, w->brief, NULL};
+    struct askers *askers = NULL;
     json_t *record;
-    if (!before.steered && !after.steered)
-        return STEER_OK;
-    enum steer_err err = steer_impact_of(impact, &before, &after, how, &record, diag);
+    if (w->how->asked) {
+        askers = askers_of(&w->sample, after.steered ? after.steered : before.steered);
+        how.askers = population_of(askers, plan->geo);
+    }
+    enum steer_err err = steer_impact_of(w->impact, &before, &after, &how, &record, diag);
     if (err != STEER_OK)
         return err;
+    note_askers(w, askers, record);
     json_object_set_new(record, "change", json_string(change_of(&before, &after)));
-    json_array_append_new(list, record);
+    steer_buf_puts(w->out, first ? "" : ",");
+    put_json(w->out, record);
     return STEER_OK;
 }
 
-enum steer_err steer_plan_run(const struct steer_plan *plan, bool all, json_t **out,
-                              struct steer_diag *diag)
+// In order, without those that are in neither catalogue.
+static const char **names_of(const struct steer_plan *plan, size_t *count)
+{
+    const char **names = steer_calloc(plan->records.used, sizeof(char *));
+    size_t at = 0;
+    *count = 0;
+    for (const char *name; steer_map_next(&plan->records, &at, &name, NULL);)
+        if (steer_catalog_get(plan->before, STEER_STEERED, name) ||
+            steer_catalog_get(plan->after, STEER_STEERED, name))
+            names[(*count)++] = name;
+    if (*count)
+        qsort(names, *count, sizeof(char *), by_text);
+    return names;
+}
+
+static void put_head(struct work *w)
+{
+    json_t *population = json_pack("{s:s}", "of", w->how->asked ? "queries" : "addresses");
+    if (w->how->asked)
+        json_object_set_new(population, "queries", json_integer((json_int_t)w->sample.all.queries));
+    steer_buf_puts(w->out, "\"assertions\":");
+    put_json(w->out, json_incref(w->plan->assertions));
+    steer_buf_puts(w->out, ",\"population\":");
+    put_json(w->out, population);
+    steer_buf_printf(w->out, ",\"brief\":%s,\"records\":[", w->brief ? "true" : "false");
+}
+
+enum steer_err steer_plan_run(const struct steer_plan *plan, const struct steer_plan_how *how,
+                              struct steer_buf *out, struct steer_diag *diag)
 {
     struct steer_vitals_view view;
-    steer_vitals_view_init(&view, plan->vitals, plan->after);
-    struct steer_impact *impact = steer_impact_create(plan->geo, &view.view);
-    const char **names = steer_calloc(plan->records.used, sizeof(char *));
-    json_t *list = json_array();
-    size_t count = 0, at = 0;
+    size_t count;
+    const char **names = names_of(plan, &count);
+    struct work w = {
+        .plan = plan, .how = how, .out = out, .brief = !how->all && count > RECORDS_IN_FULL};
     enum steer_err err = STEER_OK;
-    for (const char *name; steer_map_next(&plan->records, &at, &name, NULL);)
-        names[count++] = name;
-    if (count)
-        qsort(names, count, sizeof(char *), by_text);
-    const bool brief = !all && count > RECORDS_IN_FULL;
-    const struct steer_impact_how how = {all, brief, NULL};
+    steer_vitals_view_init(&view, plan->vitals, plan->after);
+    w.impact = steer_impact_create(plan->geo, &view.view);
+    sample_init(&w.sample, plan, how);
+    put_head(&w);
     for (size_t i = 0; i < count && err == STEER_OK; i++)
-        err = plan_record(plan, impact, names[i], &how, list, diag);
+        err = plan_record(&w, names[i], i == 0, diag);
+    steer_buf_puts(out, "]");
+    steer_impact_destroy(w.impact);
+    sample_fini(&w.sample);
     free(names);
-    steer_impact_destroy(impact);
-    if (err != STEER_OK) {
-        json_decref(list);
-        return err;
-    }
-    *out =
-        json_pack("{s:O,s:b,s:o}", "assertions", plan->assertions, "brief", brief, "records", list);
-    return STEER_OK;
+    return err;
 }

@@ -36,6 +36,8 @@ static void add_cell(struct cells *cells, const struct cell *one)
         struct cell *cell = &cells->items[(uintptr_t)*at - 1];
         cell->people[0] += one->people[0];
         cell->people[1] += one->people[1];
+        if (!cell->face->v4 && !cell->face->v6) // rather somebody who counts
+            cell->face = one->face;
         return;
     }
     cells->items = steer_grow(cells->items, &cells->cap, cells->count + 1, sizeof *cells->items);
@@ -106,15 +108,17 @@ size_t impact_group_end(const struct cells *cells, size_t first)
 
 // ---- the record ----------------------------------------------------------------------------------
 
-// Where a side tells networks apart, clients are counted by them. Who asked is not cut: each of them is one place already.
+// Where a side tells networks apart, clients are counted by them. Who asked is not cut: each of them is in one already.
 static void find_people(struct account *a)
 {
     struct steer_impact *p = a->impact;
     const size_t before = a->classes[0].network_count, after = a->classes[1].network_count;
-    a->people = a->how->askers ? a->how->askers : &p->everybody;
+    a->people = &p->everybody;
     a->all = p->people;
-    if (a->how->askers)
-        a->all = a->own_all = impact_count_groups(p, a->how->askers);
+    if (a->how->askers) {
+        a->people = before || after ? a->how->askers : impact_merge_askers(p, a->how->askers);
+        a->all = a->own_all = impact_count_groups(p, a->people);
+    }
     if (a->how->askers || (!before && !after))
         return;
     struct steer_nested *networks = steer_calloc(before + after, sizeof *networks);

@@ -36,6 +36,9 @@ struct steer_impact {
     struct steer_population everybody;
     struct group_people *people; // of everybody
     struct cut cut;              // of everybody
+    // Those who asked last, by location, for records that tell no networks apart; NULL: none yet.
+    const struct steer_population *merged_of;
+    struct steer_population merged;
 };
 
 // impact_places.c
@@ -44,6 +47,9 @@ void impact_places_fini(struct steer_impact *p);
 // Those of a population, for each group. The caller's.
 struct group_people *impact_count_groups(const struct steer_impact *p,
                                          const struct steer_population *population);
+// Those who asked, as many items as they have locations.
+const struct steer_population *impact_merge_askers(struct steer_impact *p,
+                                                   const struct steer_population *askers);
 // For each group the one to count in, where a record tells some subdivisions apart; the caller's, or p->plain.
 uint32_t *impact_leaves(struct steer_impact *p, const struct steer_impact_side *const sides[2]);
 

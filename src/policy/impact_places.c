@@ -75,12 +75,39 @@ void impact_places_init(struct steer_impact *p)
 void impact_places_fini(struct steer_impact *p)
 {
     cut_fini(&p->cut);
+    steer_population_fini(&p->merged);
     steer_population_fini(&p->everybody);
     steer_map_fini(&p->group_index);
     free(p->group_of);
     free(p->plain);
     free(p->people);
     free(p->groups);
+}
+
+const struct steer_population *impact_merge_askers(struct steer_impact *p,
+                                                   const struct steer_population *askers)
+{
+    if (p->merged_of == askers)
+        return &p->merged;
+    uint32_t *at = steer_calloc(steer_geo_location_count(p->geo), sizeof *at);
+    steer_population_fini(&p->merged);
+    p->merged = *askers;
+    p->merged.items = steer_calloc(askers->count, sizeof *askers->items);
+    p->merged.count = 0;
+    for (size_t i = 0; i < askers->count; i++) {
+        const struct steer_people *from = &askers->items[i];
+        if (!at[from->location]) {
+            p->merged.items[p->merged.count++] = *from;
+            at[from->location] = (uint32_t)p->merged.count;
+            continue;
+        }
+        struct steer_people *to = &p->merged.items[at[from->location] - 1];
+        to->v4 += from->v4;
+        to->v6 += from->v6;
+    }
+    free(at);
+    p->merged_of = askers;
+    return &p->merged;
 }
 
 // ---- subdivisions that a record tells apart --------------------------------------------------------

@@ -139,7 +139,10 @@ static json_t *places_json(const struct account *a, struct move *move)
     for (size_t i = 0; i < move->place_count && i < (a->how->brief ? PLACES_BRIEF : PLACES_SHOWN);
          i++) {
         json_t *place = json_object();
-        put_place(place, &a->impact->groups[move->places[i].group]);
+        const struct group *group = &a->impact->groups[move->places[i].group];
+        put_place(place, group);
+        if (group->level == CONTINENT) // who is in no country that is known
+            json_object_set_new(place, "rest", json_true());
         put_part(place, "share", "percent", &move->places[i].part,
                  a->all[EVERYWHERE].of[move->slot % FAMILIES]);
         json_array_append_new(list, place);

@@ -48,6 +48,46 @@ class Replay(SteerdTest):
         done = self.replay(DOCUMENT, check=False)
         self.assertEqual(1, done.returncode)
 
+    def test_a_plan_counts_the_queries_that_were_asked(self):
+        self.start("--replay-sample", "1/1", "--workers", "1")
+        for client, times in ((GERMANY, 75), (USA, 25)):
+            for _ in range(times):
+                self.ask("api.replay.test", "A", client)
+        self.ask("www.replay.test", "A", SINGAPORE)
+        self.kept(101)
+        path = self.write("test.yaml", DOCUMENT.replace("match: EU, to: {endpoint: fra}", "match: EU, to: {endpoint: iad}")
+                          + "  new: {steer: {endpoint: fra}}\n")
+        plan = json.loads(self.steerd.ctl("--json", "plan", "--population", "queries", path).stdout)
+        self.assertEqual({"of": "queries", "queries": 101}, plan["population"])
+        api, new = plan["records"]
+        self.assertEqual({"queries": 100, "names": "own"}, api["asked"])
+        self.assertEqual({"queries": 101, "names": "all"}, new["asked"])
+        moves = [(move["from"], move["to"], move["share"]) for move in api["moves"]]
+        self.assertEqual([("fra", "iad", "3/4")], moves)
+        self.assertEqual([("ipv4", "1/1")], [(share["clients"], share["after"]) for share in new["shares"] if "place" not in share])
+        text = self.steerd.ctl("plan", "--population", "queries", path).stdout
+        self.assertIn("Shares are of 101 queries of the sample", text)
+        self.assertIn("75% of queries move  (100 queries)", text)
+        by_address = json.loads(self.steerd.ctl("--json", "plan", path).stdout)
+        self.assertEqual({"of": "addresses"}, by_address["population"])
+
+    def test_a_plan_by_queries_needs_a_sample(self):
+        self.start("--workers", "1")
+        path = self.write("test.yaml", DOCUMENT)
+        done = self.steerd.ctl("plan", "--population", "queries", path, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("start steerd with --replay-sample 1/100", done.stderr)
+        self.assertEqual(2, self.steerd.ctl("plan", "--population", "clients", path, check=False).returncode)
+        code, body = self.steerd.http("POST", "/api/v1/plan", {
+            "documents": [{"name": "test.yaml", "text": DOCUMENT}], "population": "people"})
+        self.assertEqual(422, code, body)
+
+    def test_a_plan_by_queries_waits_for_the_first_one(self):
+        self.start("--replay-sample", "1/1", "--workers", "1")
+        done = self.steerd.ctl("plan", "--population", "queries", self.write("test.yaml", DOCUMENT), check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("no query is in the sample yet", done.stderr)
+
     def test_queries_are_kept_with_networks_for_clients(self):
         self.start("--replay-sample", "1/1", "--workers", "1")
         self.ask("API.replay.test", "A", GERMANY, source=32)

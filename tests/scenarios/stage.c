@@ -246,12 +246,14 @@ void stage_plan(struct stage *stage, const struct line *line)
     struct change change = {0};
     struct steer_document *document = NULL;
     struct steer_plan *plan = NULL;
-    json_t *told = NULL;
+    struct steer_buf text = {0};
     const bool all = line->count > 1 && strcmp(line->words[1], "all") == 0;
     read_document(stage, line, all ? 2 : 1, &change);
     const struct steer_link_documents_options options = {change.take_over, change.prune};
+    const struct steer_plan_how how = {.all = all};
     enum steer_err err = steer_document_parse(change.text.data, change.text.len, change.name,
                                               change.file, &document, &change.diag);
+    steer_buf_puts(&text, "{");
     if (err == STEER_OK) {
         struct steer_link *link = steer_link_begin(stage->linker);
         steer_link_set_planning(link);
@@ -263,10 +265,15 @@ void stage_plan(struct stage *stage, const struct line *line)
         steer_link_abort(link);
     }
     if (plan)
-        err = steer_plan_run(plan, all, &told, &change.diag);
+        err = steer_plan_run(plan, &how, &text, &change.diag);
     must_succeed(stage, line, &change, err);
+    steer_buf_puts(&text, "}");
+    json_t *told = json_loads(text.data, 0, NULL);
+    if (!told)
+        script_broken(stage->script, line->number, "the plan is not JSON");
     expect_json(stage, told);
     json_decref(told);
+    steer_buf_fini(&text);
     steer_plan_destroy(plan);
     steer_document_destroy(document);
     change_fini(&change);

@@ -77,10 +77,11 @@ enum steer_err steer_control_apply(struct steer_control *control,
 // that do not hold are no error. Members as of the apply, and
 //  "assertions":[{"name","document","text","line","column","records":n,"holds","waived","breaches":[{"record","type",
 //    "client","place","down_kind","down","gets","message","now":bool}]}], "holds":bool (of all that are not waived),
-//  "records":[..] (policy/impact.h, with "change"), "plan_ms".
-// all: every record, and all shares.
+//  "population", "brief", "records":[..] (linker.h, steer_plan_run), "plan_ms". plan: the whole of it as text.
+struct steer_plan_how;
 enum steer_err steer_control_plan(struct steer_control *control,
-                                  const struct steer_control_apply *apply, bool all, json_t **plan,
+                                  const struct steer_control_apply *apply,
+                                  const struct steer_plan_how *how, struct steer_buf *plan,
                                   struct steer_diag *diag) STEER_MUST_USE;
 // [{"name","applied","bytes"}], and one document as it was applied last (STEER_ENOTFOUND).
 enum steer_err steer_control_documents(struct steer_control *control, json_t **list,

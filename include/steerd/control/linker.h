@@ -177,10 +177,20 @@ struct steer_plan *steer_link_plan(const struct steer_link *link, bool all);
 void steer_plan_destroy(struct steer_plan *plan);
 // The verdicts on assertions (borrowed): see control.h.
 json_t *steer_plan_assertions(const struct steer_plan *plan);
-// {"assertions":[..],"brief":bool (more than 100 records, and not all),"records":[..]}, in order of name; the records' members are listed in policy/impact.h, and "change":
-// created, removed, replaced, or reached (what it uses changed). all: also shares that stay. Errors: STEER_ELIMIT.
-enum steer_err steer_plan_run(const struct steer_plan *plan, bool all, json_t **out,
-                              struct steer_diag *diag) STEER_MUST_USE;
+struct steer_replay_question; // replay.h
+struct steer_plan_how {
+    bool all; // also shares that stay
+    // Shares are of these queries: of those for a record's own names where there are 100 or more, else of all. NULL: of
+    // addresses.
+    const struct steer_replay_question *asked;
+    size_t asked_count;
+};
+// Appends the members of a JSON object, without its braces: "assertions":[..],"population":{"of":"addresses|queries",
+// "queries":n},"brief":bool (more than 100 records, and not all),"records":[..]. Records stand in order of name; their
+// members are listed in policy/impact.h, and "change": created, removed, replaced, or reached (what it uses changed), and,
+// of queries, "asked":{"queries":n,"names":"own|all"}. Errors: STEER_ELIMIT; *out then holds a part.
+enum steer_err steer_plan_run(const struct steer_plan *plan, const struct steer_plan_how *how,
+                              struct steer_buf *out, struct steer_diag *diag) STEER_MUST_USE;
 
 // ---- whole documents -----------------------------------------------------------------------------
 

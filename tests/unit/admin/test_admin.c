@@ -21,6 +21,7 @@
 #include "steerd/base/log.h"
 #include "steerd/base/mem.h"
 #include "steerd/control/latency.h"
+#include "steerd/control/linker.h"
 #include "steerd/control/replay.h"
 
 // ---- the fake control
@@ -67,15 +68,16 @@ enum steer_err steer_control_apply(struct steer_control *control,
 }
 
 enum steer_err steer_control_plan(struct steer_control *control,
-                                  const struct steer_control_apply *apply, bool all, json_t **plan,
+                                  const struct steer_control_apply *apply,
+                                  const struct steer_plan_how *how, struct steer_buf *plan,
                                   struct steer_diag *diag)
 {
     (void)control;
-    enum steer_err err =
-        asked(diag, "plan %zu %s=%.*s %d%d%d", apply->count, apply->texts[0].name,
-              (int)apply->texts[0].len, apply->texts[0].data, apply->take_over, apply->prune, all);
+    enum steer_err err = asked(diag, "plan %zu %s=%.*s %d%d%d", apply->count, apply->texts[0].name,
+                               (int)apply->texts[0].len, apply->texts[0].data, apply->take_over,
+                               apply->prune, how->all);
     if (err == STEER_OK)
-        *plan = json_pack("{s:b}", "holds", 1);
+        steer_buf_puts(plan, "{\"holds\":true}");
     return err;
 }
 
