@@ -73,12 +73,12 @@ struct steer_control_apply {
 enum steer_err steer_control_apply(struct steer_control *control,
                                    const struct steer_control_apply *apply, json_t **summary,
                                    struct steer_diag *diag) STEER_MUST_USE;
+struct steer_plan_how; // linker.h
 // What applying would do, worked out on the caller's thread; dry_run and by of `apply` say nothing here, and assertions
 // that do not hold are no error. Members as of the apply, and
 //  "assertions":[{"name","document","text","line","column","records":n,"holds","waived","breaches":[{"record","type",
 //    "client","place","down_kind","down","gets","message","now":bool}]}], "holds":bool (of all that are not waived),
 //  "population", "brief", "records":[..] (linker.h, steer_plan_run), "plan_ms". plan: the whole of it as text.
-struct steer_plan_how;
 enum steer_err steer_control_plan(struct steer_control *control,
                                   const struct steer_control_apply *apply,
                                   const struct steer_plan_how *how, struct steer_buf *plan,
