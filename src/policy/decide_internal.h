@@ -157,6 +157,7 @@ void steer_list_add(struct steer_eval *e, struct steer_list *list, struct steer_
 struct steer_drawn {
     const struct steer_residual *child;
     const struct steer_result *result;
+    uint32_t place;           // among the children of its parent
     uint32_t weight;          // 1 for all where only members of weight 0 are left
     struct steer_share share; // out: how often it is given
     const char *reason;       // why it is not, or not as often as its weight asks

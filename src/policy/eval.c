@@ -211,8 +211,8 @@ static void draw_prepare(struct steer_eval *e, const struct steer_residual *n, b
     bool positive = false;
     for (uint32_t i = 0; i < n->child_count; i++) {
         const struct steer_result *child = steer_eval_node(e, n->children[i], as_up);
-        d->all[i] =
-            (struct steer_drawn){.child = n->children[i], .result = child, .share = NO_SHARE};
+        d->all[i] = (struct steer_drawn){
+            .child = n->children[i], .result = child, .place = i, .share = NO_SHARE};
         d->available += child->available;
         positive |= child->available && n->weights[i];
     }

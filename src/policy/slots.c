@@ -121,12 +121,13 @@ void steer_slots_assign(struct steer_eval *e, unsigned height, const struct stee
     free(owned);
 }
 
-// Children that are called alike are told apart by their order.
-static uint64_t name_among(const struct steer_residual *n, const struct steer_residual *child)
+// Children that are called alike are told apart by their order, and so are the places of one that stands in several.
+static uint64_t name_among(const struct steer_residual *n, uint32_t place)
 {
-    uint64_t name = child->name;
-    for (uint32_t i = 0; i < n->child_count && n->children[i] != child; i++)
-        if (n->children[i]->name == child->name)
+    const uint64_t called = n->children[place]->name;
+    uint64_t name = called;
+    for (uint32_t i = 0; i < place; i++)
+        if (n->children[i]->name == called)
             name = steer_mix64(name);
     return name;
 }
@@ -140,7 +141,7 @@ void steer_slots_weighted(struct steer_eval *e, const struct steer_residual *n,
     struct steer_owner *owners = steer_calloc(count, sizeof *owners);
     for (uint32_t i = 0; i < count; i++)
         owners[i] = (struct steer_owner){
-            .name = name_among(n, members[i]->child),
+            .name = name_among(n, members[i]->place),
             .weight = members[i]->weight,
             .result = members[i]->result,
         };
@@ -173,7 +174,7 @@ void steer_slots_trickle(struct steer_eval *e, const struct steer_residual *n,
     struct steer_owner owners[2];
     for (unsigned i = 0; i < 2; i++)
         owners[i] = (struct steer_owner){
-            .name = name_among(n, n->children[place[i]]),
+            .name = name_among(n, place[i]),
             .weight = steer_share_value(share[i]),
             .result = given[i],
         };
