@@ -120,7 +120,7 @@ class Geo:
                     best = row
             fields = dict(best[3]) if best else {}
             if contradicts(found, fields):
-                fields = {key: fields[key] for key in ("point", "asn") if key in fields}
+                fields = {key: fields[key] for key in ("asn",) if key in fields}
             found = {**fields, **found}
         return found
 
@@ -135,11 +135,11 @@ class Geo:
 
 
 def contradicts(found, fields):
-    """Whether fields speak of another country than is known already, or of one elsewhere."""
+    """Whether fields speak of another country or region than is known already (docs/decisions/0163)."""
     if "country" not in fields:
         return False
     if "country" in found:
-        return found["country"] != fields["country"]
+        return found["country"] != fields["country"] or found.get("sub", fields.get("sub")) != fields.get("sub")
     return found.get("continent") not in (None, COUNTRIES[fields["country"]][0])
 
 

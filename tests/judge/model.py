@@ -5,9 +5,9 @@ import ipaddress
 from fractions import Fraction
 
 from clients import distance_km
-from parts import (NONE, Doubt, below, children, country_point, dotted, entries, first_tier, holds, initial_of,
-                   kind_of, listed, members_of, mixture, name_of, needed_of, network_of, plain, service_text,
-                   share_of, systematic)
+from parts import (NONE, Doubt, addresses_of, below, children, country_point, dotted, entries, first_tier, holds,
+                   initial_of, kind_of, listed, members_of, mixture, name_of, needed_of, network_of, plain,
+                   service_text, share_of, systematic)
 
 
 class World:
@@ -34,8 +34,12 @@ class World:
         kind = kind_of(node)
         if kind == "use":
             return self.options(node, self.resolve(self.policies[node["use"]], client, facts), client, facts)
-        if kind in ("endpoint", "pool"):
+        if kind == "endpoint":
             return self.options(node, (kind, node[kind]), client, facts)
+        if kind == "pool":
+            pool = self.pools[node["pool"]]
+            minimum = node.get("min_available", pool.get("min_available", 1))
+            return self.options(node, (kind, node[kind], needed_of(minimum, len(pool["endpoints"]))), client, facts)
         if kind == "answer":
             return ("answer", tuple(sorted((t, tuple(listed(data))) for t, data in node["answer"].items())))
         if kind == "weighted":
@@ -237,14 +241,10 @@ class World:
                     or isinstance(r[1], tuple) and self.available(r[1], checks_up))
         if kind == "switch":
             return self.available(self.at_position(r), checks_up)
-        minimum = 1
-        if kind == "minimum":
-            minimum, r = r[1], r[2]
-            kind = r[0]
         if kind == "pool":
-            return self.pool_available(r[1], minimum, checks_up)
-        up = [self.available(child, checks_up) for child in children(r)]
-        return sum(up) >= needed_of(minimum, len(up))
+            return self.pool_available(r[1], r[2], checks_up)
+        minimum, r = (r[1], r[2]) if kind == "minimum" else (1, r)
+        return sum(self.available(child, checks_up) for child in children(r)) >= minimum
 
     def pool_available(self, name, minimum, checks_up):
         override = self.overrides.get(("pool", name))
@@ -255,7 +255,7 @@ class World:
         up = [self.endpoint_state(e, checks_up or override == "up") == "up" for e in members]
         if override == "up":
             return any(up)
-        return sum(up) >= max(needed_of(minimum, len(up)), needed_of(pool.get("min_available", 1), len(up)))
+        return sum(up) >= minimum
 
     def shares(self, r, checks_up, qtype):
         kind = r[0]
@@ -333,7 +333,7 @@ class World:
     @staticmethod
     def records_of(bodies, qtype):
         if qtype in ("A", "AAAA"):
-            return [str(ipaddress.ip_address(body["ipv4" if qtype == "A" else "ipv6"])) for body in bodies]
+            return [text for body in bodies for text in addresses_of(body, "ipv4" if qtype == "A" else "ipv6")]
         if qtype == "CNAME":
             return [dotted(body["hostname"]) for body in bodies]
         if qtype == "MX":
@@ -347,8 +347,7 @@ class World:
             alpn = tuple(listed(service.get("alpn", [])))
             hints = services.setdefault((service.get("priority", 1), alpn, service.get("port")), (set(), set()))
             for i, family in enumerate(("ipv4", "ipv6")):
-                if family in body:
-                    hints[i].add(str(ipaddress.ip_address(body[family])))
+                hints[i].update(addresses_of(body, family))
         return [service_text(*key, *hints) for key, hints in services.items()]
 
     def fixed(self, data, qtype):
@@ -368,11 +367,11 @@ class World:
             return all(self.alike(child) for child in below(r))
         names = [r[1]] if kind == "endpoint" else list(members_of(self.pools[r[1]]))
         return all(self.gives(name, qtype) for name in names for qtype in ("A", "AAAA", "HTTPS")) and all(
-            len(self.named(key, [self.endpoints[name][key]])) == 1 for name in names for key in ("ipv4", "ipv6"))
+            len(self.named(key, addresses_of(self.endpoints[name], key))) == 1 for name in names for key in ("ipv4", "ipv6"))
 
     def named(self, key, addresses):
         """The endpoints that have one of these addresses."""
-        return {name for name, body in self.endpoints.items() if key in body and body[key] in addresses}
+        return {name for name, body in self.endpoints.items() if set(addresses_of(body, key)) & set(addresses)}
 
     # ---- where a sticky draw has a choice ----
 

@@ -9,7 +9,7 @@ from clients import COUNTRIES, last_of
 NODES = ("endpoint", "pool", "answer", "weighted", "failover", "geo", "network", "nearest", "latency", "switch", "use")
 ADDRESS_TYPES = ("A", "AAAA", "HTTPS", "SVCB")
 TYPES_OF = {"address": ADDRESS_TYPES, "cname": ("CNAME",), "mx": ("MX",), "srv": ("SRV",), "txt": ("TXT",)}
-SLOTS = 4096
+SLOTS = 8192
 
 
 NONE = ("list", Fraction(0), ())  # nobody's child, which is never available
@@ -75,6 +75,10 @@ def needed_of(minimum, count):
     if isinstance(minimum, str):
         return max(1, -(-count * Fraction(minimum.rstrip("%")) // 100))
     return minimum
+
+
+def addresses_of(body, key):
+    return [str(ipaddress.ip_address(text)) for text in listed(body.get(key, []))]
 
 
 def members_of(pool):

@@ -4,7 +4,7 @@ import ipaddress
 
 from clients import BITS, COUNTRIES, area_of, masked
 from model import World
-from parts import TYPES_OF, kind_of, members_of
+from parts import TYPES_OF, kind_of, listed, members_of
 
 SUBS = {"US": ("CA", "NY", "TX"), "DE": ("BE", "BY"), "CA": ("QC", "ON"), "GB": ("ENG", "SCT"), "JP": ("13",),
         "AU": ("NSW", "VIC"), "BR": ("SP",), "FR": (), "CY": (), "ZA": (), "SG": (), "IN": ("KA",)}
@@ -159,7 +159,7 @@ def edited(setup, document):
         if rng.random() < 0.3:
             made["endpoints"][name] = {**body, "ttl_cap": rng.choice((2, 15, 40))}
         elif rng.random() < 0.3 and "ipv4" in body:
-            made["endpoints"][name] = {**body, "ipv4": body["ipv4"].replace("127.9.", "127.10.")}
+            made["endpoints"][name] = {**body, "ipv4": listed(body["ipv4"])[0].replace("127.9.", "127.10.")}
     return made
 
 
@@ -222,6 +222,9 @@ class Document:
             body["ipv4"] = f"127.9.{rng.randint(0, 1)}.{i if rng.random() < 0.9 else 0}"
         if rng.random() < 0.6 or not body:
             body["ipv6"] = f"2001:db8:ffff::{i if rng.random() < 0.9 else 0:x}"
+        for family, more in (("ipv4", f"127.9.3.{i}"), ("ipv6", f"2001:db8:fffc::{i:x}")):
+            if family in body and rng.random() < 0.1:
+                body[family] = [body[family], more]
         if rng.random() < 0.9:
             body["site"] = self.any_of("sites")
         if rng.random() < 0.4:
@@ -327,10 +330,15 @@ class Document:
         if kind == "answer" and "records" in self.made:
             return {"answer": self.answer()}, 1
         part = "endpoints" if kind == "endpoint" else "pools"
-        return {part[:-1]: self.any_of(part)}, 1
+        node = {part[:-1]: self.any_of(part)}
+        if kind == "pool" and rng.random() < 0.1:
+            node["min_available"] = self.minimum(len(self.made["pools"][node["pool"]]["endpoints"]))
+        return node, 1
 
     def answer(self):
         rng, n = self.rng, self.rng.randint(0, 3)
+        if rng.random() < 0.05:
+            return {}
         if self.kind == "cname":
             return {"CNAME": f"fixed{n}.example.net."}
         if self.kind == "mx":
