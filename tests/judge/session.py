@@ -12,6 +12,7 @@ from clients import AREAS, BITS, SIX_TO_FOUR, Client, Geo, embed, last_of, maske
 from model import World
 from parts import SLOTS, TYPES_OF, Doubt
 from running import wait_until
+from spelling import respelled
 from steered import Steered
 
 OTHER_TYPES = {"address": "CAA", "cname": "A", "mx": "A", "srv": "A", "txt": "A"}
@@ -62,7 +63,7 @@ class Session:
 
     def apply(self, document):
         zone = document["zone"]
-        documents = [{"name": zone, "text": json.dumps(document)}]
+        documents = [{"name": zone, "text": json.dumps(respelled(self.rng, document))}]
         status, body = self.api.call("POST", "/api/v1/apply", {"documents": documents})
         if status != 200:
             self.tally.fault("refused", zone, lambda: f"seed {self.seed} {zone}", "200", f"{status} {body['detail']}")
