@@ -172,8 +172,9 @@ static bool allowed(struct admin_request *r)
         return false;
     }
     const char *authorization = header(r, "Authorization");
-    r->is_beacon = admin_token_matches(r->admin->beacon_token, authorization);
-    if (!admin_token_matches(r->admin->token, authorization) && !r->is_beacon) {
+    const bool is_admin = admin_token_matches(r->admin->token, authorization);
+    r->is_beacon = admin_token_matches(r->admin->beacon_token, authorization) && !is_admin;
+    if (!is_admin && !r->is_beacon) {
         log_refusal(r, authorization ? "wrong token" : "no token");
         admin_problem(r, 401,
                       authorization ? "the token is not the one in the server's admin.token"

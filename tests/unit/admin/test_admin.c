@@ -728,6 +728,24 @@ static void the_beacon_token_opens_the_samples_alone(void **state)
     }
 }
 
+// Somebody who wants one token for both gets it.
+static void one_token_for_both_is_the_admins(void **state)
+{
+    (void)state;
+    char path[128];
+    struct steer_diag diag;
+    steer_admin_stop(world.admin);
+    snprintf(path, sizeof path, "%s/beacon.token", world.folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "%s\n", world.token);
+    fclose(file);
+    assert_int_equal(start(&diag), STEER_OK);
+    struct answer a = ask("GET", "/api/v1/status", NULL, NULL);
+    assert_int_equal(a.status, 200);
+    steer_buf_fini(&a.all);
+}
+
 static void the_token_is_private_and_stays(void **state)
 {
     (void)state;
@@ -1016,6 +1034,7 @@ int main(void)
         WITH_SERVER(errors_of_control_become_problems_with_their_place),
         WITH_SERVER(only_the_token_opens_the_api),
         WITH_SERVER(the_beacon_token_opens_the_samples_alone),
+        WITH_SERVER(one_token_for_both_is_the_admins),
         WITH_SERVER(the_token_is_private_and_stays),
         WITH_SERVER(an_address_in_use_is_named),
         WITH_SERVER(bodies_have_limits),
