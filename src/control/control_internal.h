@@ -131,6 +131,9 @@ void control_follow_measures(struct steer_control *c);
 enum steer_err control_find_measure(const struct steer_control *c, const char *table,
                                     struct steer_measure **measure,
                                     struct steer_diag *diag) STEER_MUST_USE;
+// What changed of the estimates, in a transaction of its own; after an error it waits for the next time.
+enum steer_err control_store_estimates(struct steer_control *c, struct steer_measure *measure,
+                                       struct steer_diag *diag) STEER_MUST_USE;
 // Freezes the tables that are due.
 void control_freeze_due(struct steer_control *c, uint64_t now_unix_s);
 // The rows that were frozen, as the store keeps them.

@@ -154,14 +154,30 @@ static enum steer_err freeze(struct steer_control *c, struct freezing *f, struct
     return err;
 }
 
+static void take_results(void *ctx)
+{
+    control_take_results(ctx, false);
+}
+
+// Freezing drops estimates; they must not stay on the disk until the next samples come.
+static void store_dropped(struct steer_control *c, struct steer_measure *m)
+{
+    struct steer_diag diag = {0};
+    if (control_store_estimates(c, m, &diag) != STEER_OK)
+        steer_log(STEER_LOG_ERROR, "control",
+                  "latency table %s: old estimates stay in the store: %s", m->name, diag.message);
+}
+
 static enum steer_err freeze_estimates(struct steer_control *c, struct freezing *f,
                                        struct steer_diag *diag)
 {
-    f->next = steer_measure_freeze(f->measure, table_of(c, f->measure->name),
-                                   steer_linker_geo(c->linker), f->now_unix_s, &f->changes);
-    control_take_results(c, false);
+    const struct steer_measure_moment moment = {steer_linker_catalog(c->linker),
+                                                steer_linker_geo(c->linker), f->now_unix_s,
+                                                take_results, c};
+    f->next = steer_measure_freeze(f->measure, table_of(c, f->measure->name), &moment, &f->changes);
     enum steer_err err = freeze(c, f, diag);
     steer_latency_unref(f->next);
+    store_dropped(c, f->measure);
     return err;
 }
 
@@ -171,7 +187,11 @@ void control_freeze_due(struct steer_control *c, uint64_t now_unix_s)
         struct steer_diag diag = {0};
         struct freezing f = {.measure = steer_measures_at(c->measures, i),
                              .now_unix_s = now_unix_s};
-        if (steer_measure_is_due(f.measure, now_unix_s))
+        if (!steer_measure_is_due(f.measure, now_unix_s))
+            continue;
+        if (steer_measure_is_silent(f.measure))
+            f.measure->judged_unix_s = now_unix_s;
+        else
             (void)!freeze_estimates(c, &f, &diag);
     }
 }

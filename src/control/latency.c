@@ -60,7 +60,7 @@ static enum steer_err load_estimate(void *ctx, const struct steer_store_estimate
         .at_unix_s = row->at_unix_s, .window = row->window, .used = row->used};
     if (m && steer_latency_client_parse(row->client, &who) &&
         steer_estimate_unpack(row->bins, row->bins_len, &e))
-        steer_estimates_restore(m->estimates, &who, &e);
+        steer_measure_restore(m, &who, &e);
     else if (m)
         steer_log(STEER_LOG_WARN, "control", "latency table %s: the estimate for %s is damaged",
                   row->table, row->client);
@@ -137,8 +137,11 @@ struct estimate_writer {
     struct steer_control *control;
     const char *table;
     struct steer_buf bins;
+    size_t rows;
     struct steer_diag *diag;
 };
+
+enum { ROWS_BETWEEN_RESULTS = 256 };
 
 static enum steer_err write_gone(void *ctx, const char *client, const char *site)
 {
@@ -152,14 +155,16 @@ static enum steer_err write_estimate(void *ctx, const char *client, const char *
     struct estimate_writer *w = ctx;
     steer_buf_clear(&w->bins);
     steer_estimate_pack(e, &w->bins);
+    if (++w->rows % ROWS_BETWEEN_RESULTS == 0)
+        control_take_results(w->control, false); // verdicts overtake samples
     const struct steer_store_estimate row = {
         w->table,   client, site, e->at_unix_s, e->window, e->used, (const uint8_t *)w->bins.data,
         w->bins.len};
     return steer_store_put_estimate(w->control->store, &row, w->diag);
 }
 
-static enum steer_err store_estimates(struct steer_control *c, struct steer_measure *m,
-                                      struct steer_diag *diag)
+enum steer_err control_store_estimates(struct steer_control *c, struct steer_measure *m,
+                                       struct steer_diag *diag)
 {
     struct estimate_writer w = {.control = c, .table = m->name, .diag = diag};
     const struct steer_estimates_writer writer = {write_gone, write_estimate, &w};
@@ -186,7 +191,7 @@ static enum steer_err run_samples(struct steer_control *c, void *arg, struct ste
     job->accepted =
         steer_measure_take(m, steer_linker_catalog(c->linker), steer_linker_geo(c->linker),
                            job->batch, steer_clock_unix_s(), &job->limited);
-    return job->accepted ? store_estimates(c, m, diag) : STEER_OK;
+    return job->accepted ? control_store_estimates(c, m, diag) : STEER_OK;
 }
 
 enum steer_err steer_control_latency_samples(struct steer_control *c, const char *table,

@@ -81,7 +81,7 @@ static struct steer_measure *add(struct steer_measures *measures, const char *na
     return m;
 }
 
-static bool is_of_other_length(void *ctx, const struct steer_latency_row *who)
+static bool is_of_other_length(const void *ctx, const struct steer_latency_row *who)
 {
     const struct steer_measuring *rules = ctx;
     const bool v4 = who->network.addr.family == STEER_V4;
@@ -126,6 +126,14 @@ void steer_measures_follow(struct steer_measures *measures, const struct steer_c
     free(list);
 }
 
+void steer_measure_restore(struct steer_measure *m, const struct steer_latency_row *who,
+                           const struct steer_estimate *estimate)
+{
+    steer_estimates_restore(m->estimates, who, estimate);
+    if (estimate->at_unix_s > m->newest_unix_s)
+        m->newest_unix_s = estimate->at_unix_s;
+}
+
 void steer_measure_set_refusal(struct steer_measure *m, const char *why, uint64_t now_unix_s)
 {
     char *copy = steer_strdup(why);
@@ -168,17 +176,18 @@ static bool cut(const struct steer_measuring *rules, struct steer_prefix *client
 static void add_broader(struct steer_measure *m, const struct steer_location *where,
                         struct steer_latency_row row, uint64_t now_unix_s)
 {
+    const uint64_t window = now_unix_s / m->rules.freeze_s;
     row.of = STEER_LATENCY_ASN;
     row.asn = where->asn;
     if (where->asn)
-        steer_estimates_add(m->estimates, &row, now_unix_s, 0, UINT32_MAX);
+        steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
     row.of = STEER_LATENCY_PLACE;
     row.place = where->place;
     if (row.place.subdivision[0])
-        steer_estimates_add(m->estimates, &row, now_unix_s, 0, UINT32_MAX);
+        steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
     memset(row.place.subdivision, 0, sizeof row.place.subdivision);
     if (row.place.country[0])
-        steer_estimates_add(m->estimates, &row, now_unix_s, 0, UINT32_MAX);
+        steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
 }
 
 static int by_index(const void *a, const void *b)
@@ -213,6 +222,8 @@ size_t steer_measure_take(struct steer_measure *m, const struct steer_catalog *c
     }
     if (batch->refusal_count)
         qsort(batch->refusals, batch->refusal_count, sizeof *batch->refusals, by_index);
+    if (accepted)
+        m->newest_unix_s = now_unix_s;
     m->accepted += accepted;
     m->limited += *limited;
     m->refused += batch->refusal_count;
@@ -226,24 +237,38 @@ uint64_t steer_measure_due_unix_s(const struct steer_measure *m)
     return m->judged_unix_s + m->rules.freeze_s;
 }
 
+// A table that was refused is tried again, whatever comes in.
+bool steer_measure_is_silent(const struct steer_measure *m)
+{
+    return m->newest_unix_s < m->judged_unix_s && !*m->refusal;
+}
+
 bool steer_measure_is_due(const struct steer_measure *m, uint64_t now_unix_s)
 {
     // A clock that was set back must not put it off for as long.
     return !m->held && (now_unix_s >= steer_measure_due_unix_s(m) || now_unix_s < m->judged_unix_s);
 }
 
+static bool is_of_no_site(const void *ctx, const struct steer_latency_row *who)
+{
+    return !steer_catalog_get(ctx, STEER_SITE, who->site);
+}
+
 struct steer_latency *steer_measure_freeze(struct steer_measure *m,
                                            const struct steer_object *table,
-                                           const struct steer_geo *geo, uint64_t now_unix_s,
+                                           const struct steer_measure_moment *moment,
                                            uint32_t *changes)
 {
-    steer_estimates_prune(m->estimates, now_unix_s, least_weight);
+    steer_estimates_prune(m->estimates, moment->now_unix_s, least_weight);
+    steer_estimates_drop(m->estimates, is_of_no_site, moment->catalog);
     const struct steer_freeze freeze = {
         .estimates = m->estimates,
         .uploaded = table->uploaded,
         .frozen = table->frozen,
-        .geo = geo,
-        .now_unix_s = now_unix_s,
+        .geo = moment->geo,
+        .now_unix_s = moment->now_unix_s,
+        .pause = moment->pause,
+        .ctx = moment->ctx,
         .step_us = m->rules.step_us,
         .hysteresis_us = m->rules.hysteresis_us,
         .min_weight = m->rules.min_samples,

@@ -262,8 +262,8 @@ void steer_estimates_prune(struct steer_estimates *set, uint64_t now_unix_s, dou
 }
 
 void steer_estimates_drop(struct steer_estimates *set,
-                          bool (*unwanted)(void *ctx, const struct steer_latency_row *who),
-                          void *ctx)
+                          bool (*unwanted)(const void *ctx, const struct steer_latency_row *who),
+                          const void *ctx)
 {
     for (size_t i = set->count; i-- > 0;)
         if (unwanted(ctx, &set->entries[i].who))

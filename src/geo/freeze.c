@@ -23,6 +23,14 @@ struct freezing {
     size_t row_count, row_cap;
 };
 
+enum { STEPS_BETWEEN_PAUSES = 1024 };
+
+static void pause_after(const struct freezing *f, size_t step)
+{
+    if (f->in->pause && step % STEPS_BETWEEN_PAUSES == 0)
+        f->in->pause(f->in->ctx);
+}
+
 static enum level level_of(const struct steer_latency_row *row)
 {
     switch (row->of) {
@@ -81,6 +89,7 @@ static void collect(struct freezing *f)
         const struct steer_estimate *e = steer_estimates_at(in->estimates, i, &who);
         const double weight = steer_estimate_weight(e, in->now_unix_s, half_life_s);
         bool whole;
+        pause_after(f, i);
         if (weight < in->min_weight / 2)
             continue;
         const struct steer_latency_row *here = read(f, f->before, who, &whole);
@@ -114,6 +123,7 @@ static void add_level(struct freezing *f, enum level level)
     for (size_t i = 0; i < f->candidate_count; i++) {
         bool whole, unused;
         struct steer_latency_row row = f->candidates[i].row;
+        pause_after(f, i);
         if (f->candidates[i].level != level)
             continue;
         row.rtt_us = settle(f->in, read(f, f->before, &row, &unused), row.rtt_us);

@@ -82,8 +82,10 @@ static void freeze(struct stage *stage, struct steer_measure *m, struct outcome 
     struct steer_diag diag = {0};
     const struct steer_object *table =
         steer_catalog_get(steer_linker_catalog(stage->linker), STEER_LATENCY, m->name);
-    struct steer_latency *next = steer_measure_freeze(m, table, steer_linker_geo(stage->linker),
-                                                      stage->now_unix_s, &out->changes);
+    const struct steer_measure_moment moment = {steer_linker_catalog(stage->linker),
+                                                steer_linker_geo(stage->linker), stage->now_unix_s,
+                                                NULL, NULL};
+    struct steer_latency *next = steer_measure_freeze(m, table, &moment, &out->changes);
     m->judged_unix_s = stage->now_unix_s;
     out->number = table->frozen_number;
     if (out->changes) {
@@ -97,6 +99,7 @@ static void freeze(struct stage *stage, struct steer_measure *m, struct outcome 
         }
     }
     snprintf(out->refusal, sizeof out->refusal, "%s", diag.message);
+    steer_measure_set_refusal(m, diag.message, stage->now_unix_s);
     steer_latency_unref(next);
 }
 
@@ -106,9 +109,13 @@ void stage_freeze(struct stage *stage, const struct line *line)
     struct line detail;
     if (line->count > 1)
         freeze(stage, measure_of(stage, line), &out);
-    for (size_t i = 0; line->count == 1 && i < steer_measures_count(stage->measures); i++)
-        if (steer_measure_is_due(steer_measures_at(stage->measures, i), stage->now_unix_s))
-            freeze(stage, steer_measures_at(stage->measures, i), &out);
+    for (size_t i = 0; line->count == 1 && i < steer_measures_count(stage->measures); i++) {
+        struct steer_measure *m = steer_measures_at(stage->measures, i);
+        if (steer_measure_is_due(m, stage->now_unix_s) && steer_measure_is_silent(m))
+            m->judged_unix_s = stage->now_unix_s;
+        else if (steer_measure_is_due(m, stage->now_unix_s))
+            freeze(stage, m, &out);
+    }
     stage_check_fresh(stage, line->number);
     while (script_detail(stage->script, &detail)) {
         if (strcmp(detail.words[0], "frozen") == 0)
@@ -162,7 +169,7 @@ static void move_estimates(struct stage *to, const struct steer_measure *from,
         if (!steer_latency_client_parse(client, &again) ||
             !steer_estimate_unpack((const uint8_t *)bins.data, bins.len, &copy))
             script_missed(to->script, line->number, client, "an equal estimate comes back");
-        steer_estimates_restore(m->estimates, &again, &copy);
+        steer_measure_restore(m, &again, &copy);
         steer_buf_fini(&bins);
     }
 }
@@ -175,6 +182,7 @@ void stage_move_measures(struct stage *to, const struct stage *from,
         const struct steer_measure *old = steer_measures_at(from->measures, i);
         struct steer_measure *m = steer_measures_find(to->measures, old->name);
         m->judged_unix_s = old->judged_unix_s;
+        steer_measure_set_refusal(m, old->refusal, old->refused_unix_s);
         move_estimates(to, old, m, line);
     }
 }

@@ -17,6 +17,7 @@ struct steer_measure {
     struct steer_measuring rules;
     struct steer_estimates *estimates;
     uint64_t judged_unix_s; // when the estimates were looked at last, or the table came
+    uint64_t newest_unix_s; // of the samples
     bool held;              // nothing is frozen until somebody asks for it
     uint64_t refused_unix_s;
     char *refusal; // why the last table was not published; "" when it was
@@ -48,12 +49,25 @@ size_t steer_measure_take(struct steer_measure *measure, const struct steer_cata
                           uint64_t now_unix_s, size_t *limited);
 
 uint64_t steer_measure_due_unix_s(const struct steer_measure *measure);
+// Whether the interval is over. is_silent: nothing was measured in it, so that what is in force stays.
+bool steer_measure_is_silent(const struct steer_measure *measure);
 bool steer_measure_is_due(const struct steer_measure *measure, uint64_t now_unix_s);
-// The next table, and in how many rows it differs from the one in force; the caller owns it. Old estimates go.
+struct steer_measure_moment {
+    const struct steer_catalog *catalog;
+    const struct steer_geo *geo;
+    uint64_t now_unix_s;
+    void (*pause)(void *ctx); // as of struct steer_freeze
+    void *ctx;
+};
+// The next table, and in how many rows it differs from the one in force; the caller owns it. Old estimates
+// go, and those for sites that are not defined any more.
 struct steer_latency *steer_measure_freeze(struct steer_measure *measure,
                                            const struct steer_object *table,
-                                           const struct steer_geo *geo, uint64_t now_unix_s,
+                                           const struct steer_measure_moment *moment,
                                            uint32_t *changes);
+// An estimate as it was stored.
+void steer_measure_restore(struct steer_measure *measure, const struct steer_latency_row *who,
+                           const struct steer_estimate *estimate);
 void steer_measure_set_refusal(struct steer_measure *measure, const char *why, uint64_t now_unix_s);
 
 // The histogram of an estimate as octets: for each bin its number and its weight (IEEE 754, big-endian).

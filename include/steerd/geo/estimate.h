@@ -50,8 +50,8 @@ void steer_estimates_restore(struct steer_estimates *set, const struct steer_lat
 // Drops those that weigh less; those that are not wanted.
 void steer_estimates_prune(struct steer_estimates *set, uint64_t now_unix_s, double min_weight);
 void steer_estimates_drop(struct steer_estimates *set,
-                          bool (*unwanted)(void *ctx, const struct steer_latency_row *who),
-                          void *ctx);
+                          bool (*unwanted)(const void *ctx, const struct steer_latency_row *who),
+                          const void *ctx);
 
 size_t steer_estimates_count(const struct steer_estimates *set);
 uint32_t steer_estimates_half_life_s(const struct steer_estimates *set);

@@ -15,6 +15,8 @@ struct steer_freeze {
     uint32_t step_us;
     uint32_t hysteresis_us; // a value moves when the estimate is so far beyond half a step from it
     double min_weight;      // of a new row; one that stands stays down to half of it
+    void (*pause)(void *ctx); // called between the steps, for what cannot wait; may be NULL
+    void *ctx;
 };
 
 // The caller owns the result.

@@ -133,16 +133,46 @@ static void a_sample_counts_for_its_network_and_where_that_is(void **state)
     assert_int_equal(steer_estimates_count(m->estimates), STEER_ARRAY_LEN(wanted) + 1);
 }
 
+static void estimates_for_a_site_that_went_go_with_the_next_freezing(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t changes;
+    put(f, STEER_SITE, "fra", "{\"at\":\"EU-DE\"}");
+    put(f, STEER_LATENCY, "world", "{\"measured\":{\"min_samples\":1}}");
+    follow(f, NOW);
+    struct steer_measure *m = steer_measures_find(f->measures, "world");
+    take(f, m, "192.0.2.77", NOW);
+    const struct steer_object *table = steer_catalog_get(f->catalog, STEER_LATENCY, "world");
+    const struct steer_measure_moment moment = {f->catalog, f->geo, NOW, NULL, NULL};
+    steer_latency_unref(steer_measure_freeze(m, table, &moment, &changes));
+    assert_int_equal(changes, 2); // of the country, and the AS number that goes before it
+    assert_int_equal(steer_estimates_count(m->estimates), 4);
+    steer_catalog_remove(f->catalog, STEER_SITE, "fra");
+    steer_latency_unref(steer_measure_freeze(m, table, &moment, &changes));
+    assert_int_equal(changes, 0);
+    assert_int_equal(steer_estimates_count(m->estimates), 0);
+}
+
 static void a_table_is_due_an_interval_after_the_last(void **state)
 {
     (void)state;
-    struct steer_measure m = {.rules = {.freeze_s = HOUR}, .judged_unix_s = NOW};
+    char refusal[] = "", why[] = "why";
+    struct steer_measure m = {
+        .rules = {.freeze_s = HOUR}, .judged_unix_s = NOW, .refusal = refusal};
     assert_int_equal(steer_measure_due_unix_s(&m), NOW + HOUR);
     assert_false(steer_measure_is_due(&m, NOW));
     assert_false(steer_measure_is_due(&m, NOW + HOUR - 1));
     assert_true(steer_measure_is_due(&m, NOW + HOUR));
     assert_true(steer_measure_is_due(&m, NOW + 9 * HOUR)); // after a stop
     assert_true(steer_measure_is_due(&m, NOW - 1));        // a clock that was wrong
+    // Nothing was measured since; but what was refused is tried again.
+    m.newest_unix_s = NOW - 1;
+    assert_true(steer_measure_is_silent(&m));
+    m.newest_unix_s = NOW;
+    assert_false(steer_measure_is_silent(&m));
+    m.newest_unix_s = NOW - 1;
+    m.refusal = why;
+    assert_false(steer_measure_is_silent(&m));
     m.held = true;
     assert_false(steer_measure_is_due(&m, NOW + 9 * HOUR));
 }
@@ -195,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(measures_follow_the_tables_that_are_measured),
         TEST(a_sample_counts_for_its_network_and_where_that_is),
+        TEST(estimates_for_a_site_that_went_go_with_the_next_freezing),
         cmocka_unit_test(a_table_is_due_an_interval_after_the_last),
         cmocka_unit_test(octets_come_back_as_the_estimate),
         cmocka_unit_test(damaged_octets_are_no_estimate),

@@ -266,7 +266,7 @@ static struct told changes(struct steer_estimates *set)
     return t;
 }
 
-static bool is_odd(void *ctx, const struct steer_latency_row *who)
+static bool is_odd(const void *ctx, const struct steer_latency_row *who)
 {
     (void)ctx;
     return who->network.addr.octets[2] % 2;

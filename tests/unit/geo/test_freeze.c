@@ -73,8 +73,8 @@ static void upload(struct fixture *f, const char *client, const char *site, doub
 
 static size_t freeze_by(struct fixture *f, uint32_t hysteresis_us, double min_weight)
 {
-    const struct steer_freeze freeze = {f->estimates, f->uploaded, f->frozen,     f->geo,
-                                        f->now,       5 * MS,      hysteresis_us, min_weight};
+    const struct steer_freeze freeze = {f->estimates, f->uploaded,   f->frozen,  f->geo, f->now,
+                                        5 * MS,       hysteresis_us, min_weight, NULL,   NULL};
     struct steer_latency *next = steer_latency_freeze(&freeze);
     const size_t changes = steer_latency_differences(f->frozen, next);
     steer_latency_unref(f->frozen);
