@@ -240,9 +240,9 @@ static void shares_and_moves_are_those_of_every_address(void **state)
 // ---- every address by itself -----------------------------------------------------------------------
 
 // Shares are counted in parts of an address so small that each share of the trees below is a whole number of them:
-// twice the least common multiple of 1 to 18, and 4,096 slots.
+// the square of the least common multiple of 1 to 18, and the slots of a sticky draw.
 __extension__ typedef unsigned __int128 wide;
-static const uint64_t PARTS = UINT64_C(12252240) * 12252240 * 16;
+static const uint64_t PARTS = UINT64_C(12252240) * 12252240 * (STEER_SLOTS >> 8);
 
 enum { ROUNDS = 24, PLACES = 9, DRAWN = 9, TYPES = 3, FAMILIES = 2, DOWNS = DRAWN + 3 };
 static const char *const drawn[DRAWN] = {"a", "b", "c", "d", "e", "f", "v4", "v6", "h"};
