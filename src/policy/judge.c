@@ -52,9 +52,9 @@ bool steer_target_holds(const struct steer_object *target, const struct steer_ob
 
 // ---- the judge -----------------------------------------------------------------------------------
 
+// Whom assertions are about; many of a document are about the same.
 struct clients {
-    const struct steer_object *assertion; // NULL: everybody
-    struct steer_whom whom;
+    struct steer_whom whom; // an assertion's
     struct steer_population population;
     struct cut cut;
     struct clients *next;
@@ -113,19 +113,35 @@ void steer_judge_destroy(struct steer_judge *j)
     free(j);
 }
 
+static bool same_whom(const struct steer_whom *a, const struct steer_whom *b)
+{
+    if (a->place_count != b->place_count || a->prefix_count != b->prefix_count ||
+        a->asn_count != b->asn_count)
+        return false;
+    for (size_t i = 0; i < a->place_count; i++)
+        if (memcmp(&a->places[i], &b->places[i], sizeof a->places[i]) != 0)
+            return false;
+    for (size_t i = 0; i < a->prefix_count; i++)
+        if (a->prefixes[i].len != b->prefixes[i].len ||
+            !steer_addr_equal(&a->prefixes[i].addr, &b->prefixes[i].addr))
+            return false;
+    for (size_t i = 0; i < a->asn_count; i++)
+        if (a->asns[i] != b->asns[i])
+            return false;
+    return true;
+}
+
 static struct clients *clients_of(struct steer_judge *j, const struct steer_object *assertion)
 {
     const struct steer_assertion *a = &assertion->assertion;
-    if (!a->place_count && !a->prefix_count && !a->asn_count)
-        assertion = NULL;
+    const struct steer_whom whom = {a->places,       a->place_count, a->prefixes,
+                                    a->prefix_count, a->asns,        a->asn_count};
     for (struct clients *c = j->clients; c; c = c->next)
-        if (c->assertion == assertion)
+        if (same_whom(&c->whom, &whom))
             return c;
     struct clients *c = steer_calloc(1, sizeof *c);
-    c->assertion = assertion;
-    c->whom = (struct steer_whom){a->places,       a->place_count, a->prefixes,
-                                  a->prefix_count, a->asns,        a->asn_count};
-    steer_population_init(&c->population, j->geo, assertion ? &c->whom : NULL);
+    c->whom = whom;
+    steer_population_init(&c->population, j->geo, &whom);
     c->next = j->clients;
     return j->clients = c;
 }
@@ -135,8 +151,8 @@ static const struct steer_population *population_of(struct steer_judge *j,
                                                     const struct steer_classes *classes)
 {
     struct clients *c = clients_of(j, assertion);
-    return cut_population(&c->cut, &c->population, j->geo, c->assertion ? &c->whom : NULL,
-                          classes->networks, classes->network_count);
+    return cut_population(&c->cut, &c->population, j->geo, &c->whom, classes->networks,
+                          classes->network_count);
 }
 
 bool steer_judge_meets(struct steer_judge *j, const struct steer_object *assertion)
