@@ -2,10 +2,12 @@
 // /metrics.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin_internal.h"
+#include "steerd/base/mem.h"
 #include "steerd/control/latency.h"
 
 static void single(struct steer_buf *out, const char *name, const char *type, const char *help,
@@ -145,10 +147,22 @@ static void probe_metrics(struct steer_buf *out, const struct steer_prober_stats
     single(out, "steerd_probe_targets", "gauge", "Targets that are probed.", s->targets);
 }
 
+// All of one moment, so that the families agree.
 struct measures {
-    struct steer_buf *out;
-    void (*put)(struct steer_buf *out, const struct steer_measure_stats *s);
+    struct steer_measure_stats *items;
+    char **tables; // their names
+    size_t count, cap, table_cap;
 };
+
+static void keep_measure(void *ctx, const struct steer_measure_stats *stats)
+{
+    struct measures *m = ctx;
+    m->items = steer_grow(m->items, &m->cap, m->count + 1, sizeof *m->items);
+    m->tables = steer_grow(m->tables, &m->table_cap, m->count + 1, sizeof(char *));
+    m->items[m->count] = *stats;
+    m->items[m->count].table = m->tables[m->count] = steer_strdup(stats->table);
+    m->count++;
+}
 
 static void put_samples(struct steer_buf *out, const struct steer_measure_stats *s)
 {
@@ -187,12 +201,6 @@ static void put_refusing(struct steer_buf *out, const struct steer_measure_stats
     prom_u64(out, "steerd_latency_table_refused", "table", s->table, s->refusing);
 }
 
-static void visit_measure(void *ctx, const struct steer_measure_stats *stats)
-{
-    const struct measures *m = ctx;
-    m->put(m->out, stats);
-}
-
 // Of latency tables that are measured.
 static void latency_metrics(struct steer_buf *out, struct steer_control *control)
 {
@@ -211,11 +219,17 @@ static void latency_metrics(struct steer_buf *out, struct steer_control *control
         {"steerd_latency_table_refused", "gauge", "1: the last table was not published.",
          put_refusing},
     };
+    struct measures m = {0};
+    steer_control_each_measure(control, keep_measure, &m);
     for (size_t i = 0; i < STEER_ARRAY_LEN(families); i++) {
-        struct measures m = {out, families[i].put};
         prom_family(out, families[i].name, families[i].type, families[i].help);
-        steer_control_each_measure(control, visit_measure, &m);
+        for (size_t k = 0; k < m.count; k++)
+            families[i].put(out, &m.items[k]);
     }
+    for (size_t k = 0; k < m.count; k++)
+        free(m.tables[k]);
+    free(m.tables);
+    free(m.items);
 }
 
 static uint64_t resident_bytes(void)
