@@ -303,6 +303,72 @@ static void what_changed_is_told_once_it_is_not_saved(void **state)
     steer_estimates_destroy(set);
 }
 
+// What a store has that was told of all changes.
+struct shadow {
+    bool there[64];
+    struct steer_estimate as[64];
+};
+
+static unsigned number_of(const char *client)
+{
+    unsigned number;
+    assert_int_equal(sscanf(client, "10.0.%u.0/24", &number), 1);
+    return number;
+}
+
+static enum steer_err shadow_gone(void *ctx, const char *client, const char *site)
+{
+    struct shadow *s = ctx;
+    (void)site;
+    s->there[number_of(client)] = false;
+    return STEER_OK;
+}
+
+static enum steer_err shadow_put(void *ctx, const char *client, const char *site,
+                                 const struct steer_estimate *estimate)
+{
+    struct shadow *s = ctx;
+    (void)site;
+    s->there[number_of(client)] = true;
+    s->as[number_of(client)] = *estimate;
+    return STEER_OK;
+}
+
+static void a_store_that_was_told_all_changes_has_the_set(void **state)
+{
+    (void)state;
+    struct shadow s = {0};
+    struct steer_rng rng;
+    uint64_t now = NOW;
+    const struct steer_estimates_writer writer = {shadow_gone, shadow_put, &s};
+    struct steer_estimates *set = steer_estimates_create(HOUR, 24);
+    steer_rng_init(&rng, 5);
+    for (unsigned step = 0; step < 8000; step++) {
+        now += steer_rng_next(&rng) % 60;
+        add(set, (unsigned)(steer_rng_next(&rng) % 64), now);
+        if (steer_rng_next(&rng) % 50 == 0)
+            steer_estimates_prune(set, now, 0.5);
+        if (steer_rng_next(&rng) % 200 == 0)
+            steer_estimates_drop(set, is_odd, NULL);
+        if (steer_rng_next(&rng) % 9 != 0)
+            continue;
+        assert_int_equal(steer_estimates_changes(set, &writer), STEER_OK);
+        steer_estimates_saved(set);
+        size_t there = 0;
+        for (unsigned i = 0; i < 64; i++)
+            there += s.there[i];
+        assert_int_equal(there, steer_estimates_count(set));
+        for (size_t i = 0; i < there; i++) {
+            const struct steer_latency_row *who;
+            const struct steer_estimate *e = steer_estimates_at(set, i, &who);
+            const uint8_t number = who->network.addr.octets[2];
+            assert_true(s.there[number]);
+            assert_memory_equal(&s.as[number], e, sizeof *e);
+        }
+    }
+    steer_estimates_destroy(set);
+}
+
 static void new_limits_hold_for_what_is_there(void **state)
 {
     (void)state;
@@ -330,6 +396,7 @@ int main(void)
         cmocka_unit_test(eviction_is_that_of_a_plain_search),
         cmocka_unit_test(a_network_counts_so_often_in_a_window),
         cmocka_unit_test(what_changed_is_told_once_it_is_not_saved),
+        cmocka_unit_test(a_store_that_was_told_all_changes_has_the_set),
         cmocka_unit_test(new_limits_hold_for_what_is_there),
     };
     return cmocka_run_group_tests_name("geo/estimate", tests, NULL, NULL);
