@@ -47,7 +47,7 @@ static const struct admin_route routes[] = {
     {"DELETE", "/api/v1/zones/*", admin_zones_delete, API | ADMIN_LONG, SMALL, {NULL}},
     {"GET", "/api/v1/overrides", admin_overrides_list, API, SMALL, {NULL}},
     {"PUT", "/api/v1/overrides/*/*", admin_overrides_put, API | ADMIN_HAS_BODY, SMALL, {NULL}},
-    {"DELETE", "/api/v1/overrides/*/*", admin_overrides_delete, API, SMALL, {NULL}},
+    {"DELETE", "/api/v1/overrides/*/*", admin_overrides_delete, API, SMALL, {"clients"}},
     {"GET", "/api/v1/switches", admin_switches_list, API, SMALL, {NULL}},
     {"PUT", "/api/v1/switches/*", admin_switches_put, API | ADMIN_HAS_BODY, SMALL, {NULL}},
     {"GET", "/api/v1/latency", admin_latency_list, API, SMALL, {NULL}},

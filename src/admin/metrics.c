@@ -117,7 +117,9 @@ static void world_metrics(struct steer_buf *out, const struct steer_control_stat
     single(out, "steerd_names", "gauge", "Owner names loaded.", s->names);
     single(out, "steerd_records", "gauge", "Static records loaded.", s->records);
     single(out, "steerd_steered_records", "gauge", "Steered records.", s->steered);
-    single(out, "steerd_overrides", "gauge", "Overrides in force.", s->overrides);
+    single(out, "steerd_overrides", "gauge", "Overrides in force for all clients.", s->overrides);
+    single(out, "steerd_rehearsals", "gauge", "Overrides in force for some clients only.",
+           s->rehearsals);
     single(out, "steerd_classmaps", "gauge", "Distinct tables of client classes.", s->classmaps);
     single(out, "steerd_classes", "gauge", "Classes of clients in all of these tables.",
            s->classes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // /api/v1/overrides.
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin_internal.h"
@@ -68,9 +69,30 @@ static bool read_override(struct admin_request *r, json_t *body, struct steer_co
     return true;
 }
 
+// The networks of `clients` with commas between them, NULL where it is left out; the caller's.
+static bool read_clients(struct admin_request *r, json_t *body, char **clients)
+{
+    const char **networks;
+    size_t count;
+    struct steer_buf text = {0};
+    *clients = NULL;
+    bool good = admin_read_names(r, body, "clients", &networks, &count);
+    if (good && !count && json_object_get(body, "clients")) {
+        admin_problem(r, 422,
+                      "clients must name at least one network; leave it out for all clients");
+        good = false;
+    }
+    for (size_t i = 0; good && i < count; i++)
+        steer_buf_printf(&text, "%s%s", i ? "," : "", networks[i]);
+    free(networks);
+    *clients = good && count ? steer_buf_take(&text) : NULL;
+    return good;
+}
+
 void admin_overrides_put(struct admin_request *r)
 {
-    static const char *const known[] = {"state", "reason", "owner", "expires_in"};
+    static const char *const known[] = {"state", "reason", "owner", "expires_in", "clients"};
+    char *clients = NULL;
     if (!known_kind(r))
         return;
     json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
@@ -78,7 +100,8 @@ void admin_overrides_put(struct admin_request *r)
         return;
     struct steer_control_override o = {
         .kind = r->params[0], .target = r->params[1], .by = admin_by(r)};
-    if (read_override(r, body, &o)) {
+    if (read_override(r, body, &o) && read_clients(r, body, &clients)) {
+        o.clients = clients;
         struct steer_diag diag = {0};
         enum steer_err err = steer_control_override_set(r->admin->control, &o, &diag);
         json_t *reply = NULL;
@@ -86,8 +109,11 @@ void admin_overrides_put(struct admin_request *r)
             reply = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "kind", o.kind, "target", o.target,
                               "state", o.state, "reason", o.reason, "owner", o.owner,
                               "expires_in_s", (json_int_t)o.expires_in_s);
+        if (reply && clients)
+            json_object_set(reply, "clients", json_object_get(body, "clients"));
         admin_reply_result(r, err, &diag, reply);
     }
+    free(clients);
     json_decref(body);
 }
 
@@ -97,7 +123,7 @@ void admin_overrides_delete(struct admin_request *r)
         return;
     struct steer_diag diag = {0};
     enum steer_err err = steer_control_override_clear(r->admin->control, r->params[0], r->params[1],
-                                                      admin_by(r), &diag);
+                                                      admin_arg(r, "clients"), admin_by(r), &diag);
     if (err == STEER_OK)
         admin_reply(r, 204, NULL, NULL, 0);
     else

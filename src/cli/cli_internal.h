@@ -126,6 +126,8 @@ bool cli_takes_nothing(struct cli *cli, int *argc, char **argv);
 // Fetches an array of objects and prints it as a table; returns the exit status.
 int cli_list(const struct cli *cli, const char *path, const struct cli_column *columns,
              size_t count);
+void cli_list_print(const struct cli *cli, const json_t *list, const struct cli_column *columns,
+                    size_t count);
 
 // ---- the commands
 int cmd_apply(struct cli *cli, int argc, char **argv);

@@ -73,6 +73,8 @@ static void put_why_line(const struct tree *t, const struct branch *branch, cons
     }
     if (*cli_moment(json_object_get(why, "since")))
         put_dim(t, "since", cli_moment(json_object_get(why, "since")));
+    if (*cli_member(why, "clients"))
+        put_dim(t, "rehearsal for", cli_member(why, "clients"));
     if (*cli_member(why, "reason"))
         put_dim(t, "", cli_member(why, "reason"));
     if (json_is_true(json_object_get(why, "read_as_up")))
@@ -213,12 +215,32 @@ static bool used_before(const json_t *resolution, size_t index)
     return found;
 }
 
+// "rehearsal for 203.0.113.0/24: site fra down  why  by ana"
+static void put_rehearsal(const struct tree *t, const json_t *entry)
+{
+    static const char *const members[] = {"on", "name", "state"};
+    steer_buf_puts(t->out, "rehearsal for ");
+    cli_put(t->out, cli_member(entry, "clients"));
+    for (size_t i = 0; i < STEER_ARRAY_LEN(members); i++) {
+        steer_buf_puts(t->out, i ? " " : ": ");
+        cli_put(t->out, cli_member(entry, members[i]));
+    }
+    put_dim(t, "", cli_member(entry, "reason"));
+    if (*cli_member(entry, "owner"))
+        put_dim(t, "by", cli_member(entry, "owner"));
+    steer_buf_puts(t->out, "\n");
+}
+
 static void put_resolution(const struct tree *t, const json_t *resolution)
 {
     size_t i, j;
     const json_t *entry, *candidate;
     json_array_foreach(resolution, i, entry)
     {
+        if (strcmp(cli_member(entry, "node"), "rehearsal") == 0) {
+            put_rehearsal(t, entry);
+            continue;
+        }
         cli_put(t->out, cli_member(entry, "node"));
         if (*cli_member(entry, "name")) {
             steer_buf_puts(t->out, " ");

@@ -181,7 +181,8 @@ static void print_alarms(const json_t *status)
         put_trouble(&out, record, "served_all", "all is down, and given as if it were up");
     }
     if (json_integer_value(json_object_get(status, "alarms_more")))
-        steer_buf_printf(&out, "! %s more records were not looked at\n", cli_member(status, "alarms_more"));
+        steer_buf_printf(&out, "! %s more records were not looked at\n",
+                         cli_member(status, "alarms_more"));
     if (out.len)
         cli_write(&out);
 }
@@ -204,6 +205,15 @@ static void print_cut_rankings(const json_t *status)
     }
 }
 
+// What the states above do not show.
+static void print_rehearsals(const json_t *status)
+{
+    const json_int_t count = json_integer_value(json_object_get(status, "rehearsals"));
+    if (count > 0)
+        printf("\n%lld override%s for some clients only; see steerctl override list\n",
+               (long long)count, count == 1 ? " is" : "s are");
+}
+
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
     if (!cli_takes_nothing(cli, &argc, argv))
@@ -222,6 +232,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
         print_geo(status, cli->colour_out);
         print_cut_rankings(status);
         cli_measured_print(json_object_get(status, "latency"));
+        print_rehearsals(status);
     }
     json_decref(status);
     return CLI_OK;

@@ -87,14 +87,18 @@ static const struct command commands[] = {
      "  -n, --limit N  the newest N queries (default 10000, at most 100000)\n"
      "  --take-over, --prune  as for apply\n",
      cmd_replay},
-    {"override set", "KIND TARGET up|down|drained --reason TEXT [--owner NAME] [--for 2h]",
+    {"override set",
+     "KIND TARGET up|down|drained --reason TEXT [--owner NAME] [--for 2h] [--clients NETWORK,...]",
      "force an endpoint, pool, site or check",
      "KIND is endpoint, pool, site or check.\n\n"
-     "  --reason TEXT  why; required\n"
-     "  --owner NAME   who (default: the user's name)\n"
-     "  --for TIME     end by itself after 30m, 2h, 1d, ...\n",
+     "  --reason TEXT          why; required\n"
+     "  --owner NAME           who (default: the user's name)\n"
+     "  --for TIME             end by itself after 30m, 2h, 1d, ...\n"
+     "  --clients NETWORK,...  only for clients in these networks: a rehearsal (may be repeated)\n",
      cmd_override_set},
-    {"override clear", "KIND TARGET", "end an override", "", cmd_override_clear},
+    {"override clear", "KIND TARGET [--clients NETWORK,...]", "end an override",
+     "  --clients NETWORK,...  the one for clients in exactly these networks\n",
+     cmd_override_clear},
     {"override list", "", "list the overrides", "", cmd_override_list},
     {"switch set", "NAME POSITION [--reason TEXT] [--owner NAME]", "set a switch to a position",
      "The position holds over restarts, until it is set again.\n\n"

@@ -21,6 +21,20 @@ static void add_row(struct cli_table *table, const json_t *item, const struct cl
     cli_table_row(table, cells, count);
 }
 
+void cli_list_print(const struct cli *cli, const json_t *list, const struct cli_column *columns,
+                    size_t count)
+{
+    struct cli_table table = {0};
+    const char *headings[CLI_COLUMNS_MAX];
+    size_t i;
+    const json_t *item;
+    for (i = 0; i < count; i++)
+        headings[i] = columns[i].heading;
+    cli_table_row(&table, headings, count);
+    json_array_foreach(list, i, item) add_row(&table, item, columns, count);
+    cli_table_print(&table, cli->colour_out);
+}
+
 int cli_list(const struct cli *cli, const char *path, const struct cli_column *columns,
              size_t count)
 {
@@ -28,19 +42,10 @@ int cli_list(const struct cli *cli, const char *path, const struct cli_column *c
     int status = cli_get_json(cli, path, &list);
     if (status != CLI_OK)
         return status;
-    if (cli->json) {
+    if (cli->json)
         cli_json_print(list);
-    } else {
-        struct cli_table table = {0};
-        const char *headings[CLI_COLUMNS_MAX];
-        size_t i;
-        json_t *item;
-        for (i = 0; i < count; i++)
-            headings[i] = columns[i].heading;
-        cli_table_row(&table, headings, count);
-        json_array_foreach(list, i, item) add_row(&table, item, columns, count);
-        cli_table_print(&table, cli->colour_out);
-    }
+    else
+        cli_list_print(cli, list, columns, count);
     json_decref(list);
     return CLI_OK;
 }

@@ -30,7 +30,7 @@ static enum steer_forced not_forced(void *ctx, const struct steer_object *pool, 
 // With everything up: does the class get this type?
 static bool gives(const struct steer_residual *root, uint16_t type)
 {
-    static const struct steer_view view = {NULL, all_available, not_forced, NULL};
+    static const struct steer_view view = {.endpoint = all_available, .pool = not_forced};
     struct steer_distribution d;
     steer_decide(root, &view, type, &d, NULL);
     bool some = d.count > 0;
@@ -87,8 +87,8 @@ static void advise_type(struct steer_link *link, const struct steer_object *stee
 void link_advise(struct steer_link *link, const struct steer_object *steered,
                  const struct steer_classes *classes)
 {
-    if (link->loading || classes->class_count < 2 || steered->steered.kind == STEER_STEERED_CNAME ||
-        steered->steered.allow_negative)
+    if (link->loading || link->rehearsing || classes->class_count < 2 ||
+        steered->steered.kind == STEER_STEERED_CNAME || steered->steered.allow_negative)
         return;
     if (steered->steered.kind != STEER_STEERED_ADDRESS) {
         advise_type(link, steered, classes, steer_steered_type(steered->steered.kind));

@@ -235,6 +235,11 @@ static void explain_steered(struct steer_linker *l, const struct steer_explain_q
     struct steer_vitals_view view;
     struct steer_hypothesis what_if;
     steer_vitals_view_init(&view, q->vitals ? q->vitals : l->vitals, catalog);
+    struct steer_rehearsed rehearsed[STEER_REHEARSALS_MAX];
+    view.rehearsed = rehearsed;
+    if (client.network)
+        view.rehearsed_count =
+            steer_rehearsals_for(steer_catalog_rehearsals(catalog), client.network, rehearsed);
     steer_hypothesis_init(&what_if, &view.view, false, q->down, q->down_count);
     struct steer_class class = steer_classmap_lookup(program->map, &q->client, q->source);
     json_t *resolution = json_array();

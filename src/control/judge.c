@@ -68,7 +68,7 @@ static void judge(struct steer_link *link, const struct steer_object *assertion,
 void link_judge_record(struct steer_link *link, const struct steer_object *steered,
                        const struct steer_classes *classes)
 {
-    if (link->loading)
+    if (link->loading || link->rehearsing)
         return;
     const size_t len = strlen(steered->document);
     list_assertions(link);

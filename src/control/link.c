@@ -67,6 +67,31 @@ void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo)
     free(list);
 }
 
+static void touch_reached(void *ctx, enum steer_kind kind, const char *name)
+{
+    struct steer_link *link = ctx;
+    const struct steer_object *steered =
+        kind == STEER_STEERED ? steer_catalog_get(link->catalog, kind, name) : NULL;
+    if (steered)
+        touch(link, steered);
+}
+
+static void touch_users(void *ctx, enum steer_kind kind, const char *target)
+{
+    struct steer_link *link = ctx;
+    steer_references_reach(link->linker->references, &(struct steer_change){kind, target}, 1,
+                           touch_reached, link);
+}
+
+void steer_link_set_rehearsals(struct steer_link *link, const struct steer_rehearsals *set)
+{
+    if (!link->loading) { // then all is compiled anyway
+        link->rehearsing = true;
+        steer_rehearsals_differ(steer_catalog_rehearsals(link->catalog), set, touch_users, link);
+    }
+    steer_catalog_set_rehearsals(link->catalog, set);
+}
+
 // What was measured stays in force whatever else a document says of its table now. A reference.
 static struct steer_object *with_frozen(const struct steer_link *link, struct steer_object *object)
 {

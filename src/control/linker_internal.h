@@ -67,6 +67,7 @@ struct steer_link {
     struct steer_vitals_view view;
     struct steer_geo *geo; // what programs are compiled against: the linker's, or its successor
     bool loading;
+    bool rehearsing; // what is compiled says the same as before to nearly all, and to assertions
     struct open_zone **zones;
     size_t zone_count, zone_cap;
     struct steer_map zone_index;    // origin text -> index

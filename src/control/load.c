@@ -20,6 +20,7 @@ struct loading {
         uint32_t number;
     } * frozen;
     size_t frozen_count, frozen_cap;
+    struct steer_rehearsals *rehearsals;
 };
 
 static bool kind_of(const char *text, enum steer_kind *kind)
@@ -115,6 +116,31 @@ static enum steer_err load_steered(void *ctx, const struct steer_store_steered *
     return err;
 }
 
+static enum steer_err load_rehearsal(struct loading *l, const struct steer_store_override *row,
+                                     enum steer_forced state)
+{
+    struct steer_clients clients;
+    struct steer_rehearsal r = {.state = state,
+                                .target = row->target,
+                                .reason = row->reason,
+                                .owner = row->owner,
+                                .set_unix_s = row->set_unix_s,
+                                .expires_unix_s = row->expires_unix_s,
+                                .clients = &clients};
+    struct steer_rehearsals *with;
+    enum steer_err err = steer_clients_parse(row->clients, &clients, l->diag);
+    if (err == STEER_OK && !kind_of(row->kind, &r.kind))
+        err = steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override of a '%s'",
+                             row->kind);
+    if (err == STEER_OK)
+        err = steer_rehearsals_with(l->rehearsals, &r, &with, l->diag);
+    if (err != STEER_OK)
+        return err;
+    steer_rehearsals_unref(l->rehearsals);
+    l->rehearsals = with;
+    return STEER_OK;
+}
+
 static enum steer_err load_override(void *ctx, const struct steer_store_override *row)
 {
     struct loading *l = ctx;
@@ -122,6 +148,8 @@ static enum steer_err load_override(void *ctx, const struct steer_store_override
     if (!steer_forced_parse(row->state, &state))
         return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override '%s'",
                               row->state);
+    if (row->clients[0])
+        return load_rehearsal(l, row, state);
     struct steer_override o = {
         .state = state, .set_unix_s = row->set_unix_s, .expires_unix_s = row->expires_unix_s};
     char *kind = steer_strdup(row->kind);
@@ -181,6 +209,7 @@ static enum steer_err load_all(struct loading *l)
         err = steer_store_load_overrides(c->store, load_override, l, l->diag);
     if (err == STEER_OK)
         err = steer_store_load_positions(c->store, load_position, l, l->diag);
+    steer_link_set_rehearsals(l->link, l->rehearsals);
     if (err == STEER_OK)
         err = steer_store_load_newest_frozen(c->store, load_frozen, l, l->diag);
     if (err == STEER_OK)
@@ -207,6 +236,7 @@ enum steer_err control_load(struct steer_control *c, struct steer_diag *diag)
     steer_link_set_loading(l.link);
     enum steer_err err = load_all(&l);
     frozen_fini(&l);
+    steer_rehearsals_unref(l.rehearsals);
     if (err != STEER_OK) {
         steer_link_abort(l.link);
         return err;

@@ -98,12 +98,22 @@ static void add_all(struct steer_map *to, const struct steer_catalog *catalog)
     free(list);
 }
 
+// What is forced for some clients only passes: a plan is about what lasts.
+static struct steer_catalog *lasting(struct steer_catalog *catalog)
+{
+    if (!steer_catalog_rehearsals(catalog))
+        return steer_catalog_ref(catalog);
+    struct steer_catalog *copy = steer_catalog_clone(catalog);
+    steer_catalog_set_rehearsals(copy, NULL);
+    return copy;
+}
+
 struct steer_plan *steer_link_plan(const struct steer_link *link, bool all)
 {
     struct steer_plan *plan = steer_calloc(1, sizeof *plan);
     const struct steer_vitals *vitals = link->linker->vitals;
-    plan->before = steer_catalog_ref(link->linker->catalog);
-    plan->after = steer_catalog_ref(link->catalog);
+    plan->before = lasting(link->linker->catalog);
+    plan->after = lasting(link->catalog);
     plan->geo = steer_geo_ref(link->geo);
     plan->vitals = steer_vitals_create();
     for (size_t i = 0; i < steer_vitals_override_count(vitals); i++)

@@ -117,13 +117,52 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
     return err;
 }
 
+static const struct shared_map *map_of(const struct steer_linker *l,
+                                       const struct steer_classmap *map)
+{
+    size_t i = 0;
+    while (l->maps[i].map != map)
+        i++;
+    return &l->maps[i];
+}
+
+// Where nothing but rehearsals differs: from the program in force. To others than their clients nothing may change, so
+// that where the classes come to be too many, rankings are not cut for it.
+static enum steer_err classes_again(struct steer_link *link, const struct steer_object *steered,
+                                    uint32_t id, struct steer_classes *classes,
+                                    struct steer_diag *diag)
+{
+    struct steer_linker *l = link->linker;
+    const struct steer_program *p = steer_world_program(steer_linker_world(l), id);
+    struct steer_classes before = map_of(l, p->map)->classes;
+    before.ranked_first = 0;
+    (void)steer_map_get(&l->cut_rankings, steered->name, &before.ranked_first);
+    before.class_count = p->class_count;
+    before.roots = steer_calloc(p->class_count, sizeof(struct steer_residual *));
+    for (uint32_t i = 0; i < before.class_count; i++)
+        before.roots[i] = steer_cells_residual(l->cells, p->cells[i]);
+    enum steer_err err = steer_classes_compile_again(l->residuals, link->catalog, steered,
+                                                     link->geo, &before, classes, diag);
+    free(before.roots);
+    if (err != STEER_OK || !classes->ranked_first ||
+        (before.ranked_first && classes->ranked_first >= before.ranked_first))
+        return err;
+    steer_classes_fini(l->residuals, classes);
+    return steer_diag_set(diag, STEER_ELIMIT,
+                          "%s: too many classes of clients, unless rankings are cut for "
+                          "everybody; name fewer networks",
+                          steered->name);
+}
+
 static enum steer_err compile(struct steer_link *link, const struct steer_object *steered,
                               struct made_program *out, struct steer_diag *diag)
 {
     struct steer_linker *l = link->linker;
     struct steer_classes classes;
-    enum steer_err err =
-        steer_classes_compile(l->residuals, link->catalog, steered, link->geo, &classes, diag);
+    enum steer_err err = link->rehearsing
+                             ? classes_again(link, steered, out->id, &classes, diag)
+                             : steer_classes_compile(l->residuals, link->catalog, steered,
+                                                     link->geo, &classes, diag);
     if (err != STEER_OK)
         return err;
     struct steer_program *p = program_create(steered, &classes);
@@ -160,4 +199,9 @@ enum steer_err link_compile(struct steer_link *link, struct steer_diag *diag)
         linker_pause(link->linker);
     }
     return STEER_OK;
+}
+
+size_t steer_link_compiled(const struct steer_link *link)
+{
+    return link->made_count;
 }

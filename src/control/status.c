@@ -191,6 +191,7 @@ static void fill_stats(struct steer_control *c, struct steer_control_stats *s)
     s->last_commit_ns = steer_store_commit_ns(c->store);
     s->last_build_ns = c->last_build_ns;
     s->overrides = steer_vitals_override_count(c->vitals);
+    s->rehearsals = steer_rehearsals_count(steer_catalog_rehearsals(catalog));
     if (c->prober)
         steer_prober_stats(c->prober, &s->prober);
     const struct steer_object **list = steer_catalog_list(catalog, STEER_ENDPOINT);
@@ -221,6 +222,7 @@ static enum steer_err run_status(struct steer_control *c, void *arg, struct stee
         (json_int_t)s.overrides, "geo", geo_json(c), "endpoints", endpoints_json(c), "prober",
         prober_json(c), "store", "commit_ms", (double)s.last_commit_ns / 1e6, "build_ms",
         (double)s.last_build_ns / 1e6);
+    json_object_set_new(*(json_t **)arg, "rehearsals", json_integer((json_int_t)s.rehearsals));
     json_object_set_new(*(json_t **)arg, "cut_rankings", cut_rankings_json(c));
     size_t more;
     json_object_set_new(*(json_t **)arg, "alarms", control_alarms_json(c, &more));

@@ -201,24 +201,6 @@ void steer_vitals_follow(struct steer_vitals *v, const struct steer_catalog *cat
 
 // ---- overrides -----------------------------------------------------------------------------------
 
-static const char *const forced_names[] = {"none", "up", "down", "drained"};
-
-bool steer_forced_parse(const char *text, enum steer_forced *state)
-{
-    for (unsigned i = 1; i < STEER_ARRAY_LEN(forced_names); i++) {
-        if (strcmp(text, forced_names[i]) == 0) {
-            *state = (enum steer_forced)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *steer_forced_text(enum steer_forced state)
-{
-    return forced_names[state];
-}
-
 void steer_vitals_override(struct steer_vitals *v, const struct steer_override *o)
 {
     char text[KEY_MAX];
@@ -346,27 +328,79 @@ uint32_t steer_vitals_position(const struct steer_vitals *v, const struct steer_
 
 // ---- the view ------------------------------------------------------------------------------------
 
-static void note_override(json_t *why, const struct steer_override *o)
+// What an override says of an object, and who says so, as far as it is known.
+struct forcing {
+    enum steer_forced state;
+    const char *on, *name, *reason, *owner;
+    const struct steer_prefix *network; // of the clients for whom it holds; NULL: all of them
+};
+
+static void note_forcing(json_t *why, const struct forcing *f)
 {
-    if (!why || !o)
+    char text[64];
+    if (!why || !f)
         return;
-    json_object_set_new(why, "override",
-                        json_pack("{s:s,s:s,s:s,s:s,s:s}", "on", o->kind, "name", o->target,
-                                  "state", steer_forced_text(o->state), "reason", o->reason,
-                                  "owner", o->owner));
+    json_t *note = json_pack("{s:s,s:s,s:s,s:s,s:s}", "on", f->on, "name", f->name, "state",
+                             steer_forced_text(f->state), "reason", f->reason, "owner", f->owner);
+    if (f->network)
+        json_object_set_new(note, "clients",
+                            json_string(steer_prefix_format(f->network, text, sizeof text)));
+    json_object_set_new(why, "override", note);
 }
 
-static const struct steer_override *override_of(const struct steer_vitals *v,
-                                                const struct steer_object *endpoint)
+// The override for all clients; false where there is none.
+static bool forced_for_all(const struct steer_vitals *v, const char *kind, const char *name,
+                           struct forcing *f)
 {
-    const struct steer_override *o = steer_vitals_get_override(v, "endpoint", endpoint->name);
-    if (!o && endpoint->endpoint.site)
-        o = steer_vitals_get_override(v, "site", endpoint->endpoint.site);
-    return o;
+    const struct steer_override *o = steer_vitals_get_override(v, kind, name);
+    if (o)
+        *f = (struct forcing){o->state, o->kind, o->target, o->reason, o->owner, NULL};
+    return o != NULL;
+}
+
+static struct forcing forced_by_effect(const struct steer_vitals_view *view,
+                                       const struct steer_effect *effect, const char *name)
+{
+    const struct steer_rehearsed *by =
+        steer_rehearsed_find(view->rehearsed, view->rehearsed_count, effect->on, name);
+    if (!by)
+        return (struct forcing){effect->up ? STEER_FORCED_UP : STEER_FORCED_DOWN,
+                                steer_kind_text(effect->on),
+                                name,
+                                "",
+                                "",
+                                NULL};
+    return (struct forcing){by->rehearsal->state,  steer_kind_text(effect->on), name,
+                            by->rehearsal->reason, by->rehearsal->owner,        &by->network};
+}
+
+static const struct steer_effect *effect_on(const struct steer_effect *effects, uint32_t count,
+                                            enum steer_kind on, uint32_t check)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (effects[i].on == on && (on != STEER_CHECK || effects[i].check == check))
+            return &effects[i];
+    return NULL;
+}
+
+// The endpoint's own override, else its site's; of each the one for these clients before that for all.
+static bool forced(const struct steer_vitals_view *view, const struct steer_object *endpoint,
+                   const struct steer_effect *effects, uint32_t count, struct forcing *f)
+{
+    const char *site = endpoint->endpoint.site;
+    const struct steer_effect *own = effect_on(effects, count, STEER_ENDPOINT, 0);
+    const struct steer_effect *of_site = effect_on(effects, count, STEER_SITE, 0);
+    if (own)
+        *f = forced_by_effect(view, own, endpoint->name);
+    else if (forced_for_all(view->vitals, "endpoint", endpoint->name, f))
+        return true;
+    else if (of_site)
+        *f = forced_by_effect(view, of_site, site);
+    return own || of_site || (site && forced_for_all(view->vitals, "site", site, f));
 }
 
 static void note_check(json_t *why, const char *check, const struct steer_vital *vital,
-                       enum steer_verdict verdict, const struct steer_override *o, bool read_as_up)
+                       enum steer_verdict verdict, const struct forcing *f, bool read_as_up)
 {
     char since[32] = "";
     json_t *list = json_object_get(why, "checks");
@@ -385,59 +419,76 @@ static void note_check(json_t *why, const char *check, const struct steer_vital 
     }
     if (read_as_up)
         json_object_set_new(item, "read_as_up", json_true());
-    note_override(item, o);
+    note_forcing(item, f);
     json_array_append_new(list, item);
 }
 
+// effect: on the check, for the clients in question; or NULL.
 static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const char *endpoint,
-                                     const char *check, bool as_up, json_t *why)
+                                     const char *check, const struct steer_effect *effect,
+                                     bool as_up, json_t *why)
 {
-    const struct steer_override *o = steer_vitals_get_override(view->vitals, "check", check);
+    struct forcing f;
+    const bool is_forced = effect || forced_for_all(view->vitals, "check", check, &f);
     const struct pair *p = pair_find(view->vitals, endpoint, check);
     const struct steer_object *object = steer_catalog_get(view->catalog, STEER_CHECK, check);
     enum steer_verdict verdict = STEER_UP;
-    if (o)
-        verdict = o->state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
+    if (effect)
+        f = forced_by_effect(view, effect, check);
+    if (is_forced)
+        verdict = f.state == STEER_FORCED_UP ? STEER_UP : STEER_DOWN;
     else if (p && p->vital.state.verdict != STEER_UNKNOWN)
         verdict = p->vital.state.verdict;
     else if (object) // as this catalogue has the check, whether or not vitals follow it yet
         verdict = object->check.hysteresis.initially;
-    const bool read_as_up = as_up && !o && verdict != STEER_UP;
+    const bool read_as_up = as_up && !is_forced && verdict != STEER_UP;
     if (why)
-        note_check(why, check, p ? &p->vital : NULL, verdict, o, read_as_up);
+        note_check(why, check, p ? &p->vital : NULL, verdict, is_forced ? &f : NULL, read_as_up);
     return read_as_up ? STEER_UP : verdict;
+}
+
+static enum steer_availability view_endpoint_under(void *ctx, const struct steer_object *endpoint,
+                                                   const struct steer_effect *effects,
+                                                   uint32_t count, bool checks_as_up, json_t *why)
+{
+    const struct steer_vitals_view *view = ctx;
+    const struct steer_endpoint *e = &endpoint->endpoint;
+    struct forcing f;
+    const bool is_forced = forced(view, endpoint, effects, count, &f);
+    uint32_t up = 0;
+    for (uint32_t i = 0; (!is_forced || why) && i < e->check_count; i++)
+        up += verdict_of(view, endpoint->name, e->checks[i],
+                         effect_on(effects, count, STEER_CHECK, i), checks_as_up, why) == STEER_UP;
+    if (!is_forced)
+        return up >= e->checks_needed || e->check_count == 0 ? STEER_AVAILABLE : STEER_UNAVAILABLE;
+    note_forcing(why, &f);
+    return f.state == STEER_FORCED_UP        ? STEER_AVAILABLE
+           : f.state == STEER_FORCED_DRAINED ? STEER_DRAINED
+                                             : STEER_UNAVAILABLE;
 }
 
 static enum steer_availability view_endpoint(void *ctx, const struct steer_object *endpoint,
                                              bool checks_as_up, json_t *why)
 {
+    return view_endpoint_under(ctx, endpoint, NULL, 0, checks_as_up, why);
+}
+
+static enum steer_forced view_pool_under(void *ctx, const struct steer_object *pool,
+                                         const struct steer_effect *effect, json_t *why)
+{
     const struct steer_vitals_view *view = ctx;
-    const struct steer_endpoint *e = &endpoint->endpoint;
-    const struct steer_override *o = override_of(view->vitals, endpoint);
-    uint32_t up = 0;
-    for (uint32_t i = 0; (!o || why) && i < e->check_count; i++)
-        up += verdict_of(view, endpoint->name, e->checks[i], checks_as_up, why) == STEER_UP;
-    note_override(why, o);
-    if (o) {
-        switch (o->state) {
-        case STEER_FORCED_UP:
-            return STEER_AVAILABLE;
-        case STEER_FORCED_DRAINED:
-            return STEER_DRAINED;
-        case STEER_FORCED_DOWN:
-        case STEER_FORCED_NOT:
-            return STEER_UNAVAILABLE;
-        }
-    }
-    return up >= e->checks_needed || e->check_count == 0 ? STEER_AVAILABLE : STEER_UNAVAILABLE;
+    struct forcing f;
+    if (effect)
+        f = forced_by_effect(view, effect, pool->name);
+    else if (!forced_for_all(view->vitals, "pool", pool->name, &f))
+        return STEER_FORCED_NOT;
+    note_forcing(why, &f);
+    return f.state;
 }
 
 static enum steer_forced view_pool(void *ctx, const struct steer_object *pool, json_t *why)
 {
-    const struct steer_vitals_view *view = ctx;
-    const struct steer_override *o = steer_vitals_get_override(view->vitals, "pool", pool->name);
-    note_override(why, o);
-    return o ? o->state : STEER_FORCED_NOT;
+    return view_pool_under(ctx, pool, NULL, why);
 }
 
 static uint32_t view_position(void *ctx, const struct steer_object *object, json_t *why)
@@ -456,9 +507,13 @@ static uint32_t view_position(void *ctx, const struct steer_object *object, json
 void steer_vitals_view_init(struct steer_vitals_view *view, const struct steer_vitals *vitals,
                             const struct steer_catalog *catalog)
 {
-    view->vitals = vitals;
-    view->catalog = catalog;
-    view->view = (struct steer_view){view, view_endpoint, view_pool, view_position};
+    *view = (struct steer_vitals_view){.vitals = vitals, .catalog = catalog};
+    view->view = (struct steer_view){.ctx = view,
+                                     .endpoint = view_endpoint,
+                                     .pool = view_pool,
+                                     .position = view_position,
+                                     .endpoint_under = view_endpoint_under,
+                                     .pool_under = view_pool_under};
 }
 
 const char *steer_vitals_state(const struct steer_vitals_view *view,
@@ -468,7 +523,8 @@ const char *steer_vitals_state(const struct steer_vitals_view *view,
     enum steer_availability a = view->view.endpoint(view->view.ctx, endpoint, false, NULL);
     if (a == STEER_DRAINED)
         return "drained";
-    bool known = e->check_count == 0 || override_of(view->vitals, endpoint);
+    struct forcing f;
+    bool known = e->check_count == 0 || forced(view, endpoint, NULL, 0, &f);
     for (uint32_t i = 0; i < e->check_count && !known; i++) {
         const struct pair *p = pair_find(view->vitals, endpoint->name, e->checks[i]);
         known = p && p->vital.state.verdict != STEER_UNKNOWN;

@@ -5,6 +5,7 @@
 
 #include "decide_internal.h"
 #include "steerd/base/hash.h"
+#include "steerd/policy/rehearsal.h"
 
 // The objects of one kind. Catalogues share a shelf until one of them changes it, so that a clone costs
 // nothing and an edit copies only the kinds that it touches.
@@ -21,6 +22,7 @@ struct shelf {
 
 struct steer_catalog {
     struct shelf *shelves[STEER_KINDS];
+    struct steer_rehearsals *rehearsals;
     _Atomic uint32_t refs;
 };
 
@@ -128,6 +130,7 @@ struct steer_catalog *steer_catalog_clone(const struct steer_catalog *catalog)
         copy->shelves[kind] = catalog->shelves[kind];
         copy->shelves[kind]->refs++;
     }
+    copy->rehearsals = steer_rehearsals_ref(catalog->rehearsals);
     copy->refs = 1;
     return copy;
 }
@@ -144,7 +147,20 @@ void steer_catalog_unref(struct steer_catalog *catalog)
         return;
     for (int kind = 0; kind < STEER_KINDS; kind++)
         shelf_unref(catalog->shelves[kind]);
+    steer_rehearsals_unref(catalog->rehearsals);
     free(catalog);
+}
+
+const struct steer_rehearsals *steer_catalog_rehearsals(const struct steer_catalog *catalog)
+{
+    return catalog->rehearsals;
+}
+
+void steer_catalog_set_rehearsals(struct steer_catalog *catalog, const struct steer_rehearsals *set)
+{
+    struct steer_rehearsals *before = catalog->rehearsals;
+    catalog->rehearsals = steer_rehearsals_ref(set);
+    steer_rehearsals_unref(before);
 }
 
 void steer_catalog_put(struct steer_catalog *catalog, struct steer_object *object)

@@ -49,10 +49,9 @@ static size_t class_by_plain(struct compiler *c, struct steer_residual *root)
     return c->count - 1;
 }
 
-// The class of a client; c->max when there are too many.
-static size_t class_by_root(struct compiler *c, const struct steer_client *client)
+// The class with this root, whose reference it takes; c->max when there are too many.
+static size_t class_with(struct compiler *c, struct steer_residual *root)
 {
-    struct steer_residual *root = steer_resolver_run(c->resolver, client, NULL);
     const void *known = *steer_ptrmap_at(&c->class_of_root, (uintptr_t)root);
     if (known) {
         steer_residual_unref(c->store, root);
@@ -75,7 +74,7 @@ static size_t class_of(struct compiler *c, uint32_t location, uint32_t network)
         where,
         network == STEER_NESTED_NONE ? NULL : &c->interests.networks[network].prefix,
     };
-    const size_t found = class_by_root(c, &client);
+    const size_t found = class_with(c, steer_resolver_run(c->resolver, &client, NULL));
     *steer_ptrmap_at(&c->class_of, key) = (void *)(uintptr_t)(found + 1);
     return found;
 }
@@ -237,22 +236,21 @@ static uint64_t hash_of(const struct steer_classes *classes)
     return hash;
 }
 
-// All classes with rankings cut after so many (0: not at all); false where there are too many.
-static bool attempt(struct compiler *c, const struct steer_partition *geo, uint32_t count,
-                    uint32_t ranked_first, struct steer_classes *out)
+static void begin_attempt(struct compiler *c, uint32_t count, uint32_t ranked_first,
+                          struct steer_classes *out)
 {
     *out = (struct steer_classes){.location_count = count,
                                   .class_of = steer_calloc(count, sizeof *out->class_of),
                                   .ranked_first = ranked_first};
-    bool fits = true;
     steer_resolver_cut(c->resolver, ranked_first);
     steer_ptrmap_clear(&c->class_of_root);
     steer_ptrmap_clear(&c->class_of);
-    for (uint32_t i = 0; i < count && fits; i++) {
-        const size_t found = class_of(c, i, STEER_NESTED_NONE);
-        fits = found < c->max;
-        out->class_of[i] = (uint16_t)found;
-    }
+}
+
+// With the clients in networks; fits: the others' classes do.
+static bool end_attempt(struct compiler *c, const struct steer_partition *geo, bool fits,
+                        struct steer_classes *out)
+{
     if (fits && geo && c->interests.network_count)
         fits = find_pairs(c, geo, out);
     release_roots(c->store, c->plains, c->count);
@@ -263,6 +261,33 @@ static bool attempt(struct compiler *c, const struct steer_partition *geo, uint3
     if (!fits)
         steer_classes_fini(c->store, out);
     return fits;
+}
+
+// All classes with rankings cut after so many (0: not at all); false where there are too many.
+static bool attempt(struct compiler *c, const struct steer_partition *geo, uint32_t count,
+                    uint32_t ranked_first, struct steer_classes *out)
+{
+    bool fits = true;
+    begin_attempt(c, count, ranked_first, out);
+    for (uint32_t i = 0; i < count && fits; i++) {
+        const size_t found = class_of(c, i, STEER_NESTED_NONE);
+        fits = found < c->max;
+        out->class_of[i] = (uint16_t)found;
+    }
+    return end_attempt(c, geo, fits, out);
+}
+
+// Whole rankings, and the classes of those who are in no network as they were: they came first then, too.
+static bool attempt_again(struct compiler *c, const struct steer_partition *geo, uint32_t count,
+                          const struct steer_classes *before, struct steer_classes *out)
+{
+    begin_attempt(c, count, 0, out);
+    for (uint32_t i = 0; i < count; i++) {
+        out->class_of[i] = before->class_of[i];
+        for (size_t k = c->count; k <= before->class_of[i]; k++)
+            class_with(c, steer_residual_ref(before->roots[k]));
+    }
+    return end_attempt(c, geo, true, out);
 }
 
 // The longest rankings that fit.
@@ -287,14 +312,18 @@ static bool attempt_shorter(struct compiler *c, const struct steer_partition *ge
     return true;
 }
 
+// before: NULL, or the classes of the same record but for what is forced for some clients.
 static enum steer_err compile(struct compiler *c, const struct steer_catalog *catalog,
                               const struct steer_object *steered, const struct steer_partition *geo,
-                              uint32_t count, struct steer_classes *classes,
-                              struct steer_diag *diag)
+                              uint32_t count, const struct steer_classes *before,
+                              struct steer_classes *classes, struct steer_diag *diag)
 {
     struct steer_classes out;
     compiler_init(c, catalog, steered, count);
-    const bool fits = attempt(c, geo, count, 0, &out) || attempt_shorter(c, geo, count, &out);
+    const bool known = before && !before->ranked_first;
+    const bool fits =
+        (known ? attempt_again(c, geo, count, before, &out) : attempt(c, geo, count, 0, &out)) ||
+        attempt_shorter(c, geo, count, &out);
     compiler_fini(c);
     if (!fits) {
         char path[STEER_PATH_MAX];
@@ -314,7 +343,7 @@ steer_classes_over(struct steer_residuals *store, const struct steer_catalog *ca
                    struct steer_classes *classes, struct steer_diag *diag)
 {
     struct compiler c = {.store = store, .max = classes_max, .location = location, .ctx = ctx};
-    return compile(&c, catalog, steered, NULL, count, classes, diag);
+    return compile(&c, catalog, steered, NULL, count, NULL, classes, diag);
 }
 
 static const struct steer_location *geo_location(const void *ctx, uint32_t index)
@@ -330,7 +359,19 @@ enum steer_err steer_classes_compile(struct steer_residuals *store,
 {
     struct compiler c = {.store = store, .max = CLASSES_MAX, .location = geo_location, .ctx = geo};
     return compile(&c, catalog, steered, steer_geo_partition(geo), steer_geo_location_count(geo),
-                   classes, diag);
+                   NULL, classes, diag);
+}
+
+enum steer_err steer_classes_compile_again(struct steer_residuals *store,
+                                           const struct steer_catalog *catalog,
+                                           const struct steer_object *steered,
+                                           const struct steer_geo *geo,
+                                           const struct steer_classes *before,
+                                           struct steer_classes *classes, struct steer_diag *diag)
+{
+    struct compiler c = {.store = store, .max = CLASSES_MAX, .location = geo_location, .ctx = geo};
+    return compile(&c, catalog, steered, steer_geo_partition(geo), steer_geo_location_count(geo),
+                   before, classes, diag);
 }
 
 void steer_classes_fini(struct steer_residuals *store, struct steer_classes *classes)

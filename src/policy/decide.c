@@ -96,9 +96,10 @@ static void decide(const struct steer_residual *root, const struct steer_view *v
 {
     *out = (struct steer_distribution){0};
     steer_arena_init(&out->arena);
-    struct steer_eval e = {.view = view, .root = root, .tracing = trace != NULL};
+    struct steer_eval e = {.tracing = trace != NULL};
     eval_init(&e, type, sticky, &out->arena, &out->arena);
-    struct steer_result *r = steer_eval_result(&e, root, false);
+    steer_eval_begin(&e, root, view);
+    struct steer_result *r = steer_eval_result(&e, e.root, false);
     eval_root(&e, r, out);
     fill(&e, r, out);
     if (trace) {
@@ -184,8 +185,7 @@ const struct steer_distribution *steer_decider_run(struct steer_decider *d,
     const size_t most = d->eval.sticky ? LASTING_SLOTS_MAX : LASTING_BYTES_MAX;
     if (d->lasting.total_bytes > most || d->eval.stamp > STAMP_MAX)
         steer_decider_forget(d);
-    d->eval.view = view;
-    d->eval.root = root;
+    steer_eval_begin(&d->eval, root, view);
     d->distribution = (struct steer_distribution){0};
     struct steer_result r = {0};
     eval_root(&d->eval, &r, &d->distribution);

@@ -57,6 +57,9 @@ size_t steer_endpoint_octets(const struct steer_object *endpoint, uint16_t type)
 struct steer_residual *steer_residual_intern(struct steer_residuals *store,
                                              const struct steer_residual *want);
 const char *steer_residual_kind_text(enum steer_residual_kind kind);
+// Those of a root's effects that are on the object; NULL and 0 where there are none.
+const struct steer_effect *steer_effects_of(const struct steer_effect *effects, uint32_t count,
+                                            const struct steer_object *object, uint32_t *own);
 
 // Resolves one tree for many clients: whatever doesn't depend on the client is resolved once.
 struct steer_resolver;
@@ -122,8 +125,10 @@ struct steer_eval {
     const struct steer_view *view;
     uint16_t type;
     bool sticky;
-    bool apart; // steer_decider_keep_apart
-    const struct steer_residual *root;
+    bool apart;                        // steer_decider_keep_apart
+    const struct steer_residual *root; // what is forced for some clients only has been taken off
+    const struct steer_effect *effects;
+    uint32_t effect_count;
     bool tracing;
     uint32_t stamp;
     struct steer_arena *arena;     // of what is worked on: one of the two below
@@ -137,6 +142,9 @@ struct steer_eval {
 struct steer_choice *steer_eval_choice(struct steer_eval *e,
                                        const struct steer_object *const *endpoints, uint32_t count,
                                        const struct steer_fixed *fixed);
+// Sets the root, and what is forced below it as far as the view wants to know.
+void steer_eval_begin(struct steer_eval *e, const struct steer_residual *root,
+                      const struct steer_view *view);
 // What a node comes to; it lasts as long as the evaluation at least.
 struct steer_result *steer_eval_node(struct steer_eval *e, const struct steer_residual *n,
                                      bool as_up);

@@ -126,6 +126,40 @@ static void take_result(struct steer_result *r, const struct steer_result *from)
     r->slots = from->slots;
 }
 
+// ---- the view ------------------------------------------------------------------------------------
+
+void steer_eval_begin(struct steer_eval *e, const struct steer_residual *root,
+                      const struct steer_view *view)
+{
+    const bool rehearsal = root->kind == STEER_R_REHEARSAL;
+    const bool told = rehearsal && view->endpoint_under && view->pool_under;
+    e->view = view;
+    e->effects = told ? root->effects : NULL;
+    e->effect_count = told ? root->effect_count : 0;
+    e->root = rehearsal ? root->children[0] : root;
+}
+
+static enum steer_availability
+ask_endpoint(const struct steer_eval *e, const struct steer_object *object, bool as_up, json_t *why)
+{
+    uint32_t count;
+    const struct steer_effect *effects =
+        steer_effects_of(e->effects, e->effect_count, object, &count);
+    return effects ? e->view->endpoint_under(e->view->ctx, object, effects, count, as_up, why)
+                   : e->view->endpoint(e->view->ctx, object, as_up, why);
+}
+
+static enum steer_forced ask_pool(const struct steer_eval *e, const struct steer_object *object,
+                                  json_t *why)
+{
+    uint32_t count;
+    const struct steer_effect *effect =
+        steer_effects_of(e->effects, e->effect_count, object, &count);
+    if (effect)
+        return e->view->pool_under(e->view->ctx, object, effect, why);
+    return e->view->pool ? e->view->pool(e->view->ctx, object, why) : STEER_FORCED_NOT;
+}
+
 // ---- leaves --------------------------------------------------------------------------------------
 
 static const char *lacks(struct steer_eval *e, const struct steer_residual *n)
@@ -161,7 +195,7 @@ static void eval_endpoint(struct steer_eval *e, const struct steer_residual *n, 
                           struct steer_result *r)
 {
     json_t *why = e->tracing ? json_object() : NULL;
-    enum steer_availability state = e->view->endpoint(e->view->ctx, n->object, as_up, why);
+    enum steer_availability state = ask_endpoint(e, n->object, as_up, why);
     r->available = state == STEER_AVAILABLE;
     steer_trace_why(r->trace,
                     state == STEER_DRAINED ? "drained"
@@ -286,8 +320,7 @@ static void eval_pool(struct steer_eval *e, const struct steer_residual *n, bool
                       struct steer_result *r)
 {
     json_t *why = e->tracing ? json_object() : NULL;
-    enum steer_forced forced =
-        e->view->pool ? e->view->pool(e->view->ctx, n->object, why) : STEER_FORCED_NOT;
+    enum steer_forced forced = ask_pool(e, n->object, why);
     bool off = forced == STEER_FORCED_DOWN || forced == STEER_FORCED_DRAINED;
     steer_trace_why(r->trace, !off ? NULL : forced == STEER_FORCED_DOWN ? "down" : "drained", why);
     if (off)
@@ -459,6 +492,7 @@ void steer_eval_kind(struct steer_eval *e, const struct steer_residual *n, bool 
         eval_fence(e, n, as_up, r);
         break;
     case STEER_R_NONE:
+    case STEER_R_REHEARSAL: // steer_eval_begin took it off
         steer_trace_reason(r->trace, "no rule holds this client");
         break;
     }
@@ -525,12 +559,22 @@ static void finish_trace(struct steer_result *r)
         json_object_set_new(r->trace, "available", json_boolean(r->available));
 }
 
-// Endpoints, pools and answers come to the same below any root. Anything above them may hold a fence,
-// which asks the root what to do.
-static bool outlasts_root(const struct steer_residual *n)
+// Whether something is forced on it, or on a member, for the clients of this root alone.
+static bool is_forced(const struct steer_eval *e, const struct steer_residual *n)
+{
+    uint32_t count;
+    bool some = e->effects && steer_effects_of(e->effects, e->effect_count, n->object, &count);
+    for (uint32_t i = 0; e->effects && i < n->child_count && !some; i++)
+        some = steer_effects_of(e->effects, e->effect_count, n->children[i]->object, &count);
+    return some;
+}
+
+// Endpoints, pools and answers come to the same below any root, but where it forces something. Anything above them may
+// hold a fence, which asks the root what to do.
+static bool outlasts_root(const struct steer_eval *e, const struct steer_residual *n)
 {
     return (n->kind == STEER_R_ENDPOINT || n->kind == STEER_R_POOL || n->kind == STEER_R_ANSWER) &&
-           !n->substitute;
+           !n->substitute && !is_forced(e, n);
 }
 
 static struct steer_result *eval_new(struct steer_eval *e, const struct steer_residual *n,
@@ -563,7 +607,7 @@ static struct steer_result *eval_lasting(struct steer_eval *e, const struct stee
 struct steer_result *steer_eval_node(struct steer_eval *e, const struct steer_residual *n,
                                      bool as_up)
 {
-    if (outlasts_root(n))
+    if (outlasts_root(e, n))
         return eval_lasting(e, n, as_up);
     if (n->refs == 1 && !e->tracing)
         return eval_new(e, n, as_up);

@@ -17,18 +17,37 @@ static void note(json_t *why, const char *what)
         json_object_set_new(why, "hypothesis", json_string(what));
 }
 
-static enum steer_availability endpoint(void *ctx, const struct steer_object *object,
-                                        bool checks_as_up, json_t *why)
+// is: what the base says.
+static enum steer_availability suppose(const struct steer_hypothesis *h,
+                                       const struct steer_object *object,
+                                       enum steer_availability is, bool checks_as_up, json_t *why)
 {
-    const struct steer_hypothesis *h = ctx;
     const bool itself = is_down(h, STEER_ENDPOINT, object->name);
     const bool site = is_down(h, STEER_SITE, object->endpoint.site);
-    const enum steer_availability is =
-        h->base->endpoint(h->base->ctx, object, checks_as_up || h->checks_up, why);
     if ((!itself && !site) || checks_as_up || is == STEER_DRAINED)
         return is;
     note(why, itself ? "the endpoint is down" : "the site is down");
     return STEER_UNAVAILABLE;
+}
+
+static enum steer_availability endpoint(void *ctx, const struct steer_object *object,
+                                        bool checks_as_up, json_t *why)
+{
+    const struct steer_hypothesis *h = ctx;
+    return suppose(h, object,
+                   h->base->endpoint(h->base->ctx, object, checks_as_up || h->checks_up, why),
+                   checks_as_up, why);
+}
+
+static enum steer_availability endpoint_under(void *ctx, const struct steer_object *object,
+                                              const struct steer_effect *effects, uint32_t count,
+                                              bool checks_as_up, json_t *why)
+{
+    const struct steer_hypothesis *h = ctx;
+    return suppose(h, object,
+                   h->base->endpoint_under(h->base->ctx, object, effects, count,
+                                           checks_as_up || h->checks_up, why),
+                   checks_as_up, why);
 }
 
 static enum steer_forced pool(void *ctx, const struct steer_object *object, json_t *why)
@@ -36,6 +55,16 @@ static enum steer_forced pool(void *ctx, const struct steer_object *object, json
     const struct steer_hypothesis *h = ctx;
     if (!is_down(h, STEER_POOL, object->name))
         return h->base->pool(h->base->ctx, object, why);
+    note(why, "the pool is down");
+    return STEER_FORCED_DOWN;
+}
+
+static enum steer_forced pool_under(void *ctx, const struct steer_object *object,
+                                    const struct steer_effect *effect, json_t *why)
+{
+    const struct steer_hypothesis *h = ctx;
+    if (!is_down(h, STEER_POOL, object->name))
+        return h->base->pool_under(h->base->ctx, object, effect, why);
     note(why, "the pool is down");
     return STEER_FORCED_DOWN;
 }
@@ -49,6 +78,12 @@ static uint32_t position(void *ctx, const struct steer_object *object, json_t *w
 void steer_hypothesis_init(struct steer_hypothesis *h, const struct steer_view *base,
                            bool checks_up, const struct steer_down *down, size_t down_count)
 {
-    *h = (struct steer_hypothesis){
-        base, checks_up, down, down_count, {h, endpoint, pool, base->position ? position : NULL}};
+    *h = (struct steer_hypothesis){.base = base,
+                                   .checks_up = checks_up,
+                                   .down = down,
+                                   .down_count = down_count,
+                                   .view = {.ctx = h, .endpoint = endpoint, .pool = pool}};
+    h->view.position = base->position ? position : NULL;
+    h->view.endpoint_under = base->endpoint_under ? endpoint_under : NULL;
+    h->view.pool_under = base->pool_under ? pool_under : NULL;
 }

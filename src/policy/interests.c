@@ -46,6 +46,46 @@ static void add_table(struct steer_interests *in, const char *name)
     }
 }
 
+// ---- rehearsals that the tree can feel ------------------------------------------------------------
+
+static void add_rehearsal(struct steer_interests *in, enum steer_kind kind, const char *name)
+{
+    for (size_t i = 0; i < steer_rehearsals_count(in->rehearsals); i++) {
+        const struct steer_rehearsal *r = steer_rehearsals_at(in->rehearsals, i);
+        if (in->felt[i] || r->kind != kind || strcmp(r->target, name) != 0)
+            continue;
+        in->felt[i] = true;
+        for (uint32_t k = 0; k < r->clients->count; k++)
+            add_networks(in, &(struct steer_nested){.prefix = r->clients->prefixes[k]}, 1);
+    }
+}
+
+static void add_endpoint(struct steer_interests *in, const char *name)
+{
+    const struct steer_object *object = steer_catalog_get(in->catalog, STEER_ENDPOINT, name);
+    if (!object)
+        return;
+    add_rehearsal(in, STEER_ENDPOINT, name);
+    if (object->endpoint.site)
+        add_rehearsal(in, STEER_SITE, object->endpoint.site);
+    for (uint32_t i = 0; i < object->endpoint.check_count; i++)
+        add_rehearsal(in, STEER_CHECK, object->endpoint.checks[i]);
+}
+
+static void add_leaf(struct steer_interests *in, const struct steer_node *node)
+{
+    if (node->kind == STEER_NODE_ENDPOINT)
+        add_endpoint(in, node->name);
+    if (node->kind != STEER_NODE_POOL)
+        return;
+    const struct steer_object *pool = steer_catalog_get(in->catalog, STEER_POOL, node->name);
+    add_rehearsal(in, STEER_POOL, node->name);
+    for (uint32_t i = 0; pool && i < pool->pool.member_count; i++)
+        add_endpoint(in, pool->pool.members[i].endpoint);
+}
+
+// ---- all of it -----------------------------------------------------------------------------------
+
 static void add_tree(struct steer_interests *in, const struct steer_node *node)
 {
     static char seen;
@@ -59,6 +99,8 @@ static void add_tree(struct steer_interests *in, const struct steer_node *node)
     }
     if (node->kind == STEER_NODE_LATENCY && node->name)
         add_table(in, node->name);
+    if (in->rehearsals)
+        add_leaf(in, node);
     if (node->kind == STEER_NODE_NEAREST || node->kind == STEER_NODE_LATENCY) {
         in->points = true;
         in->ranked = node->child_count > in->ranked ? node->child_count : in->ranked;
@@ -79,7 +121,8 @@ static void add_tree(struct steer_interests *in, const struct steer_node *node)
 void steer_interests_init(struct steer_interests *in, const struct steer_catalog *catalog,
                           const struct steer_node *tree)
 {
-    *in = (struct steer_interests){.catalog = catalog};
+    *in = (struct steer_interests){.catalog = catalog,
+                                   .rehearsals = steer_catalog_rehearsals(catalog)};
     steer_ptrmap_init(&in->seen);
     steer_ptrmap_init(&in->asns);
     add_tree(in, tree);

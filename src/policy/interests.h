@@ -17,6 +17,8 @@ struct steer_trait {
 
 struct steer_interests {
     const struct steer_catalog *catalog;
+    const struct steer_rehearsals *rehearsals; // whose networks count where the tree has the object
+    bool felt[STEER_REHEARSALS_MAX];
     struct steer_ptrmap seen; // policies
     const struct steer_place *places[STEER_INTERESTS_PLACES];
     unsigned place_count;
@@ -25,7 +27,7 @@ struct steer_interests {
     bool whole_place;              // all of it matters
     bool points;                   // where the client is
     uint32_t ranked;               // the most children that one node ranks
-    struct steer_nested *networks; // the CIDRs, sorted; value: their index
+    struct steer_nested *networks; // the CIDRs and those, sorted; value: their index
     size_t network_count, network_cap;
     struct steer_trait *traits;
     size_t count, cap;

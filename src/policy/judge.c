@@ -79,6 +79,13 @@ struct steer_judge {
     struct steer_arena arena;      // of survivals
 };
 
+// What is forced for some clients only passes, and is no state of things to be judged.
+static void leave_rehearsals_out(struct steer_hypothesis *h)
+{
+    h->view.endpoint_under = NULL;
+    h->view.pool_under = NULL;
+}
+
 struct steer_judge *steer_judge_create(const struct steer_catalog *catalog,
                                        const struct steer_geo *geo,
                                        struct steer_residuals *residuals,
@@ -90,6 +97,8 @@ struct steer_judge *steer_judge_create(const struct steer_catalog *catalog,
     j->residuals = residuals;
     steer_hypothesis_init(&j->as_set, base, !now, NULL, 0);
     steer_hypothesis_init(&j->lost, base, !now, &j->down, 1);
+    leave_rehearsals_out(&j->as_set);
+    leave_rehearsals_out(&j->lost);
     steer_ptrmap_init(&j->survivals);
     steer_arena_init(&j->arena);
     return j;

@@ -100,26 +100,33 @@ static bool parse_asn(struct steer_parse *p, const struct steer_item *item, cons
     return true;
 }
 
-// IPv4 inside IPv6 is looked up as IPv4 (classmap.h): such a rule would never hold a client.
-static void refuse_embedded(struct steer_parse *p, const struct steer_item *item, const char *text,
-                            const struct steer_prefix *prefix)
+bool steer_prefix_in_embedding(const struct steer_prefix *prefix, char instead[64])
 {
     struct steer_prefix v4 = {.len = 0};
     unsigned offset;
-    char written[64] = "192.0.2.0/24";
     if (!steer_addr_embedded_v4(&prefix->addr, &v4.addr, &offset))
-        return;
+        return false;
     const bool teredo = offset == 96 && prefix->addr.octets[0] == 0x20;
     if (prefix->len < (teredo ? 32 : offset))
-        return;
+        return false;
+    snprintf(instead, 64, "the IPv4 network, like 192.0.2.0/24");
     if (!teredo) {
         v4.len = (uint8_t)(prefix->len - offset);
         steer_addr_mask(&v4.addr, v4.len);
-        steer_prefix_format(&v4, written, sizeof written);
+        steer_prefix_format(&v4, instead, 64);
     }
-    steer_doc_fail(p, item->at,
-                   "'%.60s' holds IPv4 inside IPv6, which is looked up as IPv4: write %s%s", text,
-                   teredo ? "the IPv4 network, like " : "", written);
+    return true;
+}
+
+// Such a rule would never hold a client.
+static void refuse_embedded(struct steer_parse *p, const struct steer_item *item, const char *text,
+                            const struct steer_prefix *prefix)
+{
+    char instead[64];
+    if (steer_prefix_in_embedding(prefix, instead))
+        steer_doc_fail(p, item->at,
+                       "'%.60s' holds IPv4 inside IPv6, which is looked up as IPv4: write %s", text,
+                       instead);
 }
 
 bool steer_parse_network_text(struct steer_parse *p, const struct steer_item *item,

@@ -70,7 +70,7 @@ static struct steer_residual *plain_inner(struct plainer *p, struct steer_residu
 static struct steer_residual *plain(struct plainer *p, struct steer_residual *r)
 {
     const bool inner = is_ordered(r) || r->kind == STEER_R_WEIGHTED || r->kind == STEER_R_SWITCH ||
-                       r->kind == STEER_R_FENCE;
+                       r->kind == STEER_R_FENCE || r->kind == STEER_R_REHEARSAL;
     if (!inner && !r->substitute)
         return steer_residual_ref(r);
     struct steer_residual *known = *steer_ptrmap_at(&p->known, (uintptr_t)r);

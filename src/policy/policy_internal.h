@@ -225,6 +225,8 @@ struct steer_network_text {
 };
 bool steer_parse_network_text(struct steer_parse *p, const struct steer_item *item,
                               const char *text, struct steer_network_text *network);
+// Whether all of a network is IPv4 inside IPv6, which is looked up as IPv4 (classmap.h), and what to write instead.
+bool steer_prefix_in_embedding(const struct steer_prefix *prefix, char instead[64]);
 
 // The RRset of `type` in one value or a list of values.
 void steer_parse_rrset(struct steer_parse *p, const struct steer_item *item, uint16_t type,

@@ -40,12 +40,13 @@ size_t steer_residuals_count(const struct steer_residuals *store)
 const char *steer_residual_kind_text(enum steer_residual_kind kind)
 {
     static const char *const text[] = {
-        [STEER_R_ENDPOINT] = "endpoint", [STEER_R_POOL] = "pool",
-        [STEER_R_ANSWER] = "answer",     [STEER_R_WEIGHTED] = "weighted",
-        [STEER_R_FAILOVER] = "failover", [STEER_R_GEO] = "geo",
-        [STEER_R_NETWORK] = "network",   [STEER_R_NEAREST] = "nearest",
-        [STEER_R_SWITCH] = "switch",     [STEER_R_LATENCY] = "latency",
-        [STEER_R_FENCE] = "fence",       [STEER_R_NONE] = "none",
+        [STEER_R_ENDPOINT] = "endpoint",   [STEER_R_POOL] = "pool",
+        [STEER_R_ANSWER] = "answer",       [STEER_R_WEIGHTED] = "weighted",
+        [STEER_R_FAILOVER] = "failover",   [STEER_R_GEO] = "geo",
+        [STEER_R_NETWORK] = "network",     [STEER_R_NEAREST] = "nearest",
+        [STEER_R_SWITCH] = "switch",       [STEER_R_LATENCY] = "latency",
+        [STEER_R_FENCE] = "fence",         [STEER_R_NONE] = "none",
+        [STEER_R_REHEARSAL] = "rehearsal",
     };
     return text[kind];
 }
@@ -84,6 +85,11 @@ static uint64_t hash_residual(const struct steer_residual *r)
         hash = hash_number(hash, r->substitute->hash);
     if (r->object)
         hash = hash_number(hash, (uintptr_t)r->object);
+    for (uint32_t i = 0; i < r->effect_count; i++) {
+        const struct steer_effect *e = &r->effects[i];
+        hash = hash_number(hash, (uintptr_t)e->object);
+        hash = hash_number(hash, (uint64_t)e->check << 8 | (uint64_t)e->on << 1 | e->up);
+    }
     return r->node ? hash_answer(hash, r->node) : hash;
 }
 
@@ -110,6 +116,16 @@ static bool answers_equal(const struct steer_node *a, const struct steer_node *b
     return true;
 }
 
+static bool effects_equal(const struct steer_residual *a, const struct steer_residual *b)
+{
+    bool equal = a->effect_count == b->effect_count;
+    for (uint32_t i = 0; i < a->effect_count && equal; i++) {
+        const struct steer_effect *x = &a->effects[i], *y = &b->effects[i];
+        equal = x->object == y->object && x->on == y->on && x->check == y->check && x->up == y->up;
+    }
+    return equal;
+}
+
 static bool residuals_equal(const struct steer_residual *a, const struct steer_residual *b)
 {
     if (a->kind != b->kind || a->when != b->when || a->trickle_ppm != b->trickle_ppm ||
@@ -122,7 +138,7 @@ static bool residuals_equal(const struct steer_residual *a, const struct steer_r
         return false;
     if (n && a->weights && memcmp(a->weights, b->weights, n * sizeof a->weights[0]) != 0)
         return false;
-    return answers_equal(a->node, b->node);
+    return effects_equal(a, b) && answers_equal(a->node, b->node);
 }
 
 // ---- the table -----------------------------------------------------------------------------------
@@ -203,7 +219,7 @@ static uint8_t height_of(const struct steer_residual *r)
     return height;
 }
 
-// One allocation: the head, the children, the weights.
+// One allocation: the head, the children, the weights. The objects of effects are the children's.
 static struct steer_residual *copy(const struct steer_residual *want, uint64_t hash)
 {
     size_t n = want->child_count;
@@ -222,6 +238,8 @@ static struct steer_residual *copy(const struct steer_residual *want, uint64_t h
         if (n)
             memcpy(r->weights, want->weights, n * sizeof(uint16_t));
     }
+    if (r->effect_count)
+        r->effects = steer_memdup(want->effects, want->effect_count * sizeof *want->effects);
     if (r->object)
         steer_object_ref(r->object);
     if (r->owner)
@@ -270,6 +288,8 @@ void steer_residual_unref(struct steer_residuals *store, struct steer_residual *
     steer_residual_unref(store, residual->substitute);
     drop_object(residual->object);
     drop_object(residual->owner);
+    if (residual->effect_count)
+        free((struct steer_effect *)(uintptr_t)residual->effects);
     free(residual);
 }
 

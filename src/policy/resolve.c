@@ -292,7 +292,7 @@ struct steer_residual *steer_resolver_run(struct steer_resolver *v,
     v->client = client;
     v->trace = trace;
     struct steer_stand stand = {.owner = v->steered};
-    return steer_resolve_node(v, v->steered->steered.tree, &stand);
+    return steer_resolve_rehearsal(v, steer_resolve_node(v, v->steered->steered.tree, &stand));
 }
 
 void steer_resolver_cut(struct steer_resolver *v, uint32_t first)

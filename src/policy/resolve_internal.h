@@ -50,6 +50,10 @@ struct steer_residual *steer_resolve_network(struct steer_resolver *v,
 // How a child is called in traces: "pool eu", "failover".
 const char *steer_child_label(const struct steer_child *child, char *out, size_t size);
 
+// resolve_rehearsal.c: the root with what is forced for the client alone around it, or as it is. Takes the reference.
+struct steer_residual *steer_resolve_rehearsal(struct steer_resolver *v,
+                                               struct steer_residual *root);
+
 // resolve_ranked.c
 struct steer_residual *steer_resolve_ranked(struct steer_resolver *v, const struct steer_node *node,
                                             struct steer_stand *stand);

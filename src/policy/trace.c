@@ -106,6 +106,15 @@ static bool failing_check(const json_t *why, char *out, size_t size)
         if (!verdict || !name || verdict[0] == 'u' /* up, unknown */ ||
             json_object_get(check, "read_as_up"))
             continue;
+        const json_t *override = json_object_get(check, "override");
+        const char *clients = json_string_value(json_object_get(override, "clients"));
+        if (override)
+            reason = json_string_value(json_object_get(override, "reason"));
+        if (override) {
+            snprintf(out, size, "check %s: %s%s%s%s", name, clients ? "rehearsal for " : "override",
+                     clients ? clients : "", reason && *reason ? ": " : "", reason ? reason : "");
+            return true;
+        }
         snprintf(out, size, "check %s%s%s", name, reason && *reason ? ": " : "",
                  reason ? reason : "");
         return true;
@@ -123,8 +132,12 @@ void steer_trace_why(json_t *node, const char *state, json_t *why)
     const json_t *override = json_object_get(why, "override");
     const char *reason = json_string_value(json_object_get(override, "reason"));
     const char *hypothesis = json_string_value(json_object_get(why, "hypothesis"));
+    const char *clients = json_string_value(json_object_get(override, "clients"));
     if (state && hypothesis)
         steer_trace_reason(node, "%s: hypothesis: %s", state, hypothesis);
+    else if (state && clients)
+        steer_trace_reason(node, "%s: rehearsal for %s%s%s", state, clients,
+                           reason && *reason ? ": " : "", reason ? reason : "");
     else if (state && override)
         steer_trace_reason(node, "%s: override%s%s", state, reason && *reason ? ": " : "",
                            reason ? reason : "");

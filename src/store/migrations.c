@@ -157,9 +157,24 @@ static const char measured_tables[] =
     " refused_unix_s INTEGER NOT NULL, refusal TEXT NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-const char *const steer_store_migrations[] = {objects_and_zones, running_state, documents,
-                                              audit_who,         switches,      latency_tables,
-                                              steered_kinds,     assertions,    measured_tables};
+// 10: overrides for the clients of some networks, beside the one for all.
+static const char override_clients[] =
+    "CREATE TABLE override_new("
+    " kind TEXT NOT NULL CHECK(kind IN ('endpoint', 'pool', 'site', 'check')),"
+    " target TEXT NOT NULL, clients TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK(state IN ('up', 'down', 'drained')),"
+    " reason TEXT NOT NULL, owner TEXT NOT NULL,"
+    " set_unix_s INTEGER NOT NULL, expires_unix_s INTEGER NOT NULL,"
+    " PRIMARY KEY(kind, target, clients)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO override_new SELECT kind, target, '', state, reason, owner, set_unix_s,"
+    " expires_unix_s FROM override;"
+    "DROP TABLE override;"
+    "ALTER TABLE override_new RENAME TO override;";
+
+const char *const steer_store_migrations[] = {
+    objects_and_zones, running_state, documents,  audit_who,       switches,
+    latency_tables,    steered_kinds, assertions, measured_tables, override_clients};
 const int steer_store_migration_count = (int)STEER_ARRAY_LEN(steer_store_migrations);
 
 enum steer_err steer_store_number(sqlite3 *db, const char *sql, int64_t *number,

@@ -24,19 +24,22 @@ enum steer_err steer_store_put_override(struct steer_store *store,
 {
     return steer_store_run(store, SQL_PUT_OVERRIDE,
                            STORE_VALUES(store_text(o->kind), store_text(o->target),
-                                        store_text(o->state), store_text(o->reason),
-                                        store_text(o->owner), store_integer((int64_t)o->set_unix_s),
+                                        store_text(o->clients), store_text(o->state),
+                                        store_text(o->reason), store_text(o->owner),
+                                        store_integer((int64_t)o->set_unix_s),
                                         store_integer((int64_t)o->expires_unix_s)),
                            o->target, diag);
 }
 
 enum steer_err steer_store_delete_override(struct steer_store *store, const char *kind,
-                                           const char *target, struct steer_diag *diag)
+                                           const char *target, const char *clients,
+                                           struct steer_diag *diag)
 {
     char subject[512];
     snprintf(subject, sizeof subject, "%s %s", kind, target);
-    return steer_store_run_found(store, SQL_DELETE_OVERRIDE,
-                                 STORE_VALUES(store_text(kind), store_text(target)), subject, diag);
+    return steer_store_run_found(
+        store, SQL_DELETE_OVERRIDE,
+        STORE_VALUES(store_text(kind), store_text(target), store_text(clients)), subject, diag);
 }
 
 static enum steer_err read_override(void *ctx, sqlite3_stmt *row)
@@ -45,11 +48,12 @@ static enum steer_err read_override(void *ctx, sqlite3_stmt *row)
     const struct steer_store_override o = {
         .kind = steer_store_column(row, 0),
         .target = steer_store_column(row, 1),
-        .state = steer_store_column(row, 2),
-        .reason = steer_store_column(row, 3),
-        .owner = steer_store_column(row, 4),
-        .set_unix_s = (uint64_t)sqlite3_column_int64(row, 5),
-        .expires_unix_s = (uint64_t)sqlite3_column_int64(row, 6),
+        .clients = steer_store_column(row, 2),
+        .state = steer_store_column(row, 3),
+        .reason = steer_store_column(row, 4),
+        .owner = steer_store_column(row, 5),
+        .set_unix_s = (uint64_t)sqlite3_column_int64(row, 6),
+        .expires_unix_s = (uint64_t)sqlite3_column_int64(row, 7),
     };
     return reader->override(reader->ctx, &o);
 }

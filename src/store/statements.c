@@ -101,15 +101,17 @@ static const struct {
 
     [SQL_PUT_OVERRIDE] =
         {"storing the override of",
-         "INSERT INTO override(kind, target, state, reason, owner, set_unix_s, expires_unix_s)"
-         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(kind, target) DO UPDATE SET"
+         "INSERT INTO override(kind, target, clients, state, reason, owner, set_unix_s,"
+         " expires_unix_s)"
+         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(kind, target, clients) DO UPDATE SET"
          " state = excluded.state, reason = excluded.reason, owner = excluded.owner,"
          " set_unix_s = excluded.set_unix_s, expires_unix_s = excluded.expires_unix_s"},
     [SQL_DELETE_OVERRIDE] = {"deleting the override of",
-                             "DELETE FROM override WHERE kind = ?1 AND target = ?2"},
+                             "DELETE FROM override WHERE kind = ?1 AND target = ?2"
+                             " AND clients = ?3"},
     [SQL_LOAD_OVERRIDES] = {"reading the overrides",
-                            "SELECT kind, target, state, reason, owner, set_unix_s, expires_unix_s"
-                            " FROM override ORDER BY kind, target"},
+                            "SELECT kind, target, clients, state, reason, owner, set_unix_s,"
+                            " expires_unix_s FROM override ORDER BY kind, target, clients"},
     [SQL_PUT_POSITION] =
         {"storing the position of",
          "INSERT INTO switch_position(control_switch, position, reason, owner, set_unix_s)"

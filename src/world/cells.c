@@ -123,6 +123,11 @@ void steer_cells_release(struct steer_cells *c, uint32_t index)
     c->old_cells[c->old_cells_count++] = index;
 }
 
+struct steer_residual *steer_cells_residual(const struct steer_cells *c, uint32_t cell)
+{
+    return c->cells[cell].residual;
+}
+
 // ---- bringing up to date -------------------------------------------------------------------------
 
 static uint32_t refresh_cell(struct steer_cells *c, uint32_t index, const struct steer_view *view)

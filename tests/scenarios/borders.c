@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The scopes of a steered record, judged by a linear evaluator of its own: it resolves the policy for
-// an address of each range of the geo data and the policy's networks, walks them in order, and compares. scope(a) is the least L such
+// an address of each range of the geo data, the policy's networks and the rehearsals', walks them in order, and compares. scope(a) is the least L such
 // that all addresses of a/L are in a's class; 0 only where both families are one class, else at least 1.
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +215,16 @@ static void add_text(struct starts *s, const char *text)
         add_start(s, last + 1);
 }
 
+static void add_rehearsals(struct starts *s, const struct steer_rehearsals *set)
+{
+    char text[64];
+    for (size_t i = 0; i < steer_rehearsals_count(set); i++) {
+        const struct steer_clients *clients = steer_rehearsals_at(set, i)->clients;
+        for (uint32_t k = 0; k < clients->count; k++)
+            add_text(s, steer_prefix_format(&clients->prefixes[k], text, sizeof text));
+    }
+}
+
 // Whatever in a definition looks like a network, and the policies and tables that it uses.
 static void add_networks(struct starts *s, const struct steer_catalog *catalog, json_t *json)
 {
@@ -257,6 +267,7 @@ static void find_starts(struct starts *s, const struct steer_partition *geo,
     for (size_t i = 0; s->bits == 128 && i < geo->count6; i++)
         add_start(s, wide(geo->start6[i]));
     add_networks(s, catalog, definition);
+    add_rehearsals(s, steer_catalog_rehearsals(catalog));
     json_decref(definition);
     qsort(s->items, s->count, sizeof *s->items, by_number);
 }

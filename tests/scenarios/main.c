@@ -20,6 +20,7 @@ static const struct {
     {"explain", expect_explain},  {"borders", expect_borders},
     {"switch", stage_switch},     {"plan", stage_plan},
     {"measure", stage_measure},   {"freeze", stage_freeze},
+    {"rehearse", stage_rehearse}, {"end-rehearsal", stage_end_rehearsal},
 };
 
 static void run_line(struct stage *stage, const struct line *line)

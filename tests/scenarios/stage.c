@@ -358,8 +358,13 @@ void stage_refuse(struct stage *stage, const struct line *line)
         read_origin(stage, line, 2, &origin);
         read_text(stage, line, 3, &change);
         err = apply_zonefile(stage, &origin, &change);
+    } else if (strcmp(what, "rehearse") == 0) {
+        struct steer_rehearsals *next = NULL;
+        err = stage_read_rehearsal(stage, line, 2, &next, &change.diag);
+        steer_rehearsals_unref(next);
     } else {
-        script_broken(stage->script, line->number, "only a document or a zonefile can be refused");
+        script_broken(stage->script, line->number,
+                      "only a document, a zonefile or a rehearsal can be refused");
     }
     struct trace after = trace_of(stage);
     script_judge(stage->script, line->number, err != STEER_OK, "it is refused", "it was accepted");
@@ -449,27 +454,28 @@ void stage_advance(struct stage *stage, const struct line *line)
     if (line->count != 2 || !steer_duration_parse(line->words[1], &ms))
         script_broken(stage->script, line->number, "give: advance 30s");
     stage->now_unix_s += ms / 1000;
+    stage_expire_rehearsals(stage, line);
 }
 
-static enum steer_kind target_kind(const struct stage *stage, const struct line *line)
+enum steer_kind stage_target_kind(const struct stage *stage, const struct line *line, unsigned word)
 {
     static const enum steer_kind kinds[] = {STEER_ENDPOINT, STEER_POOL, STEER_SITE, STEER_CHECK};
-    if (line->count < 3)
+    if (line->count < word + 2)
         script_broken(stage->script, line->number, "give: %s KIND TARGET", line->words[0]);
+    const char *kind = line->words[word], *target = line->words[word + 1];
     for (unsigned i = 0; i < STEER_ARRAY_LEN(kinds); i++) {
-        if (strcmp(line->words[1], steer_kind_text(kinds[i])) != 0)
+        if (strcmp(kind, steer_kind_text(kinds[i])) != 0)
             continue;
-        if (!steer_catalog_get(steer_linker_catalog(stage->linker), kinds[i], line->words[2]))
-            script_broken(stage->script, line->number, "there is no %s '%s'", line->words[1],
-                          line->words[2]);
+        if (!steer_catalog_get(steer_linker_catalog(stage->linker), kinds[i], target))
+            script_broken(stage->script, line->number, "there is no %s '%s'", kind, target);
         return kinds[i];
     }
-    script_broken(stage->script, line->number, "'%s' cannot be overridden", line->words[1]);
+    script_broken(stage->script, line->number, "'%s' cannot be overridden", kind);
 }
 
 void stage_override(struct stage *stage, const struct line *line)
 {
-    enum steer_kind kind = target_kind(stage, line);
+    enum steer_kind kind = stage_target_kind(stage, line, 1);
     char reason[] = "scenario";
     char owner[] = "";
     char *given = line->count > 4 ? line->words[4] : reason;
@@ -503,7 +509,7 @@ void stage_switch(struct stage *stage, const struct line *line)
 
 void stage_clear(struct stage *stage, const struct line *line)
 {
-    enum steer_kind kind = target_kind(stage, line);
+    enum steer_kind kind = stage_target_kind(stage, line, 1);
     if (!steer_vitals_clear_override(stage->vitals, line->words[1], line->words[2]))
         script_broken(stage->script, line->number, "there is no such override");
     judge_changed(stage, line, steer_linker_refresh(stage->linker, kind, line->words[2]));
@@ -633,6 +639,7 @@ void stage_restart(struct stage *stage, const struct line *line)
     raise_curtain(stage);
     m.link = steer_link_begin(stage->linker);
     steer_link_set_loading(m.link);
+    steer_link_set_rehearsals(m.link, steer_catalog_rehearsals(steer_linker_catalog(old.linker)));
     for (enum steer_kind kind = STEER_SITE; kind < STEER_STEERED; kind++)
         move_objects(&m, kind);
     move_verdicts(&m);

@@ -27,6 +27,16 @@ enum steer_err stage_finish(struct stage *stage, struct steer_link *link, enum s
 // Every cell is as evaluating it afresh makes it.
 void stage_check_fresh(struct stage *stage, unsigned line);
 
+// Whatever has happened, each cell is what evaluating it afresh gives.
+void stage_check_fresh(struct stage *stage, unsigned line);
+// The kind at a word, whose target at the next word is defined.
+enum steer_kind stage_target_kind(const struct stage *stage, const struct line *line,
+                                  unsigned word);
+// The set with the rehearsal that a line gives from a word on.
+enum steer_err stage_read_rehearsal(struct stage *stage, const struct line *line, unsigned word,
+                                    struct steer_rehearsals **next, struct steer_diag *diag);
+void stage_expire_rehearsals(struct stage *stage, const struct line *line);
+
 // path PATH VALUE, contains TEXT, lacks TEXT, below a directive.
 void expect_json(struct stage *stage, json_t *told);
 
@@ -43,6 +53,8 @@ void stage_override(struct stage *stage, const struct line *line);
 void stage_switch(struct stage *stage, const struct line *line);
 void stage_clear(struct stage *stage, const struct line *line);
 void stage_state(struct stage *stage, const struct line *line);
+void stage_rehearse(struct stage *stage, const struct line *line);
+void stage_end_rehearsal(struct stage *stage, const struct line *line);
 void stage_restart(struct stage *stage, const struct line *line);
 
 // measures.c

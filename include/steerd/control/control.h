@@ -126,15 +126,17 @@ struct steer_control_override {
     const char *reason;    // required
     const char *owner;     // who; may be ""
     uint64_t expires_in_s; // 0: never; at most ten years
+    const char *clients;   // "203.0.113.0/24,2001:db8::/48": of these networks only; NULL: all
     const char *by;
 };
+// Replaces the one of the same object for the same clients; others stay beside it (docs/decisions/0130).
 enum steer_err steer_control_override_set(struct steer_control *control,
                                           const struct steer_control_override *o,
                                           struct steer_diag *diag) STEER_MUST_USE;
 enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind,
-                                            const char *target, const char *by,
+                                            const char *target, const char *clients, const char *by,
                                             struct steer_diag *diag) STEER_MUST_USE;
-// [{"kind","target","state","reason","owner","set","expires"}]
+// [{"kind","target","clients":null or ["203.0.113.0/24"],"state","reason","owner","set","expires"}]
 enum steer_err steer_control_overrides(struct steer_control *control, json_t **list,
                                        struct steer_diag *diag) STEER_MUST_USE;
 
@@ -167,7 +169,7 @@ enum steer_err steer_control_audit(struct steer_control *control,
 
 // ---- looking -------------------------------------------------------------------------------------
 // {"steerd":of the program,"version":of the world,"started","uptime_s","zones","names","records","steered","classmaps",
-//  "classes","cells","cells_served_all","cells_exhausted","table_bytes","edits","overrides",
+//  "classes","cells","cells_served_all","cells_exhausted","table_bytes","edits","overrides","rehearsals",
 //  "geo":[{"file","type","built","networks"}],"endpoints":[{"name","site","state":"up|down|drained|unknown","ipv4","ipv6",
 //  "hostname","override":null or {"on","name","state","reason","owner","expires"},
 //  "last_given_expires":null or when no answer that names it is in use any more: safe to stop, once drained,
@@ -206,7 +208,7 @@ struct steer_control_stats {
         endpoints_drained;
     uint64_t cells, cells_served_all, cells_exhausted, table_bytes, classmaps, classes;
     uint64_t edits, edits_refused, verdict_changes, last_commit_ns, last_build_ns;
-    uint64_t names, records, overrides;
+    uint64_t names, records, overrides, rehearsals;
     struct steer_prober_stats prober;
 };
 void steer_control_stats(struct steer_control *control, struct steer_control_stats *stats);

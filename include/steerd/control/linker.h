@@ -13,6 +13,7 @@
 #include "steerd/control/vitals.h"
 #include "steerd/policy/document.h"
 #include "steerd/policy/judge.h"
+#include "steerd/policy/rehearsal.h"
 #include "steerd/world/cells.h"
 #include "steerd/world/world.h"
 
@@ -128,6 +129,10 @@ void steer_link_set_loading(struct steer_link *link);
 // Every steered record is compiled again, against other geo data (a reference is taken).
 void steer_link_set_geo(struct steer_link *link, struct steer_geo *geo);
 
+// From now on this set of overrides for some clients is in force (a reference is taken), and every record is compiled
+// again that may feel what differs. Assertions have no say in it (docs/decisions/0131).
+void steer_link_set_rehearsals(struct steer_link *link, const struct steer_rehearsals *set);
+
 // Validates references, compiles what is touched, finishes zones. now_unix_s is the new serial of changed
 // zones where it is above the old one (RFC 1982), else old + 1; a zone from a file keeps its own serial if that is
 // above the old one, else has old + 1. Errors: STEER_EINVAL, STEER_ELIMIT with diag; then abort.
@@ -140,6 +145,8 @@ const struct steer_zone *steer_link_zone_after(const struct steer_link *link,
                                                const struct steer_name *origin);
 // Warnings about records that prepare compiled, with their places; the link's until it ends.
 const struct steer_diag *steer_link_advice(const struct steer_link *link, size_t *count);
+// How many steered records prepare compiled.
+size_t steer_link_compiled(const struct steer_link *link);
 // Publishes, unless nothing has changed; the link is gone afterwards.
 void steer_link_commit(struct steer_link *link);
 void steer_link_abort(struct steer_link *link); // NULL is accepted

@@ -72,16 +72,14 @@ const struct steer_switch_setting *steer_vitals_switch_at(const struct steer_vit
 uint32_t steer_vitals_position(const struct steer_vitals *vitals,
                                const struct steer_object *control_switch);
 
-// "up", "down" or "drained"; false for anything else.
-bool steer_forced_parse(const char *text, enum steer_forced *state);
-// The other way round; "none" for STEER_FORCED_NOT.
-const char *steer_forced_text(enum steer_forced state);
-
 // The evaluator's view of these vitals with that catalogue (which resolves sites and checks). Both must
 // outlive the view.
 struct steer_vitals_view {
     const struct steer_vitals *vitals;
     const struct steer_catalog *catalog;
+    // For traces: what is forced for the client in question (borrowed), so that they can say by whom.
+    const struct steer_rehearsed *rehearsed;
+    size_t rehearsed_count;
     struct steer_view view;
 };
 // view->view points to view, which must not move.

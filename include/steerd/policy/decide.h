@@ -7,9 +7,6 @@
 #include "steerd/base/buf.h"
 #include "steerd/policy/residual.h"
 
-// What an override (or nothing) says of an object.
-enum steer_forced { STEER_FORCED_NOT, STEER_FORCED_UP, STEER_FORCED_DOWN, STEER_FORCED_DRAINED };
-
 enum steer_availability { STEER_AVAILABLE, STEER_UNAVAILABLE, STEER_DRAINED };
 
 // How the evaluator asks about the present (or a hypothetical) moment.
@@ -25,6 +22,13 @@ struct steer_view {
     enum steer_forced (*pool)(void *ctx, const struct steer_object *pool, json_t *why);
     // Where a switch stands: an index into its positions. NULL: all stand where they are at first.
     uint32_t (*position)(void *ctx, const struct steer_object *control_switch, json_t *why);
+    // The first two for clients for whom something is forced (policy/rehearsal.h): count effects on that endpoint, the
+    // effect on that pool. NULL: what is forced for some clients only is left out.
+    enum steer_availability (*endpoint_under)(void *ctx, const struct steer_object *endpoint,
+                                              const struct steer_effect *effects, uint32_t count,
+                                              bool checks_as_up, json_t *why);
+    enum steer_forced (*pool_under)(void *ctx, const struct steer_object *pool,
+                                    const struct steer_effect *effect, json_t *why);
 };
 
 // An exact share num/den in lowest terms, 0 <= share <= 1, den > 0. Arithmetic that would leave 64 bits is

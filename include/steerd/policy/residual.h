@@ -9,6 +9,7 @@
 #include "steerd/geo/classmap.h"
 #include "steerd/geo/geo.h"
 #include "steerd/policy/model.h"
+#include "steerd/policy/rehearsal.h"
 
 enum steer_residual_kind {
     STEER_R_ENDPOINT, // object: the endpoint
@@ -23,6 +24,8 @@ enum steer_residual_kind {
     STEER_R_SWITCH,   // object: the switch; children: one for each of its positions, in their order
     STEER_R_FENCE,    // one child: terminal for the whole tree
     STEER_R_NONE,     // nothing matches the client
+    // Only as a root, with one child: what is forced for these clients alone, as far as the child can tell.
+    STEER_R_REHEARSAL,
 };
 
 struct steer_residual {
@@ -34,9 +37,11 @@ struct steer_residual {
     struct steer_residual **children;
     uint16_t *weights;                 // pool, weighted
     struct steer_residual *substitute; // or NULL
-    const struct steer_object *object; // endpoint, pool, switch (a reference is held)
-    const struct steer_node *node;     // answer; lives in `owner`
-    const struct steer_object *owner;  // the object that `node` lives in (a reference is held)
+    uint32_t effect_count;
+    const struct steer_effect *effects; // rehearsal: sorted by steer_effects_sort
+    const struct steer_object *object;  // endpoint, pool, switch (a reference is held)
+    const struct steer_node *node;      // answer; lives in `owner`
+    const struct steer_object *owner;   // the object that `node` lives in (a reference is held)
     uint64_t hash;
     uint64_t name;  // of what it is called, or of what its first child is; weights play no part
     uint8_t height; // of a leaf 0
@@ -105,6 +110,13 @@ enum steer_err steer_classes_compile(struct steer_residuals *store,
                                      const struct steer_object *steered,
                                      const struct steer_geo *geo, struct steer_classes *classes,
                                      struct steer_diag *diag) STEER_MUST_USE;
+// The same result, from the classes of the same record with the same catalogue and geo data, but for what is forced for
+// some clients only: nobody is resolved who is in none of the networks. before: of a compilation, with its roots.
+enum steer_err
+steer_classes_compile_again(struct steer_residuals *store, const struct steer_catalog *catalog,
+                            const struct steer_object *steered, const struct steer_geo *geo,
+                            const struct steer_classes *before, struct steer_classes *classes,
+                            struct steer_diag *diag) STEER_MUST_USE;
 // The class table, over the same geo data. The caller destroys it.
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
                                          const struct steer_geo *geo);

@@ -138,7 +138,8 @@ enum steer_err steer_store_load_zones(struct steer_store *store,
 struct steer_store_override {
     const char *kind; // "endpoint", "pool", "site", "check"
     const char *target;
-    const char *state; // "up", "down", "drained"
+    const char *clients; // "203.0.113.0/24,2001:db8::/48"; "": all. A part of what it is known by
+    const char *state;   // "up", "down", "drained"
     const char *reason, *owner;
     uint64_t set_unix_s, expires_unix_s; // 0: never
 };
@@ -148,7 +149,7 @@ enum steer_err steer_store_put_override(struct steer_store *store,
                                         struct steer_diag *diag) STEER_MUST_USE;
 // STEER_ENOTFOUND when there is none.
 enum steer_err steer_store_delete_override(struct steer_store *store, const char *kind,
-                                           const char *target,
+                                           const char *target, const char *clients,
                                            struct steer_diag *diag) STEER_MUST_USE;
 // All of them, those that have expired too.
 enum steer_err

@@ -31,6 +31,9 @@ enum steer_err steer_cells_acquire(struct steer_cells *cells,
 // Ends a use. The cell of the last use goes at the next reclaim.
 void steer_cells_release(struct steer_cells *cells, uint32_t cell);
 
+// What a cell in use stands for (borrowed).
+struct steer_residual *steer_cells_residual(const struct steer_cells *cells, uint32_t cell);
+
 // Evaluates again every cell that depends on the object (STEER_ENDPOINT, STEER_POOL or STEER_SWITCH, by name) and stores those
 // that changed; returns how many did.
 uint32_t steer_cells_refresh(struct steer_cells *cells, enum steer_kind kind, const char *name,

@@ -169,16 +169,18 @@ enum steer_err steer_control_override_set(struct steer_control *control,
                                           struct steer_diag *diag)
 {
     (void)control;
-    return asked(diag, "override %s %s %s %s/%s %llu by %s", o->kind, o->target, o->state,
-                 o->reason, o->owner, (unsigned long long)o->expires_in_s, o->by);
+    return asked(diag, "override %s %s%s%s %s %s/%s %llu by %s", o->kind, o->target,
+                 o->clients ? " for " : "", o->clients ? o->clients : "", o->state, o->reason,
+                 o->owner, (unsigned long long)o->expires_in_s, o->by);
 }
 
 enum steer_err steer_control_override_clear(struct steer_control *control, const char *kind,
-                                            const char *target, const char *by,
+                                            const char *target, const char *clients, const char *by,
                                             struct steer_diag *diag)
 {
     (void)control;
-    return asked(diag, "clear %s %s by %s", kind, target, by);
+    return asked(diag, "clear %s %s%s%s by %s", kind, target, clients ? " for " : "",
+                 clients ? clients : "", by);
 }
 
 enum steer_err steer_control_audit(struct steer_control *control,
@@ -550,6 +552,19 @@ static const struct {
     {"PUT", "/api/v1/overrides/pool/eu",
      "{\"state\":\"up\",\"reason\":\"x\",\"expires_in\":\"soon\"}", NULL, 422, NULL,
      "like 30m, 2h or 1d"},
+    {"PUT", "/api/v1/overrides/pool/eu",
+     "{\"state\":\"up\",\"reason\":\"x\",\"clients\":[\"203.0.113.0/24\",\"2001:db8::/48\"]}", NULL,
+     200, "override pool eu for 203.0.113.0/24,2001:db8::/48 up x/ 0 by 127.0.0.1",
+     "\"clients\":[\"203.0.113.0/24\",\"2001:db8::/48\"]"},
+    {"PUT", "/api/v1/overrides/pool/eu", "{\"state\":\"up\",\"reason\":\"x\",\"clients\":[]}", NULL,
+     422, NULL, "leave it out for all clients"},
+    {"PUT", "/api/v1/overrides/pool/eu",
+     "{\"state\":\"up\",\"reason\":\"x\",\"clients\":\"192.0.2.0/24\"}", NULL, 422, NULL,
+     "clients must be a list of strings"},
+    {"PUT", "/api/v1/overrides/pool/eu", "{\"state\":\"up\",\"reason\":\"x\",\"clients\":[7]}",
+     NULL, 422, NULL, "clients[0] must be a string"},
+    {"DELETE", "/api/v1/overrides/site/fra?clients=192.0.2.0%2F24,2001:db8::/48", NULL, NULL, 204,
+     "clear site fra for 192.0.2.0/24,2001:db8::/48 by 127.0.0.1", NULL},
     {"GET", "/api/v1/switches", NULL, NULL, 200, "switches", NULL},
     {"PUT", "/api/v1/switches/colour", "{\"position\":\"green\",\"reason\":\"r\",\"owner\":\"o\"}",
      NULL, 200, "switch colour green r/o by 127.0.0.1", NULL},

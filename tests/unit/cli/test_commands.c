@@ -293,7 +293,7 @@ static void status_is_a_table(void **state)
     expect(200, "application/json",
            "{\"steerd\":\"9\",\"uptime_s\":3700,\"version\":4,\"zones\":2,\"classmaps\":3,"
            "\"classes\":7,"
-           "\"cells\":9,\"table_bytes\":2048,"
+           "\"cells\":9,\"rehearsals\":2,\"table_bytes\":2048,"
            "\"geo\":[{\"file\":\"g.mmdb\",\"type\":\"City\",\"built\":0,\"networks\":9}],"
            "\"endpoints\":[{\"name\":\"fra-1\",\"site\":\"fra\",\"state\":\"down\",\"ipv4\":\"192."
            "0.2.1\","
@@ -312,6 +312,7 @@ static void status_is_a_table(void **state)
         "x         drained                                                                 "
         "override drained: r (o)\n");
     assert_has(&t.out, "g.mmdb");
+    assert_has(&t.out, "\n2 overrides are for some clients only; see steerctl override list\n");
 }
 
 static void overrides_are_set_and_cleared(void **state)
@@ -332,6 +333,34 @@ static void overrides_are_set_and_cleared(void **state)
            "\"owner\":\"\",\"set\":1767225600,\"expires\":null}]");
     assert_int_equal(run_served("override list"), CLI_OK);
     assert_has(&t.out, "pool  eu      down   r       2026-01-01T00:00:00Z\n");
+}
+
+static void overrides_are_for_the_clients_that_are_named(void **state)
+{
+    (void)state;
+    expect(200, "application/json", "{}");
+    assert_int_equal(run_served("override set site fra down --reason r --owner o --clients "
+                                "203.0.113.0/24,,2001:db8::/48, --clients 192.0.2.0/24"),
+                     CLI_OK);
+    assert_has(&t.request, "PUT /api/v1/overrides/site/fra HTTP/1.1");
+    assert_has(&t.request, "\"clients\":[\"203.0.113.0/24\",\"2001:db8::/48\",\"192.0.2.0/24\"]}");
+    assert_has(&t.out, "site fra is forced down for clients in 203.0.113.0/24, 2001:db8::/48, "
+                       "192.0.2.0/24\n");
+    expect(204, "text/plain", "");
+    assert_int_equal(run_served("override clear site fra --clients 203.0.113.0/24,2001:db8::/48"),
+                     CLI_OK);
+    assert_has(&t.request, "DELETE /api/v1/overrides/site/fra?clients=203.0.113.0%2F24%2C2001%3A"
+                           "db8%3A%3A%2F48 HTTP/1.1");
+    assert_has(&t.out, "site fra is no longer forced for clients in 203.0.113.0/24, 2001:db8::/48");
+    expect(200, "application/json",
+           "[{\"kind\":\"site\",\"target\":\"fra\",\"state\":\"down\",\"reason\":\"r\","
+           "\"owner\":\"\",\"set\":1767225600,\"expires\":null,"
+           "\"clients\":[\"203.0.113.0/24\",\"2001:db8::/48\"]},"
+           "{\"kind\":\"pool\",\"target\":\"eu\",\"state\":\"up\",\"reason\":\"r\","
+           "\"owner\":\"\",\"set\":1767225600,\"expires\":null,\"clients\":null}]");
+    assert_int_equal(run_served("override list"), CLI_OK);
+    assert_has(&t.out, "203.0.113.0/24,2001:db8::/48\n");
+    assert_has(&t.out, "  all\n");
 }
 
 static void the_audit_is_a_table(void **state)
@@ -384,6 +413,7 @@ int main(void)
         SERVED(a_zone_goes_in_and_out),
         SERVED(status_is_a_table),
         SERVED(overrides_are_set_and_cleared),
+        SERVED(overrides_are_for_the_clients_that_are_named),
         SERVED(the_audit_is_a_table),
         SERVED(what_goes_wrong_is_said_in_plain_words),
     };

@@ -328,8 +328,13 @@ static void zones_are_listed_and_deleted(void **state)
 static enum steer_err override(struct fixture *f, const char *kind, const char *target,
                                const char *state_, uint64_t expires_in_s)
 {
-    const struct steer_control_override o = {kind,  target,       state_, "maintenance",
-                                             "ops", expires_in_s, "ana"};
+    const struct steer_control_override o = {.kind = kind,
+                                             .target = target,
+                                             .state = state_,
+                                             .reason = "maintenance",
+                                             .owner = "ops",
+                                             .expires_in_s = expires_in_s,
+                                             .by = "ana"};
     return steer_control_override_set(f->control, &o, &f->diag);
 }
 
@@ -353,14 +358,16 @@ static void an_override_holds_until_it_is_cleared_also_over_a_restart(void **sta
     json_decref(list);
     assert_int_equal(override(f, "endpoint", "a", "up", 0), STEER_OK); // over its site
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
-    assert_int_equal(steer_control_override_clear(f->control, "endpoint", "a", "test", &f->diag),
-                     STEER_OK);
+    assert_int_equal(
+        steer_control_override_clear(f->control, "endpoint", "a", NULL, "test", &f->diag),
+        STEER_OK);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
-    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", "test", &f->diag),
-                     STEER_OK);
+    assert_int_equal(
+        steer_control_override_clear(f->control, "site", "fra", NULL, "test", &f->diag), STEER_OK);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
-    assert_int_equal(steer_control_override_clear(f->control, "site", "fra", "test", &f->diag),
-                     STEER_ENOTFOUND);
+    assert_int_equal(
+        steer_control_override_clear(f->control, "site", "fra", NULL, "test", &f->diag),
+        STEER_ENOTFOUND);
     stop_control(f);
     start_control(f, false);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
@@ -395,22 +402,32 @@ static void an_override_says_what_is_wrong_with_it(void **state)
     static const struct {
         const char *kind, *target, *state, *reason;
         uint64_t expires_in_s;
+        const char *clients;
         enum steer_err err;
         const char *why;
     } rows[] = {
-        {"policy", "main", "down", "x", 0, STEER_EINVAL, "'policy' cannot be overridden"},
-        {"site", "fr", "down", "x", 0, STEER_ENOTFOUND, "did you mean 'fra'?"},
-        {"endpoint", "nothing-like-it", "down", "x", 0, STEER_ENOTFOUND, "is not defined"},
-        {"endpoint", "a", "off", "x", 0, STEER_EINVAL, "up, down or drained"},
-        {"endpoint", "a", "down", "", 0, STEER_EINVAL, "needs a reason"},
-        {"endpoint", "a", "down", NULL, 0, STEER_EINVAL, "needs a reason"},
-        {"endpoint", "a", "down", "x", UINT64_MAX, STEER_EINVAL, "within ten years"},
+        {"policy", "main", "down", "x", 0, NULL, STEER_EINVAL, "'policy' cannot be overridden"},
+        {"site", "fr", "down", "x", 0, NULL, STEER_ENOTFOUND, "did you mean 'fra'?"},
+        {"endpoint", "nothing-like-it", "down", "x", 0, NULL, STEER_ENOTFOUND, "is not defined"},
+        {"endpoint", "a", "off", "x", 0, NULL, STEER_EINVAL, "up, down or drained"},
+        {"endpoint", "a", "down", "", 0, NULL, STEER_EINVAL, "needs a reason"},
+        {"endpoint", "a", "down", NULL, 0, NULL, STEER_EINVAL, "needs a reason"},
+        {"endpoint", "a", "down", "x", UINT64_MAX, NULL, STEER_EINVAL, "within ten years"},
+        {"endpoint", "a", "down", "x", 0, "office", STEER_EINVAL, "'office' is not a network"},
+        {"endpoint", "a", "down", "x", 0, "192.0.2.1/24", STEER_EINVAL,
+         "the network is 192.0.2.0/24"},
+        {"endpoint", "a", "down", "x", 0, "", STEER_EINVAL, "'' is not a network"},
+        {"site", "fr", "down", "x", 0, "192.0.2.0/24", STEER_ENOTFOUND, "did you mean 'fra'?"},
     };
     must_apply(f, BASE);
     for (size_t i = 0; i < STEER_ARRAY_LEN(rows); i++) {
-        const struct steer_control_override o = {
-            rows[i].kind, rows[i].target,       rows[i].state, rows[i].reason,
-            NULL,         rows[i].expires_in_s, "ana"};
+        const struct steer_control_override o = {.kind = rows[i].kind,
+                                                 .target = rows[i].target,
+                                                 .state = rows[i].state,
+                                                 .reason = rows[i].reason,
+                                                 .expires_in_s = rows[i].expires_in_s,
+                                                 .clients = rows[i].clients,
+                                                 .by = "ana"};
         assert_int_equal(steer_control_override_set(f->control, &o, &f->diag), rows[i].err);
         assert_non_null(strstr(f->diag.message, rows[i].why));
     }

@@ -114,9 +114,14 @@ static void toggle_override(struct load *l, uint64_t r)
     static const char *const states[] = {"up", "down", "drained"};
     const char *const *target = targets[r % STEER_ARRAY_LEN(targets)];
     struct steer_control *c = l->fixture->control;
-    const struct steer_control_override o = {
-        target[0], target[1], states[r >> 8 & 1 ? 1 : (r >> 9) % 3], "load", "", 0, "test"};
-    if (steer_control_override_clear(c, target[0], target[1], "test", NULL) != STEER_OK)
+    static const char *const clients[] = {NULL, "198.51.100.0/24", "0.0.0.0/0,2001:db8::/32"};
+    const struct steer_control_override o = {.kind = target[0],
+                                             .target = target[1],
+                                             .state = states[r >> 8 & 1 ? 1 : (r >> 9) % 3],
+                                             .reason = "load",
+                                             .clients = clients[(r >> 16) % 3],
+                                             .by = "test"};
+    if (steer_control_override_clear(c, o.kind, o.target, o.clients, "test", NULL) != STEER_OK)
         assert_int_equal(steer_control_override_set(c, &o, NULL), STEER_OK);
 }
 

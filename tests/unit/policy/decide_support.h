@@ -155,7 +155,10 @@ static inline uint32_t moment_position(void *ctx, const struct steer_object *con
 
 static inline struct steer_view view_of(struct moment *moment)
 {
-    return (struct steer_view){moment, moment_endpoint, moment_pool, moment_position};
+    return (struct steer_view){.ctx = moment,
+                               .endpoint = moment_endpoint,
+                               .pool = moment_pool,
+                               .position = moment_position};
 }
 
 static inline struct steer_location at_place(const char *text)

@@ -31,7 +31,7 @@ static enum steer_forced free_pool(void *ctx, const struct steer_object *pool, j
     return STEER_FORCED_NOT;
 }
 
-static const struct steer_view view = {NULL, up, free_pool, NULL};
+static const struct steer_view view = {.endpoint = up, .pool = free_pool};
 
 static enum steer_availability all_up(void *ctx, const struct steer_object *endpoint, bool as_up,
                                       json_t *why)
@@ -92,7 +92,7 @@ static double size_of_range(const struct steer_partition *p, size_t i, bool v6)
 static void count_plainly(struct steer_catalog *catalog, const struct steer_object *record,
                           const struct steer_geo *geo, uint16_t type, struct plain *out)
 {
-    const struct steer_view checks_up = {NULL, all_up, free_pool, NULL};
+    const struct steer_view checks_up = {.endpoint = all_up, .pool = free_pool};
     const struct steer_partition *p = steer_geo_partition(geo);
     struct steer_residuals *store = steer_residuals_create();
     *out = (struct plain){0};

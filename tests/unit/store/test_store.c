@@ -160,9 +160,9 @@ static enum steer_err write_steered(void *ctx, const struct steer_store_steered 
 
 static enum steer_err write_override(void *ctx, const struct steer_store_override *o)
 {
-    steer_buf_printf(ctx, "override %s %s %s '%s' %s %llu %llu\n", o->kind, o->target, o->state,
-                     o->reason, o->owner, (unsigned long long)o->set_unix_s,
-                     (unsigned long long)o->expires_unix_s);
+    steer_buf_printf(ctx, "override %s %s%s%s %s '%s' %s %llu %llu\n", o->kind, o->target,
+                     *o->clients ? " for " : "", o->clients, o->state, o->reason, o->owner,
+                     (unsigned long long)o->set_unix_s, (unsigned long long)o->expires_unix_s);
     return STEER_OK;
 }
 
@@ -404,8 +404,8 @@ static void what_the_schema_forbids_is_refused(void **state)
         steer_store_rollback(f->store);
     }
     begin(f);
-    const struct steer_store_override planet = {"planet", "x", "up", "", "", 0, 0};
-    const struct steer_store_override asleep = {"site", "x", "asleep", "", "", 0, 0};
+    const struct steer_store_override planet = {"planet", "x", "", "up", "", "", 0, 0};
+    const struct steer_store_override asleep = {"site", "x", "", "asleep", "", "", 0, 0};
     assert_int_equal(steer_store_put_override(f->store, &planet, &f->diag), STEER_EINVAL);
     assert_int_equal(steer_store_put_override(f->store, &asleep, &f->diag), STEER_EINVAL);
     int64_t zone = put_zone(f, "example.", "");
@@ -431,7 +431,8 @@ static void deleting_what_is_not_there_is_not_found(void **state)
     assert_int_equal(steer_store_delete_rrset(f->store, 1, name.octets, 1, &f->diag),
                      STEER_ENOTFOUND);
     assert_int_equal(steer_store_delete_steered(f->store, "x. cname", &f->diag), STEER_ENOTFOUND);
-    assert_int_equal(steer_store_delete_override(f->store, "site", "x", &f->diag), STEER_ENOTFOUND);
+    assert_int_equal(steer_store_delete_override(f->store, "site", "x", "", &f->diag),
+                     STEER_ENOTFOUND);
     char *value = NULL;
     assert_int_equal(steer_store_get_setting(f->store, "x", &value, &f->diag), STEER_ENOTFOUND);
     assert_null(value);
@@ -653,8 +654,8 @@ static void positions_come_back_and_go_with_their_switch(void **state)
 static void overrides_name_anything_and_come_back(void **state)
 {
     struct fixture *f = *state;
-    struct steer_store_override o = {"endpoint", "ghost",    "drained", "swap disk",
-                                     "ann",      1700000000, 0};
+    struct steer_store_override o = {"endpoint",  "ghost", NULL,       "drained",
+                                     "swap disk", "ann",   1700000000, 0};
     begin(f);
     assert_ok(f, steer_store_put_override(f->store, &o, &f->diag));
     o.kind = "check";
@@ -667,9 +668,31 @@ static void overrides_name_anything_and_come_back(void **state)
     assert_overrides(f, "override check ghost up '' ann 1700000000 1700003600\n"
                         "override endpoint ghost drained 'swap disk' ann 1700000000 0\n");
     begin(f);
-    assert_ok(f, steer_store_delete_override(f->store, "endpoint", "ghost", &f->diag));
+    assert_ok(f, steer_store_delete_override(f->store, "endpoint", "ghost", NULL, &f->diag));
     commit(f);
     assert_overrides(f, "override check ghost up '' ann 1700000000 1700003600\n");
+}
+
+static void overrides_of_one_object_for_different_clients_stand_side_by_side(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const clients[] = {"", "203.0.113.0/24", "203.0.113.0/24,2001:db8::/48"};
+    struct steer_store_override o = {"site", "fra", "", "down", "why", "ann", 1700000000, 0};
+    begin(f);
+    for (size_t i = 0; i < STEER_ARRAY_LEN(clients); i++) {
+        o.clients = clients[i];
+        assert_ok(f, steer_store_put_override(f->store, &o, &f->diag));
+    }
+    o.state = "up";
+    assert_ok(f, steer_store_put_override(f->store, &o, &f->diag));
+    assert_ok(f, steer_store_delete_override(f->store, "site", "fra", "", &f->diag));
+    assert_int_equal(
+        steer_store_delete_override(f->store, "site", "fra", "203.0.113.0/25", &f->diag),
+        STEER_ENOTFOUND);
+    commit(f);
+    assert_overrides(f, "override site fra for 203.0.113.0/24 down 'why' ann 1700000000 0\n"
+                        "override site fra for 203.0.113.0/24,2001:db8::/48 up 'why' ann "
+                        "1700000000 0\n");
 }
 
 static void replacing_an_endpoint_or_a_check_keeps_the_verdicts(void **state)
@@ -1237,8 +1260,17 @@ static void a_database_of_each_older_version_is_brought_up_to_date(void **state)
                     "INSERT INTO steered VALUES('a. cname', 7, x'00', 'cname', 'doc', '{}')",
                     NULL, NULL, NULL),
                 SQLITE_OK);
+        const bool with_override = version > 1 && version < steer_store_migration_count;
+        if (with_override)
+            assert_int_equal(
+                sqlite3_exec(db,
+                             "INSERT INTO override(kind, target, state, reason, owner, set_unix_s,"
+                             " expires_unix_s) VALUES('site', 'old', 'down', 'r', 'o', 1, 2)",
+                             NULL, NULL, NULL),
+                SQLITE_OK);
         sqlite3_close(db);
         open_store(f);
+        assert_overrides(f, with_override ? "override site old down 'r' o 1 2\n" : "");
         assert_objects(f, version > 0 ? "site old doc {} -\n" : "");
         assert_int_equal(number(f, "SELECT count(*) FROM steered WHERE kind='cname' AND zone_id=7"),
                          version > 0);
@@ -1300,6 +1332,7 @@ int main(void)
         TEST_OPEN(a_reader_can_stop_at_any_row_and_start_again),
         TEST_OPEN(records_that_would_mislead_a_reader_are_refused),
         TEST_OPEN(overrides_name_anything_and_come_back),
+        TEST_OPEN(overrides_of_one_object_for_different_clients_stand_side_by_side),
         TEST_OPEN(positions_come_back_and_go_with_their_switch),
         TEST_OPEN(replacing_an_endpoint_or_a_check_keeps_the_verdicts),
         TEST_OPEN(a_verdict_goes_with_its_endpoint_or_its_check),
