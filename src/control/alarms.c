@@ -80,6 +80,8 @@ void control_sound_alarms(struct steer_control *c)
 {
     struct steer_cells_stats now;
     steer_cells_stats(steer_linker_cells(c->linker), &now);
+    // What is exhausted was tried with checks read as up, and counts as such too.
+    now.served_all -= now.exhausted < now.served_all ? now.exhausted : now.served_all;
     tell(c->told.exhausted, now.exhausted, "have nothing left to give (NODATA)",
          "every cell has something to give again");
     tell(c->told.served_all, now.served_all,

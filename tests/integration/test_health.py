@@ -57,6 +57,7 @@ class Health(SteerdTest):
         self.assertRegex(self.steerd.ctl("status").stdout,
                          r"\n! \S+ address: nothing is left to give \(NODATA\), for (\d) of \1 classes of clients\n")
         self.wait(lambda: "cells have nothing left to give (NODATA) (before: 0)" in self.steerd.log(), "the alarm")
+        self.assertNotIn("served as if it were", self.steerd.log())
         for endpoint in ("fra-1", "iad-1"):
             self.steerd.ctl("override", "clear", "endpoint", endpoint)
         self.assertNotIn("!", self.steerd.ctl("status").stdout)
