@@ -287,7 +287,7 @@ static enum steer_availability one_down(void *ctx, const struct steer_object *en
 
 static void decide_class(struct census *c, size_t at, unsigned type)
 {
-    const struct steer_view one = {NULL, one_down, free_pool, NULL};
+    const struct steer_view one = {.endpoint = one_down, .pool = free_pool};
     struct steer_distribution d;
     bool gives = false;
     for (unsigned turn = 0; turn <= DOWNS; turn++) {
@@ -307,7 +307,7 @@ static void decide_class(struct census *c, size_t at, unsigned type)
         if (!turn)
             gives = d.count;
         else {
-            c->served_all[at][type][turn - 1] = d.count && d.served_all;
+            c->served_all[at][type][turn - 1] = d.count && d.reads_up;
             c->nothing[at][type][turn - 1] = gives && !d.count;
         }
         steer_distribution_fini(&d);
