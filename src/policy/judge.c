@@ -60,11 +60,12 @@ struct clients {
     struct clients *next;
 };
 
-// What one residual comes to for each type, by kind of loss.
-enum { LOSSES = 2, HOLDS = 1, BROKEN = 2 };
+// What one residual comes to by kind of loss, for each type, and for the addresses of both families together.
+enum { LOSSES = 2, HOLDS = 1, BROKEN = 2, ADDRESSES = STEER_TYPES_MAX };
 struct survival {
-    uint8_t known[LOSSES][STEER_TYPES_MAX];
-    char down[LOSSES][STEER_TYPES_MAX][64];
+    uint8_t known[LOSSES][STEER_TYPES_MAX + 1];
+    char down[LOSSES][STEER_TYPES_MAX + 1][64];
+    uint16_t lost[LOSSES][STEER_TYPES_MAX + 1]; // the type that is
 };
 
 struct steer_judge {
@@ -216,6 +217,7 @@ struct trial {
     const struct steer_population *population;
     struct steer_breach *breach;
     uint16_t type;
+    bool together; // A and AAAA: one of them is enough
 };
 
 // What a class would get; the caller ends it. Shares of a sticky record are those of its slots.
@@ -307,16 +309,41 @@ static bool gives_well(const struct steer_residual *root, const struct steer_vie
     return well;
 }
 
+// Types of which one that is left is enough.
+struct needed {
+    const uint16_t *types;
+    uint32_t count;
+    uint16_t lost; // the one that is, if none is left
+};
+
+// Whether one of the types that were given `before` still is, and nothing is given badly. Bit i of a mask is types[i].
+static bool enough(const struct steer_residual *root, const struct steer_view *view,
+                   struct needed *needed, uint32_t before, uint32_t *given)
+{
+    *given = 0;
+    for (uint32_t i = 0; i < needed->count; i++) {
+        bool gives;
+        needed->lost = needed->types[i];
+        if (!gives_well(root, view, needed->types[i], &gives))
+            return false;
+        *given |= (uint32_t)gives << i;
+    }
+    for (uint32_t i = needed->count; i-- > 0;)
+        if (before & 1U << i)
+            needed->lost = needed->types[i];
+    return !before || *given & before;
+}
+
 // Whether a class survives each loss; if not, down is the first one that it does not ("": it is lost as it is).
-static bool survives(struct steer_judge *j, const struct steer_residual *root, uint16_t type,
-                     enum steer_kind kind, char down[64])
+static bool survives(struct steer_judge *j, const struct steer_residual *root,
+                     struct needed *needed, enum steer_kind kind, char down[64])
 {
     struct losses losses = {.kind = kind};
-    bool gives, gives_then;
+    uint32_t before, then;
     *down = '\0';
-    if (!gives_well(root, &j->as_set.view, type, &gives))
+    if (!enough(root, &j->as_set.view, needed, 0, &before))
         return false;
-    if (!gives) // nobody asked for data of this type
+    if (!before) // nobody asked for data of these types
         return true;
     steer_residual_visit(root, add_loss, &losses);
     if (losses.count)
@@ -324,7 +351,7 @@ static bool survives(struct steer_judge *j, const struct steer_residual *root, u
     bool well = true;
     for (size_t i = 0; i < losses.count && well; i++) {
         j->down = losses.items[i];
-        well = gives_well(root, &j->lost.view, type, &gives_then) && gives_then;
+        well = enough(root, &j->lost.view, needed, before, &then);
         if (!well)
             snprintf(down, 64, "%s", losses.items[i].name);
     }
@@ -333,8 +360,11 @@ static bool survives(struct steer_judge *j, const struct steer_residual *root, u
     return well;
 }
 
-static bool survives_known(const struct trial *t, struct steer_residual *root, char down[64])
+// *type: the one that is lost.
+static bool survives_known(const struct trial *t, struct steer_residual *root, char down[64],
+                           uint16_t *type)
 {
+    static const uint16_t addresses[] = {STEER_TYPE_A, STEER_TYPE_AAAA};
     struct steer_judge *j = t->judge;
     const unsigned loss = t->assertion->assertion.kind == STEER_SURVIVE_SITE;
     void **slot = steer_ptrmap_at(&j->survivals, (uintptr_t)root);
@@ -343,13 +373,18 @@ static bool survives_known(const struct trial *t, struct steer_residual *root, c
         *slot = s = steer_arena_calloc(&j->arena, sizeof *s);
         steer_residual_ref(root);
     }
-    const unsigned at = given_type_index(t->type);
-    if (!s->known[loss][at])
-        s->known[loss][at] =
-            survives(j, root, t->type, loss ? STEER_SITE : STEER_ENDPOINT, s->down[loss][at])
-                ? HOLDS
-                : BROKEN;
+    const unsigned at = t->together ? ADDRESSES : given_type_index(t->type);
+    if (!s->known[loss][at]) {
+        struct needed needed = {&t->type, 1, t->type};
+        if (t->together)
+            needed = (struct needed){addresses, STEER_ARRAY_LEN(addresses), t->type};
+        const bool holds =
+            survives(j, root, &needed, loss ? STEER_SITE : STEER_ENDPOINT, s->down[loss][at]);
+        s->known[loss][at] = holds ? HOLDS : BROKEN;
+        s->lost[loss][at] = needed.lost;
+    }
     memcpy(down, s->down[loss][at], 64);
+    *type = s->lost[loss][at];
     return s->known[loss][at] == HOLDS;
 }
 
@@ -357,15 +392,16 @@ static bool judge_survival(const struct trial *t, const struct steer_people *peo
 {
     struct steer_breach *b = t->breach;
     struct steer_judge *j = t->judge;
+    struct trial lost = *t;
     char lead[120] = "with everything as it is set, ";
     struct steer_residual *root = t->classes->roots[class_of(t, people)];
-    if (survives_known(t, root, b->down))
+    if (survives_known(t, root, b->down, &lost.type))
         return true;
     b->down_kind = t->assertion->assertion.kind == STEER_SURVIVE_SITE ? STEER_SITE : STEER_ENDPOINT;
     j->down = (struct steer_down){b->down_kind, b->down};
     if (b->down[0])
         snprintf(lead, sizeof lead, "with %s %s down, ", steer_kind_text(b->down_kind), b->down);
-    prove(t, people, b->down[0] ? &j->lost.view : &j->as_set.view, lead);
+    prove(&lost, people, b->down[0] ? &j->lost.view : &j->as_set.view, lead);
     return false;
 }
 
@@ -513,6 +549,14 @@ static bool judge_type(const struct trial *t)
     return holds;
 }
 
+static bool gives_addresses(const struct given_types *types)
+{
+    for (unsigned i = 0; i < types->count; i++)
+        if (types->types[i] == STEER_TYPE_A || types->types[i] == STEER_TYPE_AAAA)
+            return true;
+    return false;
+}
+
 bool steer_judge_holds(struct steer_judge *j, const struct steer_object *assertion,
                        const struct steer_object *steered, const struct steer_classes *classes,
                        struct steer_breach *breach)
@@ -531,6 +575,13 @@ bool steer_judge_holds(struct steer_judge *j, const struct steer_object *asserti
         given_add(&given, classes->roots[c]);
     given_types(&given, &steered->steered, &types);
     given_fini(&given);
+    // Who loses one family has the other.
+    t.together = assertion->assertion.kind <= STEER_SURVIVE_ENDPOINT &&
+                 !assertion->assertion.each_type && gives_addresses(&types);
+    if (t.together) {
+        t.type = STEER_TYPE_A;
+        return judge_type(&t);
+    }
     bool holds = true;
     for (unsigned i = 0; i < types.count && holds; i++) {
         t.type = types.types[i];

@@ -236,6 +236,8 @@ static const char *describe(struct steer_parse *p, const struct steer_assertion 
     steer_buf_printf(&text, "%s%s", text.len ? ": " : "", words[a->kind]);
     for (uint32_t i = 0; i < a->target_count; i++)
         steer_buf_printf(&text, "%s%s", i ? ", " : " ", a->targets[i].name);
+    if (a->each_type)
+        steer_buf_puts(&text, " with each type");
     if (a->has_max)
         put_percent(&text, " at most", a->max_ppm);
     if (a->has_min)
@@ -269,6 +271,9 @@ static void parse_what(struct steer_parse *p, const struct steer_item *item,
         a->kind = (enum steer_assertion_kind)steer_doc_choice(p, item, "survive", losses, 2, 2, 0);
     else
         a->kind = kind == 1 ? STEER_ONLY : kind == 2 ? STEER_NEVER : STEER_SHARE;
+    a->each_type = steer_doc_bool(p, item, "each_type", false);
+    if (kind && steer_doc_find(p, item, "each_type", &found))
+        steer_doc_fail(p, found.key_at, "'each_type' goes with 'survive'");
     if (kind == 3)
         parse_share(p, &what, a);
     else if (kind)
@@ -313,8 +318,8 @@ struct steer_object *steer_parse_assertion(struct steer_parse *p, const char *na
                                            const struct steer_item *item,
                                            const struct steer_name *zone)
 {
-    static const char *const keys[] = {"name",  "clients", "survive", "only",
-                                       "never", "share",   "records", "zone"};
+    static const char *const keys[] = {"name",  "clients", "survive",   "only", "never",
+                                       "share", "records", "each_type", "zone"};
     const struct steer_shape shape = {.what = "an assertion",
                                       .example = "{clients: [EU], only: [eu, us]}",
                                       .keys = keys,

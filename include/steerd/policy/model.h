@@ -272,6 +272,7 @@ struct steer_assertion {
     const uint32_t *asns;
     uint32_t target_count;
     const struct steer_target *targets;
+    bool each_type; // survive: not only some address, but each type that there is
     bool has_min, has_max;
     uint32_t min_ppm, max_ppm;        // share, in parts per million
     const struct steer_name *zone;    // holds for the document's records of this zone; NULL: of all
