@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // /api/v1/latency: samples in, tables out.
 #include "steerd/control/latency.h"
+#include <stdlib.h>
+
 #include "admin_internal.h"
 
 enum { ESTIMATES_DEFAULT = 1000, ESTIMATES_MAX = 1000000 };
@@ -37,24 +39,39 @@ void admin_latency_estimates(struct admin_request *r)
     admin_reply_result(r, err, &diag, list);
 }
 
-// {} or {"to": 3}.
-void admin_latency_freeze(struct admin_request *r)
+// The members of a freeze; false: a problem is the reply.
+static bool read_freeze(struct admin_request *r, json_t *body, struct steer_control_freeze *freeze,
+                        const char ***names)
 {
-    static const char *const known[] = {"to"};
-    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
-    if (!body)
-        return;
     const json_t *to = json_object_get(body, "to");
     const json_int_t number = json_integer_value(to);
     if (to && !(json_is_integer(to) && number >= 1 && number <= UINT32_MAX)) {
         admin_problem(r, 422, "'to' must be the number of a table, from 1");
-    } else {
+        return false;
+    }
+    freeze->to = (uint32_t)number;
+    return admin_read_names(r, body, "override_asserts", names, &freeze->override_assert_count) &&
+           admin_read_string(r, body, "reason", &freeze->reason);
+}
+
+// {}, {"to": 3}, and what apply has for assertions that need not hold.
+void admin_latency_freeze(struct admin_request *r)
+{
+    static const char *const known[] = {"to", "override_asserts", "reason"};
+    const char **names = NULL;
+    struct steer_control_freeze freeze = {.table = r->params[0], .by = admin_by(r)};
+    json_t *body = admin_body_object(r, known, STEER_ARRAY_LEN(known));
+    if (!body)
+        return;
+    if (read_freeze(r, body, &freeze, &names)) {
         json_t *reply = NULL;
         struct steer_diag diag = {0};
-        enum steer_err err = steer_control_latency_freeze(
-            r->admin->control, r->params[0], (uint32_t)number, admin_by(r), &reply, &diag);
+        freeze.override_asserts = names;
+        enum steer_err err =
+            steer_control_latency_freeze(r->admin->control, &freeze, &reply, &diag);
         admin_reply_result(r, err, &diag, reply);
     }
+    free(names);
     json_decref(body);
 }
 

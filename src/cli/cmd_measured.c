@@ -194,19 +194,22 @@ int cmd_latency_show(struct cli *cli, int argc, char **argv)
 
 // ---- freeze, rollback ----------------------------------------------------------------------------
 
-static int freeze(const struct cli *cli, const char *name, const char *body)
+static int freeze(const struct cli *cli, const char *name, json_t *body)
 {
     struct steer_buf path = {0};
     struct cli_reply reply;
+    char *text = json_dumps(body, JSON_COMPACT);
     path_of(&path, name, "/freeze");
     struct cli_request request = {.method = "POST",
                                   .path = path.data,
                                   .type = "application/json",
-                                  .data = body,
-                                  .len = strlen(body),
+                                  .data = text,
+                                  .len = strlen(text),
                                   .patient = true};
     int status = cli_http(cli, &request, &reply, NULL, 0);
     steer_buf_fini(&path);
+    free(text);
+    json_decref(body);
     if (status != CLI_OK)
         return status;
     if (cli->json)
@@ -223,23 +226,52 @@ static int freeze(const struct cli *cli, const char *name, const char *body)
     return CLI_OK;
 }
 
+// The body that both send; NULL: a usage error was printed.
+static json_t *freeze_options(struct cli *cli, int *argc, char **argv, int operands)
+{
+    struct cli_values asserts = {0};
+    const char *reason = NULL;
+    const struct cli_option options[] = {{.name = "override-assert", .values = &asserts},
+                                         {.name = "reason", .value = &reason}};
+    if (!cli_options_read(cli, options, STEER_ARRAY_LEN(options), false, argc, argv))
+        return NULL;
+    if (*argc != operands) {
+        cli_usage(cli, operands == 1 ? "expected NAME" : "expected NAME NUMBER");
+        return NULL;
+    }
+    if (asserts.count && !reason) {
+        cli_usage(cli, "say why: --reason TEXT goes with --override-assert");
+        return NULL;
+    }
+    json_t *body = json_object();
+    json_t *names = json_array();
+    for (size_t i = 0; i < asserts.count; i++)
+        json_array_append_new(names, cli_json_text(asserts.items[i]));
+    if (asserts.count) {
+        json_object_set(body, "override_asserts", names);
+        json_object_set_new(body, "reason", cli_json_text(reason));
+    }
+    json_decref(names);
+    return body;
+}
+
 int cmd_latency_freeze(struct cli *cli, int argc, char **argv)
 {
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
-        return CLI_USAGE;
-    return argc == 1 ? freeze(cli, argv[0], "{}") : cli_usage(cli, "expected NAME");
+    json_t *body = freeze_options(cli, &argc, argv, 1);
+    return body ? freeze(cli, argv[0], body) : CLI_USAGE;
 }
 
 int cmd_latency_rollback(struct cli *cli, int argc, char **argv)
 {
-    char body[64];
-    if (!cli_options_read(cli, NULL, 0, false, &argc, argv))
+    json_t *body = freeze_options(cli, &argc, argv, 2);
+    if (!body)
         return CLI_USAGE;
-    if (argc != 2)
-        return cli_usage(cli, "expected NAME NUMBER");
     const size_t digits = strspn(argv[1], "0123456789");
-    if (!digits || argv[1][digits] || digits > 9 || strtoul(argv[1], NULL, 10) == 0)
+    const unsigned long number = strtoul(argv[1], NULL, 10);
+    if (!digits || argv[1][digits] || digits > 9 || number == 0) {
+        json_decref(body);
         return cli_usage(cli, "'%s' is not the number of a table", argv[1]);
-    snprintf(body, sizeof body, "{\"to\":%lu}", strtoul(argv[1], NULL, 10));
+    }
+    json_object_set_new(body, "to", json_integer((json_int_t)number));
     return freeze(cli, argv[0], body);
 }

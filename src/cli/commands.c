@@ -132,10 +132,17 @@ static const struct command commands[] = {
      "  --estimates    what was measured, the heaviest first\n"
      "  -n, --limit N  at most so many (default 1000)\n",
      cmd_latency_show},
-    {"latency freeze", "NAME", "freeze what was measured, now",
-     "Ends what 'latency rollback' began.\n", cmd_latency_freeze},
-    {"latency rollback", "NAME NUMBER", "put a kept table in force again",
-     "Under a new number. Nothing is frozen after it until 'latency freeze'.\n",
+    {"latency freeze", "NAME [--override-assert NAME --reason TEXT]",
+     "freeze what was measured, now",
+     "Ends what 'latency rollback' began.\n\n"
+     "  --override-assert NAME  although this assertion does not hold (may be repeated)\n"
+     "  --reason TEXT           why, for the audit\n",
+     cmd_latency_freeze},
+    {"latency rollback", "NAME NUMBER [--override-assert NAME --reason TEXT]",
+     "put a kept table in force again",
+     "Under a new number. Nothing is frozen after it until 'latency freeze'.\n\n"
+     "  --override-assert NAME  although this assertion does not hold (may be repeated)\n"
+     "  --reason TEXT           why, for the audit\n",
      cmd_latency_rollback},
     {"latency samples", "NAME FILE", "send measurements for a latency table",
      "FILE is CSV with client (an address or a network), site and ms; '-' is standard input. Lines "

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who changed what, and when.
+#include <stdio.h>
+
 #include "control_internal.h"
 #include "steerd/base/clock.h"
 
@@ -7,6 +9,23 @@ enum steer_err control_audit(struct steer_control *c, const char *by, const char
                              const char *subject, const char *detail, struct steer_diag *diag)
 {
     return steer_store_audit(c->store, by ? by : "steerd", action, subject, detail, diag);
+}
+
+enum steer_err control_audit_waived(struct steer_control *c, const struct steer_link *link,
+                                    const char *by, const char *reason, struct steer_diag *diag)
+{
+    size_t count;
+    enum steer_err err = STEER_OK;
+    const struct steer_link_breach *breaches = steer_link_breaches(link, &count);
+    for (size_t i = 0; i < count && err == STEER_OK; i++) {
+        if (!breaches[i].waived || breaches[i].now ||
+            (i && breaches[i - 1].assertion == breaches[i].assertion))
+            continue;
+        char detail[1024];
+        snprintf(detail, sizeof detail, "%.400s: %s", reason, breaches[i].breach.message);
+        err = control_audit(c, by, "override assertion", breaches[i].assertion->name, detail, diag);
+    }
+    return err;
 }
 
 static enum steer_err add_entry(void *ctx, const struct steer_store_audit_entry *e)

@@ -142,6 +142,10 @@ enum steer_err control_parse_frozen(const struct steer_store_frozen *row,
                                     struct steer_diag *diag) STEER_MUST_USE;
 // Measured tables, for status.
 json_t *control_measures_json(const struct steer_control *c);
+// One for each assertion that was waived and does not hold.
+enum steer_err control_audit_waived(struct steer_control *c, const struct steer_link *link,
+                                    const char *by, const char *reason,
+                                    struct steer_diag *diag) STEER_MUST_USE;
 // Ends overrides whose time has come.
 void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,

@@ -64,19 +64,9 @@ static enum steer_err store_texts(struct steer_control *c, void *ctx, struct ste
 static enum steer_err store_extra(struct steer_control *c, void *ctx, struct steer_diag *diag)
 {
     const struct apply_job *job = ctx;
-    size_t count;
     enum steer_err err = store_texts(c, ctx, diag);
-    const struct steer_link_breach *breaches = steer_link_breaches(job->link, &count);
-    for (size_t i = 0; i < count && err == STEER_OK; i++) {
-        if (!breaches[i].waived || breaches[i].now ||
-            (i && breaches[i - 1].assertion == breaches[i].assertion))
-            continue;
-        char detail[1024];
-        snprintf(detail, sizeof detail, "%.400s: %s", job->apply->reason,
-                 breaches[i].breach.message);
-        err = control_audit(c, job->apply->by, "override assertion", breaches[i].assertion->name,
-                            detail, diag);
-    }
+    if (err == STEER_OK)
+        err = control_audit_waived(c, job->link, job->apply->by, job->apply->reason, diag);
     return err;
 }
 

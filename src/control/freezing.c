@@ -17,7 +17,8 @@ struct freezing {
     uint32_t number, changes;
     uint64_t now_unix_s;
     bool held;
-    const char *by;
+    const struct steer_control_freeze *asked; // NULL: it is due
+    const struct steer_link *link;            // under way
 };
 
 static const struct steer_object *table_of(const struct steer_control *c, const char *name)
@@ -62,6 +63,8 @@ static enum steer_err store_next(struct steer_control *c, void *ctx, struct stee
     enum steer_err err = steer_store_put_frozen(c->store, &row, diag);
     if (err == STEER_OK)
         err = steer_store_put_freezing(c->store, &freezing, diag);
+    if (err == STEER_OK && f->asked)
+        err = control_audit_waived(c, f->link, f->asked->by, f->asked->reason, diag);
     free(text);
     json_decref(body);
     return err;
@@ -103,6 +106,19 @@ static void refuse(struct steer_control *c, const struct freezing *f, const stru
     store_judgement(c, m, news ? why->message : NULL);
 }
 
+static enum steer_err prepare(struct steer_control *c, const struct freezing *f,
+                              struct steer_link *link, uint64_t begin_ns, struct steer_diag *diag)
+{
+    enum steer_err err = STEER_OK;
+    for (size_t i = 0; f->asked && i < f->asked->override_assert_count && err == STEER_OK; i++)
+        err = steer_link_waive(link, f->asked->override_asserts[i], diag);
+    if (err != STEER_OK) {
+        control_refuse(c, link);
+        return err;
+    }
+    return control_prepare(c, link, begin_ns, diag);
+}
+
 static enum steer_err publish(struct steer_control *c, struct freezing *f, struct steer_diag *diag)
 {
     const uint64_t begin = steer_clock_mono_ns();
@@ -116,10 +132,11 @@ static enum steer_err publish(struct steer_control *c, struct freezing *f, struc
     struct steer_object *object = steer_object_freeze(table, f->next, f->number);
     steer_link_put(link, object);
     steer_object_unref(object);
-    enum steer_err err = control_prepare(c, link, begin, diag);
+    enum steer_err err = prepare(c, f, link, begin, diag);
     if (err != STEER_OK)
         return err;
-    const struct control_commit commit = {.by = f->by,
+    f->link = link;
+    const struct control_commit commit = {.by = f->asked ? f->asked->by : NULL,
                                           .action = "latency freeze",
                                           .subject = subject,
                                           .extra = store_next,
@@ -144,7 +161,7 @@ static enum steer_err freeze(struct steer_control *c, struct freezing *f, struct
     m->judged_unix_s = f->now_unix_s;
     if (f->changes) {
         err = publish(c, f, diag);
-        if (err != STEER_OK)
+        if (err != STEER_OK && err != STEER_ENOTFOUND) // no such assertion to override
             refuse(c, f, diag);
     } else {
         m->held = f->held;
@@ -199,8 +216,7 @@ void control_freeze_due(struct steer_control *c, uint64_t now_unix_s)
 // ---- asked for -----------------------------------------------------------------------------------
 
 struct freeze_job {
-    const char *table, *by;
-    uint32_t to;
+    const struct steer_control_freeze *asked;
     json_t *reply;
     struct steer_latency *kept;
     struct steer_diag *diag;
@@ -217,12 +233,13 @@ static enum steer_err freeze_kept(struct steer_control *c, struct freeze_job *jo
 {
     job->diag = diag;
     enum steer_err err =
-        steer_store_load_frozen(c->store, job->table, job->to, take_kept, job, diag);
+        steer_store_load_frozen(c->store, job->asked->table, job->asked->to, take_kept, job, diag);
     if (err != STEER_OK)
         return err;
     f->next = job->kept;
     f->held = true;
-    f->changes = (uint32_t)steer_latency_differences(table_of(c, job->table)->frozen, f->next);
+    f->changes =
+        (uint32_t)steer_latency_differences(table_of(c, job->asked->table)->frozen, f->next);
     err = freeze(c, f, diag);
     steer_latency_unref(f->next);
     return err;
@@ -231,24 +248,30 @@ static enum steer_err freeze_kept(struct steer_control *c, struct freeze_job *jo
 static enum steer_err run_freeze(struct steer_control *c, void *arg, struct steer_diag *diag)
 {
     struct freeze_job *job = arg;
-    struct freezing f = {.now_unix_s = steer_clock_unix_s(), .by = job->by};
-    enum steer_err err = control_find_measure(c, job->table, &f.measure, diag);
+    struct freezing f = {.now_unix_s = steer_clock_unix_s(), .asked = job->asked};
+    const char *name = job->asked->table;
+    enum steer_err err = control_find_measure(c, name, &f.measure, diag);
     if (err == STEER_OK)
-        err = job->to ? freeze_kept(c, job, &f, diag) : freeze_estimates(c, &f, diag);
+        err = job->asked->to ? freeze_kept(c, job, &f, diag) : freeze_estimates(c, &f, diag);
     if (err != STEER_OK)
         return err;
-    const struct steer_object *table = table_of(c, job->table);
-    job->reply = json_pack("{s:s,s:b,s:I,s:I,s:I,s:b}", "name", job->table, "changed",
-                           f.changes != 0, "number", (json_int_t)table->frozen_number, "rows",
+    const struct steer_object *table = table_of(c, name);
+    job->reply = json_pack("{s:s,s:b,s:I,s:I,s:I,s:b}", "name", name, "changed", f.changes != 0,
+                           "number", (json_int_t)table->frozen_number, "rows",
                            (json_int_t)(table->frozen ? steer_latency_count(table->frozen) : 0),
                            "changes", (json_int_t)f.changes, "held", f.measure->held);
     return STEER_OK;
 }
 
-enum steer_err steer_control_latency_freeze(struct steer_control *c, const char *table, uint32_t to,
-                                            const char *by, json_t **reply, struct steer_diag *diag)
+enum steer_err steer_control_latency_freeze(struct steer_control *c,
+                                            const struct steer_control_freeze *asked,
+                                            json_t **reply, struct steer_diag *diag)
 {
-    struct freeze_job job = {.table = table, .by = by, .to = to};
+    struct freeze_job job = {.asked = asked};
+    if (asked->override_assert_count && !(asked->reason && asked->reason[0]))
+        return steer_diag_set(
+            diag, STEER_EINVAL,
+            "overriding an assertion needs a reason, for whoever reads the audit");
     enum steer_err err = control_call(c, run_freeze, &job, diag);
     if (err == STEER_OK)
         *reply = job.reply;

@@ -212,10 +212,22 @@ class Measured(SteerdTest):
         self.steerd.stop()
         self.steerd.start()
         self.assertIn("germany-stays", self.steerd.ctl("latency", "list").stdout)
+        self.assertEqual(422, self.freeze(override_asserts=["germany-stays"])[0])
+        self.assertEqual(404, self.freeze(override_asserts=["germany"], reason="why")[0])
+        self.assertIn("germany-stays", self.steerd.ctl("latency", "list").stdout)
         self.apply(ASSERTION.replace("EU-DE", "EU-FR"), "assert.yaml")
         self.assertEqual(200, self.freeze()[0])
         self.assertEqual(["198.51.100.10"], self.api())
         self.assertEqual(0, self.metric("steerd_latency_table_refused", table="world"))
+
+    def test_an_operator_may_override_an_assertion(self):
+        self.apply(ASSERTION, "assert.yaml")
+        self.slow_germany()
+        self.assertEqual(422, self.freeze()[0])
+        self.steerd.ctl("latency", "freeze", "world", "--override-assert", "germany-stays", "--reason", "fra is down")
+        self.assertEqual(["198.51.100.10"], self.api())
+        audit = self.steerd.ctl("audit").stdout
+        self.assertRegex(audit, r"override assertion +\S*germany-stays +fra is down: ")
 
     def test_a_rollback_holds_until_the_next_freeze(self):
         self.slow_germany()

@@ -27,13 +27,22 @@ enum steer_err steer_control_latency_show(struct steer_control *control, const c
 enum steer_err steer_control_latency_estimates(struct steer_control *control, const char *table,
                                                size_t limit, json_t **list,
                                                struct steer_diag *diag) STEER_MUST_USE;
-// Freezes a table now, and by itself again from then on. to: 0, or the number of a kept table that is to be in force
-// again (under a new number); nothing is frozen after it until somebody asks for it.
+struct steer_control_freeze {
+    const char *table;
+    uint32_t
+        to; // 0, or the number of a kept table that is to be in force again, under a new number, and to be held
+    // Assertions that need not hold for it, and why: both go into the audit.
+    const char *const *override_asserts;
+    size_t override_assert_count;
+    const char *reason; // required with them
+    const char *by;
+};
+// Freezes a table now, and by itself again from then on; after one that is held not until somebody asks for it.
 // *reply: {"name","changed":bool,"number","rows","changes","held"}. Errors: STEER_EINVAL (an assertion does not hold;
 // the present table stays), STEER_ENOTFOUND, STEER_ECONFLICT, STEER_EIO.
-enum steer_err steer_control_latency_freeze(struct steer_control *control, const char *table,
-                                            uint32_t to, const char *by, json_t **reply,
-                                            struct steer_diag *diag) STEER_MUST_USE;
+enum steer_err steer_control_latency_freeze(struct steer_control *control,
+                                            const struct steer_control_freeze *freeze,
+                                            json_t **reply, struct steer_diag *diag) STEER_MUST_USE;
 
 // For metrics.
 struct steer_measure_stats {

@@ -340,13 +340,14 @@ enum steer_err steer_control_latency_estimates(struct steer_control *control, co
     return listed(what, list, diag);
 }
 
-enum steer_err steer_control_latency_freeze(struct steer_control *control, const char *table,
-                                            uint32_t to, const char *by, json_t **reply,
+enum steer_err steer_control_latency_freeze(struct steer_control *control,
+                                            const struct steer_control_freeze *f, json_t **reply,
                                             struct steer_diag *diag)
 {
-    char what[96];
+    char what[128];
     (void)control;
-    snprintf(what, sizeof what, "freeze %s to %u by %s", table, to, by);
+    snprintf(what, sizeof what, "freeze %s to %u by %s, without %s: %s", f->table, f->to, f->by,
+             f->override_assert_count ? f->override_asserts[0] : "-", f->reason);
     return listed(what, reply, diag);
 }
 
@@ -607,10 +608,14 @@ static const struct {
     {"GET", "/api/v1/latency/world/estimates", NULL, NULL, 200, "1000 estimates of world", NULL},
     {"GET", "/api/v1/latency/world/estimates?limit=3", NULL, NULL, 200, "3 estimates of world",
      NULL},
-    {"POST", "/api/v1/latency/world/freeze", "{}", NULL, 200, "freeze world to 0 by 127.0.0.1",
-     NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{}", NULL, 200,
+     "freeze world to 0 by 127.0.0.1, without -: ", NULL},
     {"POST", "/api/v1/latency/world/freeze", "{\"to\":3}", "Steerd-By: ana\r\n", 200,
-     "freeze world to 3 by ana (127.0.0.1)", NULL},
+     "freeze world to 3 by ana (127.0.0.1), without -: ", NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{\"override_asserts\":[\"a\"],\"reason\":\"b\"}",
+     NULL, 200, "freeze world to 0 by 127.0.0.1, without a: b", NULL},
+    {"POST", "/api/v1/latency/world/freeze", "{\"override_asserts\":[1]}", NULL, 422, NULL,
+     "must be a string"},
     {"POST", "/api/v1/latency/world/freeze", "{\"to\":\"3\"}", NULL, 422, NULL,
      "number of a table"},
     {"POST", "/api/v1/latency/world/freeze", "{\"from\":3}", NULL, 422, NULL, "unknown member"},
