@@ -212,6 +212,8 @@ static uint64_t name_of(const struct steer_residual *r)
 
 static uint8_t height_of(const struct steer_residual *r)
 {
+    if (r->child_count && r->when == STEER_WHEN_DEFAULT && is_bare(r))
+        return r->children[0]->height;
     uint8_t height = r->substitute ? (uint8_t)(r->substitute->height + 1) : 0;
     for (uint32_t i = 0; i < r->child_count; i++)
         if (r->children[i]->height >= height)

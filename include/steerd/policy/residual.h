@@ -44,7 +44,7 @@ struct steer_residual {
     const struct steer_object *owner;   // the object that `node` lives in (a reference is held)
     uint64_t hash;
     uint64_t name;  // of what it is called, or of what its first child is; weights play no part
-    uint8_t height; // of a leaf 0
+    uint8_t height; // of a leaf 0; what holds nothing but one child has its
     uint32_t refs;
 };
 

@@ -115,6 +115,58 @@ static void clients_get_their_candidates_in_order(void **state)
     steer_catalog_unref(catalog);
 }
 
+#define FIRST(list) "{\"failover\":[" list "]}"
+
+static const struct row plain_rows[] = {
+    {"every list is a failover", WORLD, "EU-DE", "failover(pool b, pool c, pool spare)"},
+    {"a repetition is left out", FIRST(POOL("a") "," POOL("b") "," POOL("a")), NULL,
+     "failover(pool a, pool b)"},
+    {"where there is a trickle it is not",
+     "{\"failover\":[" POOL("a") "," POOL("a") "," POOL("b") "],\"trickle\":\"5%\"}", NULL,
+     "failover(pool a, pool a, pool b)"},
+    {"nor where children are counted",
+     "{\"failover\":[" POOL("a") "," POOL("a") "],\"min_available\":2}", NULL,
+     "failover(pool a, pool a)"},
+    {"what is left alone has no list", FIRST(POOL("a") "," POOL("a")), NULL, "pool a"},
+    {"nor has it with a when_unavailable of its own",
+     FIRST("{\"pool\":\"a\",\"when_unavailable\":\"serve_none\"}"), NULL, "pool a!"},
+    {"options keep the list of one",
+     "{\"failover\":[" POOL("a") "],\"when_unavailable\":\"serve_none\"}", NULL,
+     "failover!(pool a)"},
+    {"further down as well", FIRST("{\"use\":\"world\"}," FIRST(POOL("b") "," POOL("b"))), "EU-FR",
+     "failover(failover(pool c, pool spare), pool b)"},
+    {"a fence stays", RULES(RULE("EU", POOL("c")) "," FENCE("EU-DE", POOL("b"))), "EU-DE",
+     "fence(pool b)"},
+    {"a leaf is itself", POOL("a"), NULL, "pool a"},
+};
+
+static void the_plain_form_is_what_a_tree_does(void **state)
+{
+    (void)state;
+    struct steer_residuals *store = steer_residuals_create();
+    struct steer_catalog *catalog = catalog_with_world();
+    for (size_t i = 0; i < STEER_ARRAY_LEN(plain_rows); i++) {
+        const struct row *row = &plain_rows[i];
+        struct steer_buf text = {0};
+        struct steer_residual *r = resolve_at(store, catalog, row->tree, row->client, NULL);
+        struct steer_residual *plain = steer_residual_plain(store, r);
+        struct steer_residual *again = steer_residual_plain(store, plain);
+        describe(plain, &text);
+        if (strcmp(text.data, row->expected) != 0)
+            fail_msg("%s: got %s, wanted %s", row->says, text.data, row->expected);
+        assert_ptr_equal(again, plain);
+        assert_int_equal(plain->name, r->name); // sticky draws go by these two
+        assert_int_equal(plain->height, r->height);
+        steer_buf_fini(&text);
+        steer_residual_unref(store, again);
+        steer_residual_unref(store, plain);
+        steer_residual_unref(store, r);
+    }
+    assert_int_equal(steer_residuals_count(store), 0);
+    steer_residuals_destroy(store);
+    steer_catalog_unref(catalog);
+}
+
 static void equal_trees_are_one_node(void **state)
 {
     (void)state;
@@ -459,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_get_their_candidates_in_order),
+        cmocka_unit_test(the_plain_form_is_what_a_tree_does),
         cmocka_unit_test(equal_trees_are_one_node),
         cmocka_unit_test(a_residual_outlives_its_catalogue),
         cmocka_unit_test(removing_keeps_the_others_findable),
