@@ -38,6 +38,14 @@ class Documents(SteerdTest):
                 self.assertTrue(1 <= reply.scope <= 24, reply.scope)
         self.assertEqual(["192.0.2.80"], self.data("www.example.com"))
 
+    def test_the_document_of_the_reference_applies_and_steers(self):
+        with open(os.path.join(ROOT, "docs", "documents.md"), encoding="utf-8") as page:
+            text = page.read().split("```yaml\n")[1].split("```")[0]
+        shown = self.steerd.ctl("apply", "--yes", self.write("reference.yaml", text))
+        self.assertNotIn("warning", shown.stdout + shown.stderr)
+        self.assertEqual(["198.51.100.10"], self.ask("api.example.com", "A", USA).data)
+        self.assertEqual(["192.0.2.80"], self.data("www.example.com"))
+
     def test_the_same_document_again_changes_nothing(self):
         self.apply(STEADY)
         before = self.version()
