@@ -139,7 +139,8 @@ def contradicts(found, fields):
     if "country" not in fields:
         return False
     if "country" in found:
-        return found["country"] != fields["country"] or ("sub" in found and found["sub"] != fields.get("sub", found["sub"]))
+        other_region = "sub" in found and found["sub"] != fields.get("sub", found["sub"])
+        return found["country"] != fields["country"] or other_region
     return found.get("continent") not in (None, COUNTRIES[fields["country"]][0])
 
 

@@ -367,7 +367,8 @@ class World:
             return all(self.alike(child) for child in below(r))
         names = [r[1]] if kind == "endpoint" else list(members_of(self.pools[r[1]]))
         return all(self.gives(name, qtype) for name in names for qtype in ("A", "AAAA", "HTTPS")) and all(
-            len(self.named(key, addresses_of(self.endpoints[name], key))) == 1 for name in names for key in ("ipv4", "ipv6"))
+            len(self.named(key, addresses_of(self.endpoints[name], key))) == 1
+            for name in names for key in ("ipv4", "ipv6"))
 
     def named(self, key, addresses):
         """The endpoints that have one of these addresses."""
