@@ -146,6 +146,9 @@ json_t *control_measures_json(const struct steer_control *c);
 enum steer_err control_audit_waived(struct steer_control *c, const struct steer_link *link,
                                     const char *by, const char *reason,
                                     struct steer_diag *diag) STEER_MUST_USE;
+// Takes an override that is over out of the store. clients: "" for all.
+void control_write_expired(struct steer_control *c, const char *kind, const char *target,
+                           const char *clients);
 // Ends overrides whose time has come.
 void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s);
 void control_keep_document(struct steer_control *c, const char *name, const char *text, size_t len,

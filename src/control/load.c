@@ -21,6 +21,10 @@ struct loading {
     } * frozen;
     size_t frozen_count, frozen_cap;
     struct steer_rehearsals *rehearsals;
+    struct ended {
+        char *kind, *target, *clients;
+    } * ended; // overrides whose time is over, and that are in the store yet
+    size_t ended_count, ended_cap;
 };
 
 static bool kind_of(const char *text, enum steer_kind *kind)
@@ -141,10 +145,42 @@ static enum steer_err load_rehearsal(struct loading *l, const struct steer_store
     return STEER_OK;
 }
 
+// Nothing of it comes into force again, nor into the way of those that were set since it ended.
+static void note_ended(struct loading *l, const struct steer_store_override *row)
+{
+    l->ended = steer_grow(l->ended, &l->ended_cap, l->ended_count + 1, sizeof *l->ended);
+    l->ended[l->ended_count++] = (struct ended){steer_strdup(row->kind), steer_strdup(row->target),
+                                                steer_strdup(row->clients)};
+}
+
+static void forget_ended(const struct loading *l)
+{
+    for (size_t i = 0; i < l->ended_count; i++) {
+        const struct ended *e = &l->ended[i];
+        control_write_expired(l->control, e->kind, e->target, e->clients);
+        steer_log(STEER_LOG_INFO, "control", "override on %s %s%s%s: expired", e->kind, e->target,
+                  e->clients[0] ? " for " : "", e->clients);
+    }
+}
+
+static void ended_fini(struct loading *l)
+{
+    for (size_t i = 0; i < l->ended_count; i++) {
+        free(l->ended[i].kind);
+        free(l->ended[i].target);
+        free(l->ended[i].clients);
+    }
+    free(l->ended);
+}
+
 static enum steer_err load_override(void *ctx, const struct steer_store_override *row)
 {
     struct loading *l = ctx;
     enum steer_forced state;
+    if (row->expires_unix_s && row->expires_unix_s <= l->control->started_unix_s) {
+        note_ended(l, row);
+        return STEER_OK;
+    }
     if (!steer_forced_parse(row->state, &state))
         return steer_diag_set(l->diag, STEER_EINVAL, "the store holds an override '%s'",
                               row->state);
@@ -237,11 +273,15 @@ enum steer_err control_load(struct steer_control *c, struct steer_diag *diag)
     enum steer_err err = load_all(&l);
     frozen_fini(&l);
     steer_rehearsals_unref(l.rehearsals);
-    if (err != STEER_OK) {
+    if (err == STEER_OK) {
+        steer_link_commit(l.link);
+        forget_ended(&l);
+    } else {
         steer_link_abort(l.link);
-        return err;
     }
-    steer_link_commit(l.link);
+    ended_fini(&l);
+    if (err != STEER_OK)
+        return err;
     const struct steer_world *world = steer_linker_world(c->linker);
     steer_log(STEER_LOG_INFO, "control", "loaded %zu zones and %zu steered records in %.3f s",
               world->zones.count,

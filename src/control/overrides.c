@@ -72,9 +72,9 @@ static enum steer_err write_override(struct steer_control *c, const char *by, co
     return err;
 }
 
-// It ends now whatever the disk says; a row that stays behind is expired at the next start too.
-static void write_expired(struct steer_control *c, const char *kind, const char *target,
-                          const char *clients)
+// It ends now whatever the disk says; a row that stays behind is left out at the next start.
+void control_write_expired(struct steer_control *c, const char *kind, const char *target,
+                           const char *clients)
 {
     struct steer_diag diag = {0};
     if (write_override(c, NULL, "override expired", NULL, kind, target, clients, &diag) != STEER_OK)
@@ -194,7 +194,7 @@ static void tell_expired(struct steer_control *c, const struct steer_rehearsal *
 {
     struct steer_buf clients = {0};
     steer_clients_format(r->clients, &clients);
-    write_expired(c, steer_kind_text(r->kind), r->target, clients.data);
+    control_write_expired(c, steer_kind_text(r->kind), r->target, clients.data);
     steer_log(STEER_LOG_INFO, "control", "override on %s %s for %s: expired",
               steer_kind_text(r->kind), r->target, clients.data);
     steer_buf_fini(&clients);
@@ -347,7 +347,7 @@ void control_expire_overrides(struct steer_control *c, uint64_t now_unix_s)
         }
         char *kind = steer_strdup(o->kind);
         char *target = steer_strdup(o->target);
-        write_expired(c, kind, target, "");
+        control_write_expired(c, kind, target, "");
         steer_vitals_clear_override(c->vitals, kind, target);
         in_force(c, kind, target, "expired");
         free(kind);

@@ -465,19 +465,23 @@ static void an_override_ends_by_itself(void **state)
     assert_int_equal(stats.overrides, 1);
 }
 
+static void execute(struct fixture *f, const char *sql)
+{
+    char path[96];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/steerd.db", f->folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 static void an_override_that_ended_while_stopped_is_not_in_force_again(void **state)
 {
     struct fixture *f = *state;
-    char path[96];
-    sqlite3 *db;
     must_apply(f, BASE);
     assert_int_equal(override(f, "endpoint", "a", "down", 3600), STEER_OK);
     stop_control(f);
-    snprintf(path, sizeof path, "%s/steerd.db", f->folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db, "UPDATE override SET expires_unix_s = 1000", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
+    execute(f, "UPDATE override SET expires_unix_s = 1000");
     start_control(f, false);
     expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
 }
@@ -659,6 +663,40 @@ static void when_the_store_fails_nothing_is_half_applied_and_later_edits_work(vo
     start_control(f, false);
     expect(f, "www.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
     expect(f, "ns.one.test.", STEER_TYPE_A, DE, "192.0.2.53");
+}
+
+static enum steer_err rehearse(struct fixture *f, const char *clients, uint64_t expires_in_s)
+{
+    const struct steer_control_override o = {.kind = "endpoint",
+                                             .target = "a",
+                                             .clients = clients,
+                                             .state = "down",
+                                             .reason = "rehearsal",
+                                             .owner = "ops",
+                                             .expires_in_s = expires_in_s,
+                                             .by = "ana"};
+    return steer_control_override_set(f->control, &o, &f->diag);
+}
+
+static void an_ended_override_that_stays_in_the_store_hinders_no_start(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t later = (uint64_t)time(NULL) + 1000;
+    must_apply(f, BASE);
+    assert_int_equal(rehearse(f, "192.0.2.77,192.0.2.78", 900), STEER_OK);
+    set_file_limit(4096);
+    assert_int_equal(control_call(f->control, run_expire, &later, NULL), STEER_OK);
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(rehearse(f, "192.0.2.77", 0), STEER_OK); // the other one is over
+    expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
+    stop_control(f);
+    execute(f, "UPDATE override SET expires_unix_s = 1000 WHERE expires_unix_s > 0");
+    start_control(f, false);
+    expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
+    expect(f, "api.example.com.", STEER_TYPE_A, "192.0.2.78", "192.0.2.1");
+    char *rows = dump_store(f);
+    assert_null(strstr(rows, "192.0.2.78"));
+    free(rows);
 }
 
 static enum steer_err run_unstored(struct steer_control *c, void *arg, struct steer_diag *diag)
@@ -1100,6 +1138,7 @@ int main(void)
         TEST(an_override_says_what_is_wrong_with_it),
         TEST(an_override_ends_by_itself),
         TEST(an_override_that_ended_while_stopped_is_not_in_force_again),
+        TEST(an_ended_override_that_stays_in_the_store_hinders_no_start),
         TEST(a_verdict_changes_answers_without_a_new_world_and_survives_a_restart),
         TEST(a_verdict_of_a_check_that_went_is_forgotten),
         TEST(a_verdict_overtakes_an_edit_under_way),
