@@ -187,13 +187,16 @@ static void remove_from_table(struct steer_residuals *store, const struct steer_
     store->count--;
 }
 
-// Nothing but its one child, be it repeated: called as the plain form is.
+// Nothing but its one child, or a list of such as are called alike, which draws nothing: the plain form may have nothing
+// but the first of them, and is called as this is.
 static bool is_bare(const struct steer_residual *r)
 {
     if (r->kind < STEER_R_WEIGHTED || r->kind > STEER_R_LATENCY)
         return false;
+    if (r->child_count > 1 && (r->kind == STEER_R_WEIGHTED || r->trickle_ppm))
+        return false;
     for (uint32_t i = 1; i < r->child_count; i++)
-        if (r->kind == STEER_R_WEIGHTED || r->children[i] != r->children[0])
+        if (r->children[i]->name != r->children[0]->name)
             return false;
     return true;
 }
@@ -212,12 +215,11 @@ static uint64_t name_of(const struct steer_residual *r)
 
 static uint8_t height_of(const struct steer_residual *r)
 {
-    if (r->child_count && r->when == STEER_WHEN_DEFAULT && is_bare(r))
-        return r->children[0]->height;
+    const uint8_t own = r->child_count && r->when == STEER_WHEN_DEFAULT && is_bare(r) ? 0 : 1;
     uint8_t height = r->substitute ? (uint8_t)(r->substitute->height + 1) : 0;
     for (uint32_t i = 0; i < r->child_count; i++)
-        if (r->children[i]->height >= height)
-            height = (uint8_t)(r->children[i]->height + 1);
+        if (r->children[i]->height + own > height)
+            height = (uint8_t)(r->children[i]->height + own);
     return height;
 }
 

@@ -135,6 +135,13 @@ static const struct row plain_rows[] = {
      "failover!(pool a)"},
     {"further down as well", FIRST("{\"use\":\"world\"}," FIRST(POOL("b") "," POOL("b"))), "EU-FR",
      "failover(failover(pool c, pool spare), pool b)"},
+    {"a list in another way is a repetition, too",
+     FIRST(FIRST(POOL("b") "," POOL("spare")) "," RULES(RULE("EU", POOL("b")))), "EU",
+     "failover(pool b, pool spare)"},
+    {"so it is further down",
+     "{\"weighted\":[{\"weight\":1,\"to\":" FIRST(FIRST(POOL("b") "," POOL("spare")) "," RULES(
+         RULE("EU", POOL("b")))) "},{\"weight\":1,\"to\":" POOL("c") "}]}",
+     "EU", "weighted(failover(pool b, pool spare), pool c)"},
     {"a fence stays", RULES(RULE("EU", POOL("c")) "," FENCE("EU-DE", POOL("b"))), "EU-DE",
      "fence(pool b)"},
     {"a leaf is itself", POOL("a"), NULL, "pool a"},
