@@ -207,7 +207,7 @@ static void expire_rehearsals(struct steer_control *c, uint64_t now_unix_s)
     struct steer_rehearsals *next = steer_rehearsals_at_time(before, now_unix_s);
     struct steer_diag diag = {0};
     struct steer_link *link;
-    const bool some = steer_rehearsals_count(next) != steer_rehearsals_count(before);
+    const bool some = next != before;
     if (some && link_rehearsals(c, next, &link, &diag) == STEER_OK) {
         steer_link_commit(link);
         for (size_t i = 0; i < steer_rehearsals_count(before); i++) {

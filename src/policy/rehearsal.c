@@ -282,12 +282,22 @@ struct steer_rehearsals *steer_rehearsals_without(const struct steer_rehearsals 
     return finish(next);
 }
 
+static bool is_over(const struct steer_rehearsal *r, uint64_t now_unix_s)
+{
+    return r->expires_unix_s && r->expires_unix_s <= now_unix_s;
+}
+
 struct steer_rehearsals *steer_rehearsals_at_time(const struct steer_rehearsals *set,
                                                   uint64_t now_unix_s)
 {
+    bool some = false;
+    for (size_t i = 0; i < steer_rehearsals_count(set) && !some; i++)
+        some = is_over(&set->items[i], now_unix_s);
+    if (!some)
+        return steer_rehearsals_ref(set);
     struct steer_rehearsals *next = begin();
     for (size_t i = 0; i < steer_rehearsals_count(set); i++)
-        if (!set->items[i].expires_unix_s || set->items[i].expires_unix_s > now_unix_s)
+        if (!is_over(&set->items[i], now_unix_s))
             copy_in(next, &set->items[i]);
     return finish(next);
 }

@@ -56,6 +56,7 @@ enum steer_err steer_rehearsals_with(const struct steer_rehearsals *set,
                                      struct steer_diag *diag) STEER_MUST_USE;
 struct steer_rehearsals *steer_rehearsals_without(const struct steer_rehearsals *set,
                                                   const struct steer_rehearsal *gone);
+// Without those that are over; the same set where none is.
 struct steer_rehearsals *steer_rehearsals_at_time(const struct steer_rehearsals *set,
                                                   uint64_t now_unix_s);
 // Calls visit for each object of which the two do not say the same (maybe more than once).

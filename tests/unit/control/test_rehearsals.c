@@ -516,7 +516,10 @@ static void sets_are_bounded_and_known_by_object_and_networks(void **state)
                      STEER_FORCED_UP);
     assert_null(steer_rehearsals_find(with, STEER_SITE, "e7", &other));
     steer_rehearsals_unref(with);
-    // Time.
+    // Time. Control asks after each call: where none is over there is nothing to make anew.
+    with = steer_rehearsals_at_time(set, 100);
+    assert_ptr_equal(with, set);
+    steer_rehearsals_unref(with);
     with = steer_rehearsals_at_time(set, 105);
     assert_int_equal(steer_rehearsals_count(with), STEER_REHEARSALS_MAX - 3);
     assert_null(steer_rehearsals_find(with, STEER_ENDPOINT, "e5", &other));
