@@ -678,6 +678,33 @@ static enum steer_err rehearse(struct fixture *f, const char *clients, uint64_t 
     return steer_control_override_set(f->control, &o, &f->diag);
 }
 
+static void an_override_for_some_clients_is_neither_half_set_nor_half_cleared(void **state)
+{
+    struct fixture *f = *state;
+    must_apply(f, BASE);
+    assert_int_equal(rehearse(f, "192.0.2.77", 0), STEER_OK);
+    char *before = dump_store(f);
+    const struct figures figures = figures_of(f);
+    set_file_limit(4096);
+    assert_int_equal(rehearse(f, "192.0.2.78", 0), STEER_EIO);
+    assert_int_equal(rehearse(f, "192.0.2.77", 60), STEER_EIO); // in its place
+    assert_int_equal(
+        steer_control_override_clear(f->control, "endpoint", "a", "192.0.2.77", "test", &f->diag),
+        STEER_EIO);
+    set_file_limit(RLIM_INFINITY);
+    assert_figures_equal(figures_of(f), figures);
+    char *after = dump_store(f);
+    assert_string_equal(after, before);
+    free(after);
+    free(before);
+    expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.2");
+    expect(f, "api.example.com.", STEER_TYPE_A, "192.0.2.78", "192.0.2.1");
+    assert_int_equal(
+        steer_control_override_clear(f->control, "endpoint", "a", "192.0.2.77", "test", &f->diag),
+        STEER_OK);
+    expect(f, "api.example.com.", STEER_TYPE_A, DE, "192.0.2.1");
+}
+
 static void an_ended_override_that_stays_in_the_store_hinders_no_start(void **state)
 {
     struct fixture *f = *state;
@@ -1138,6 +1165,7 @@ int main(void)
         TEST(an_override_says_what_is_wrong_with_it),
         TEST(an_override_ends_by_itself),
         TEST(an_override_that_ended_while_stopped_is_not_in_force_again),
+        TEST(an_override_for_some_clients_is_neither_half_set_nor_half_cleared),
         TEST(an_ended_override_that_stays_in_the_store_hinders_no_start),
         TEST(a_verdict_changes_answers_without_a_new_world_and_survives_a_restart),
         TEST(a_verdict_of_a_check_that_went_is_forgotten),
