@@ -423,11 +423,15 @@ static void note_check(json_t *why, const char *check, const struct steer_vital 
     json_array_append_new(list, item);
 }
 
-// effect: on the check, for the clients in question; or NULL.
+// effect: on the check, for the clients in question; or NULL. Where the checks that are forced for them decide, it stands
+// for all; who is known is told the verdict of each.
 static enum steer_verdict verdict_of(const struct steer_vitals_view *view, const char *endpoint,
                                      const char *check, const struct steer_effect *effect,
                                      bool as_up, json_t *why)
 {
+    if (view->rehearsed &&
+        !steer_rehearsed_find(view->rehearsed, view->rehearsed_count, STEER_CHECK, check))
+        effect = NULL;
     struct forcing f;
     const bool is_forced = effect || forced_for_all(view->vitals, "check", check, &f);
     const struct pair *p = pair_find(view->vitals, endpoint, check);

@@ -28,6 +28,26 @@ static void add(struct gathering *g, struct steer_effect effect)
     g->effects[g->count++] = effect;
 }
 
+// How many checks pass is what counts: where those that are forced decide it, it is as if all were forced.
+static void add_checks(struct gathering *g, const struct steer_object *object)
+{
+    const struct steer_endpoint *e = &object->endpoint;
+    uint32_t up = 0, down = 0;
+    bool is_up;
+    for (uint32_t i = 0; i < e->check_count; i++)
+        if (holds(g, STEER_CHECK, e->checks[i], &is_up))
+            *(is_up ? &up : &down) += 1;
+    if (!up && !down)
+        return;
+    const bool passes = up >= e->checks_needed;
+    const bool decided = passes || e->check_count - down < e->checks_needed;
+    for (uint32_t i = 0; i < e->check_count; i++)
+        if (decided)
+            add(g, (struct steer_effect){object, STEER_CHECK, i, passes});
+        else if (holds(g, STEER_CHECK, e->checks[i], &is_up))
+            add(g, (struct steer_effect){object, STEER_CHECK, i, is_up});
+}
+
 static void add_endpoint(struct gathering *g, const struct steer_object *object)
 {
     const struct steer_endpoint *e = &object->endpoint;
@@ -40,9 +60,7 @@ static void add_endpoint(struct gathering *g, const struct steer_object *object)
         add(g, (struct steer_effect){object, STEER_SITE, 0, up});
         return;
     }
-    for (uint32_t i = 0; i < e->check_count; i++)
-        if (holds(g, STEER_CHECK, e->checks[i], &up))
-            add(g, (struct steer_effect){object, STEER_CHECK, i, up});
+    add_checks(g, object);
 }
 
 // Nobody looks into a pool that is closed.
@@ -103,7 +121,8 @@ static void trace(struct steer_resolver *v, const struct gathering *g,
             const char *name = e->on == STEER_SITE    ? e->object->endpoint.site
                                : e->on == STEER_CHECK ? e->object->endpoint.checks[e->check]
                                                       : e->object->name;
-            felt = e->on == r->kind && strcmp(name, r->target) == 0;
+            felt = e->on == r->kind && strcmp(name, r->target) == 0 &&
+                   e->up == (r->state == STEER_FORCED_UP);
         }
         if (felt)
             json_array_append_new(

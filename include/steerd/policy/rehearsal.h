@@ -76,7 +76,8 @@ const struct steer_rehearsed *steer_rehearsed_find(const struct steer_rehearsed 
                                                    enum steer_kind kind, const char *target);
 
 // What they come to at an endpoint or a pool of a residual tree. An override on an endpoint leaves nothing to say for
-// one on its site, and that nothing for those on its checks; down and drained give the same.
+// one on its site, and that nothing for those on its checks; down and drained give the same. Where those on checks decide
+// how the endpoint is, they stand as if all its checks were forced so.
 struct steer_effect {
     const struct steer_object *object; // the endpoint or pool
     enum steer_kind on;                // what is overridden: it, its site, or a check of it
