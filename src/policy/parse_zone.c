@@ -246,13 +246,13 @@ static void parse_static(struct steer_parse *p, const struct record *r,
     steer_parse_rrset(p, entry, type, &rrset->data);
 }
 
-// What a steered record gives; a CNAME would have no place beside it.
+// What a steered record gives.
 static bool gives(enum steer_steered_kind kind, uint16_t type)
 {
     if (kind != STEER_STEERED_ADDRESS)
-        return type == STEER_TYPE_CNAME || type == steer_steered_type(kind);
+        return type == steer_steered_type(kind);
     return type == STEER_TYPE_A || type == STEER_TYPE_AAAA || type == STEER_TYPE_HTTPS ||
-           type == STEER_TYPE_SVCB || type == STEER_TYPE_CNAME;
+           type == STEER_TYPE_SVCB;
 }
 
 // RFC 2181 10.1 for CNAME; a steered address owns A, AAAA, HTTPS and SVCB; nothing may lie at a cut.
@@ -271,6 +271,11 @@ static void check_static(struct steer_parse *p, const struct owner *owner,
                            "%s cannot stand beside a steered cname, which shares its name with "
                            "nothing",
                            text);
+        else if (type == STEER_TYPE_CNAME)
+            steer_doc_fail(p, at,
+                           "a CNAME cannot stand beside a steered %s: it shares its name with "
+                           "nothing",
+                           steer_steered_kind_text(kind));
         else if (gives(kind, type))
             steer_doc_fail(p, at,
                            "%s cannot stand beside a steered %s, which gives it; use an "

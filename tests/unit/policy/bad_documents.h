@@ -502,7 +502,7 @@ static const struct bad bad_records[] = {
      "3:37: MX cannot stand beside a steered mx, which gives it; use an `answer` node for fixed "
      "data"},
     {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, kind: txt, CNAME: b}\n",
-     "3:38: CNAME cannot stand beside a steered txt"},
+     "3:38: a CNAME cannot stand beside a steered txt: it shares its name with nothing"},
     {"zone: example.com\nrecords:\n  www: {steer: {pool: a}, NS: b}\n",
      "3:27: NS makes this name a delegation, which cannot be steered"},
     {"zone: example.com\nrecords:\n  www: {kind: cname, A: 192.0.2.1}\n",
