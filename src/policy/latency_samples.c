@@ -9,6 +9,7 @@
 
 #include "policy_internal.h"
 #include "steerd/base/mem.h"
+#include "steerd/geo/classmap.h"
 #include "steerd/geo/estimate.h"
 
 void steer_latency_batch_refuse(struct steer_latency_batch *batch, uint32_t index, const char *fmt,
@@ -27,16 +28,17 @@ void steer_latency_batch_refuse(struct steer_latency_batch *batch, uint32_t inde
 
 // ---- a client ------------------------------------------------------------------------------------
 
-// Proxies log the IPv4 clients of an IPv6 socket so.
-static void unmap(struct steer_prefix *p)
+// IPv4 inside IPv6 is looked up as IPv4, and a row of the IPv6 network that holds it would be no row. Proxies log the IPv4
+// clients of an IPv6 socket so, too.
+static void unwrap(struct steer_prefix *p)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (p->addr.family != STEER_V6 || p->len < 96 || memcmp(p->addr.octets, mapped, 12) != 0)
+    struct steer_prefix v4;
+    unsigned offset;
+    if (!steer_addr_embedded_v4(&p->addr, &v4.addr, &offset) || p->len < offset)
         return;
-    memmove(p->addr.octets, p->addr.octets + 12, 4);
-    memset(p->addr.octets + 4, 0, 12);
-    p->addr.family = STEER_V4;
-    p->len = (uint8_t)(p->len - 96);
+    v4.len = (uint8_t)(p->len - offset < 32 ? p->len - offset : 32);
+    steer_addr_mask(&v4.addr, v4.len);
+    *p = v4;
 }
 
 // Addresses that no client on another machine has (RFC 6890), or NULL. Private networks may be steered.
@@ -61,11 +63,16 @@ static bool is_faulty_client(const char *text, struct steer_prefix *client, char
                              size_t size)
 {
     bool host_bits = false;
+    char instead[64];
     if (!steer_prefix_parse(text, client, &host_bits) && !host_bits) {
         snprintf(reason, size, "'%.50s' is not an address or a network, like 192.0.2.7", text);
         return true;
     }
-    unmap(client);
+    unwrap(client);
+    if (steer_prefix_in_embedding(client, instead)) {
+        snprintf(reason, size, "'%.50s' holds IPv4 inside IPv6: give %.63s", text, instead);
+        return true;
+    }
     const char *what = never_a_client(client);
     if (what)
         snprintf(reason, size, "'%.50s' is %s and cannot be a client", text, what);
