@@ -172,6 +172,15 @@ static bool cut(const struct steer_measuring *rules, struct steer_prefix *client
     return true;
 }
 
+// Geo data may have codes of countries and subdivisions that no row can be written with, and so none is read back with.
+static bool has_a_name(const struct steer_latency_row *row)
+{
+    char client[64];
+    struct steer_latency_row read;
+    return steer_latency_client_parse(steer_latency_client_format(row, client, sizeof client),
+                                      &read);
+}
+
 // What holds for the network says something of where it is, too.
 static void add_broader(struct steer_measure *m, const struct steer_location *where,
                         struct steer_latency_row row, uint64_t now_unix_s)
@@ -183,10 +192,10 @@ static void add_broader(struct steer_measure *m, const struct steer_location *wh
         steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
     row.of = STEER_LATENCY_PLACE;
     row.place = where->place;
-    if (row.place.subdivision[0])
+    if (row.place.subdivision[0] && has_a_name(&row))
         steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
     memset(row.place.subdivision, 0, sizeof row.place.subdivision);
-    if (row.place.country[0])
+    if (row.place.country[0] && has_a_name(&row))
         steer_estimates_add(m->estimates, &row, now_unix_s, window, UINT32_MAX);
 }
 

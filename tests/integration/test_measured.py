@@ -8,7 +8,7 @@ import stat
 import threading
 import unittest
 
-from support import GERMANY, SteerdTest
+from support import GERMANY, ROOT, SteerdTest
 
 DOCUMENT = """zone: lat.test
 sites:
@@ -281,6 +281,26 @@ class Measured(SteerdTest):
         self.assertRegex(shown, r"EU-DE +fra +80 +1\n")
         self.assertRegex(self.steerd.ctl("latency", "show", "world", "--estimates", "--limit", "1").stdout,
                          r"\n\S+ +\S+ +[0-9.]+ +[0-9.]+ to [0-9.]+ +(899|900)")
+
+
+class OddClients(SteerdTest):
+    geo = (os.path.join(ROOT, "geodata", "peers.mmdb"),)
+
+    def test_every_table_that_was_frozen_can_be_read_at_the_next_start(self):
+        """Also of countries that are none to steerd, and of clients behind NAT64, 6to4 and Teredo."""
+        clients = [f"100.64.{n}.1" for n in range(1, 8)] + [
+            "64:ff9b::203.0.113.1", "2002:c612:1::1", "2001:0:1:2:3:4:39ec:fffe", "::ffff:198.18.3.1", "2001:db8::1"]
+        self.steerd.start()
+        self.apply(DOCUMENT.replace("max_samples: 1000", "min_samples: 1"))
+        for at, client in enumerate(clients):
+            self.assertEqual(200, self.steerd.http("POST", SAMPLES, {"samples": [sample("fra", 30 + 30 * at, client)]})[0])
+        self.steerd.ctl("latency", "freeze", "world")
+        before = self.steerd.http("GET", "/api/v1/latency/world")
+        self.assertIn("2001:db8::/48", before[1])
+        self.steerd.stop()
+        self.steerd.start()
+        self.assertEqual(before, self.steerd.http("GET", "/api/v1/latency/world"))
+        self.assertNotIn("damaged", self.steerd.log())
 
 
 if __name__ == "__main__":

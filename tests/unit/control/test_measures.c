@@ -78,6 +78,37 @@ static size_t take(struct fixture *f, struct steer_measure *m, const char *clien
     return accepted;
 }
 
+// peers.mmdb has AP and A1, which are no countries, EU as one, and what else some files say.
+static void places_that_no_row_can_be_written_with_are_not_measured(void **state)
+{
+    struct fixture *f = *state;
+    const char *file = STEER_SOURCE_DIR "/geodata/peers.mmdb";
+    steer_geo_unref(f->geo);
+    assert_int_equal(steer_geo_open(&file, 1, NULL, &f->geo, NULL), STEER_OK);
+    put(f, STEER_SITE, "fra", "{\"at\":\"EU-DE\"}");
+    put(f, STEER_LATENCY, "world", "{\"measured\":{\"min_samples\":1}}");
+    follow(f, NOW);
+    struct steer_measure *m = steer_measures_find(f->measures, "world");
+    for (unsigned i = 1; i <= 7; i++) {
+        char client[32];
+        snprintf(client, sizeof client, "100.64.%u.1", i);
+        assert_int_equal(take(f, m, client, NOW), 1);
+    }
+    bool kosovo = false;
+    for (size_t i = 0; i < steer_estimates_count(m->estimates); i++) {
+        const struct steer_latency_row *who;
+        struct steer_latency_row read;
+        char client[64];
+        (void)steer_estimates_at(m->estimates, i, &who);
+        steer_latency_client_format(who, client, sizeof client);
+        if (!steer_latency_client_parse(client, &read))
+            fail_msg("%s is measured", client);
+        kosovo |= strcmp(client, "EU-XK") == 0;
+    }
+    assert_true(kosovo);
+    assert_int_equal(steer_estimates_count(m->estimates), 8);
+}
+
 static void measures_follow_the_tables_that_are_measured(void **state)
 {
     struct fixture *f = *state;
@@ -224,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(measures_follow_the_tables_that_are_measured),
+        TEST(places_that_no_row_can_be_written_with_are_not_measured),
         TEST(a_sample_counts_for_its_network_and_where_that_is),
         TEST(estimates_for_a_site_that_went_go_with_the_next_freezing),
         cmocka_unit_test(a_table_is_due_an_interval_after_the_last),
