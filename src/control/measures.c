@@ -144,21 +144,31 @@ void steer_measure_set_refusal(struct steer_measure *m, const char *why, uint64_
 
 // ---- samples -------------------------------------------------------------------------------------
 
-static void refuse_site(const struct steer_catalog *catalog, struct steer_latency_batch *batch,
-                        const struct steer_latency_sample *sample)
+// What was meant by a site that is not defined is searched for so many rows of a batch: it takes long, and a page that
+// was built before a site went sends nothing else.
+enum { GUESSES_MAX = 10 };
+
+static const char *nearest_site(const struct steer_catalog *catalog, const char *site)
 {
     const size_t count = steer_catalog_count(catalog, STEER_SITE);
     const struct steer_object **list = count ? steer_catalog_list(catalog, STEER_SITE) : NULL;
     const char **names = steer_calloc(count, sizeof *names);
     for (size_t i = 0; i < count; i++)
         names[i] = list[i]->name;
-    const char *near = steer_nearest_word(sample->site, names, count);
+    const char *near = steer_nearest_word(site, names, count);
+    free(names);
+    free(list);
+    return near;
+}
+
+static void refuse_site(const struct steer_catalog *catalog, struct steer_latency_batch *batch,
+                        const struct steer_latency_sample *sample, unsigned guesses)
+{
+    const char *near = guesses < GUESSES_MAX ? nearest_site(catalog, sample->site) : NULL;
     steer_latency_batch_refuse(batch, sample->index,
                                near ? "site '%s' is not defined; did you mean '%s'?"
                                     : "site '%s' is not defined",
                                sample->site, near);
-    free(names);
-    free(list);
 }
 
 // The network that a client is cut to; false: it is too wide to be in one.
@@ -210,13 +220,14 @@ size_t steer_measure_take(struct steer_measure *m, const struct steer_catalog *c
                           uint64_t now_unix_s, size_t *limited)
 {
     size_t accepted = 0;
+    unsigned guesses = 0;
     *limited = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct steer_latency_sample *s = &batch->samples[i];
         struct steer_latency_row row = {
             .of = STEER_LATENCY_CIDR, .network = s->client, .site = s->site, .rtt_us = s->rtt_us};
         if (!steer_catalog_get(catalog, STEER_SITE, s->site)) {
-            refuse_site(catalog, batch, s);
+            refuse_site(catalog, batch, s, guesses++);
         } else if (!cut(&m->rules, &row.network)) {
             steer_latency_batch_refuse(
                 batch, s->index, "the network is wider than the /%u that this table is measured by",

@@ -78,6 +78,40 @@ static size_t take(struct fixture *f, struct steer_measure *m, const char *clien
     return accepted;
 }
 
+static void a_batch_of_unknown_sites_is_not_searched_for_each(void **state)
+{
+    struct fixture *f = *state;
+    enum { SITES = 300, ROWS = 1000, GUESSED = 10 };
+    struct steer_latency_batch batch;
+    struct steer_buf text = {0};
+    struct steer_diag diag = {0};
+    size_t limited, guessed = 0;
+    char name[64];
+    for (unsigned i = 0; i < SITES; i++) {
+        snprintf(name, sizeof name, "a-site-with-a-long-name-in-a-large-network-%04u", i);
+        put(f, STEER_SITE, name, "{\"at\":\"EU-DE\"}");
+    }
+    put(f, STEER_LATENCY, "world", "{\"measured\":{}}");
+    follow(f, NOW);
+    for (unsigned i = 0; i < ROWS; i++)
+        steer_buf_printf(&text,
+                         "%s{\"site\":\"a-site-with-a-long-name-in-a-large-network-x%u\",\"ms\":1}",
+                         i ? "," : "{\"samples\":[", i);
+    steer_buf_puts(&text, "]}");
+    assert_int_equal(steer_latency_batch_parse(text.data, text.len, "192.0.2.1", &batch, &diag),
+                     STEER_OK);
+    assert_int_equal(steer_measure_take(steer_measures_find(f->measures, "world"), f->catalog,
+                                        f->geo, &batch, NOW, &limited),
+                     0);
+    assert_int_equal(batch.refusal_count, ROWS);
+    for (size_t i = 0; i < ROWS; i++)
+        guessed += strstr(batch.refusals[i].reason, "did you mean") != NULL;
+    assert_int_equal(guessed, GUESSED);
+    assert_non_null(strstr(batch.refusals[0].reason, "did you mean"));
+    steer_latency_batch_fini(&batch);
+    steer_buf_fini(&text);
+}
+
 // peers.mmdb has AP and A1, which are no countries, EU as one, and what else some files say.
 static void places_that_no_row_can_be_written_with_are_not_measured(void **state)
 {
@@ -256,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(measures_follow_the_tables_that_are_measured),
         TEST(places_that_no_row_can_be_written_with_are_not_measured),
+        TEST(a_batch_of_unknown_sites_is_not_searched_for_each),
         TEST(a_sample_counts_for_its_network_and_where_that_is),
         TEST(estimates_for_a_site_that_went_go_with_the_next_freezing),
         cmocka_unit_test(a_table_is_due_an_interval_after_the_last),
