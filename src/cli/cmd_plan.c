@@ -181,8 +181,8 @@ static void put_failures(const struct cli *cli, struct steer_buf *out, const jso
 
 // ---- records -------------------------------------------------------------------------------------
 
-// What is most of all clients that move.
-static double moving(const json_t *record)
+// What is most of all clients that move, of a family.
+static double moving_of(const json_t *record, const char *family)
 {
     const json_t *moves = json_object_get(record, "moves"), *move;
     double most = 0, sum = 0;
@@ -190,14 +190,21 @@ static double moving(const json_t *record)
     size_t i;
     json_array_foreach(moves, i, move)
     {
-        if (!before || !cli_plan_is(before, "type", cli_member(move, "type")) ||
-            !cli_plan_is(before, "clients", cli_member(move, "clients")))
+        if (!cli_plan_is(move, "clients", family))
+            continue;
+        if (!before || !cli_plan_is(before, "type", cli_member(move, "type")))
             sum = 0;
         sum += number(move, "percent");
         most = sum > most ? sum : most;
         before = move;
     }
     return most;
+}
+
+static double moving(const json_t *record)
+{
+    const double v4 = moving_of(record, "ipv4"), v6 = moving_of(record, "ipv6");
+    return v4 > v6 ? v4 : v6;
 }
 
 static bool gets_worse(const json_t *record)
@@ -218,15 +225,29 @@ static double weight(const json_t *record)
            (json_is_true(json_object_get(record, "changed")) ? 500 : 0);
 }
 
+// ", 30% of clients move", or what it is of each family.
+static void put_moving(struct steer_buf *out, const json_t *record, const char *whom)
+{
+    char v4[32], v6[32];
+    snprintf(v4, sizeof v4, "%.4g%%", moving_of(record, "ipv4"));
+    snprintf(v6, sizeof v6, "%.4g%%", moving_of(record, "ipv6"));
+    if (strcmp(v4, v6) == 0)
+        steer_buf_printf(out, ", %s of %s move", v4, whom);
+    else if (strcmp(v4, "0%") != 0 && strcmp(v6, "0%") != 0)
+        steer_buf_printf(out, ", %s of IPv4 and %s of IPv6 %s move", v4, v6, whom);
+    else
+        steer_buf_printf(out, ", %s of IPv%s %s move", strcmp(v4, "0%") != 0 ? v4 : v6,
+                         strcmp(v4, "0%") != 0 ? "4" : "6", whom);
+}
+
 static void put_heading(const struct cli *cli, struct steer_buf *out, const json_t *record)
 {
-    const double most = moving(record);
     const json_t *asked = json_object_get(record, "asked");
     steer_buf_puts(out, "\n");
     cli_put_coloured(out, cli->colour_out, CLI_BOLD, cli_member(record, "record"));
     steer_buf_printf(out, "  %s", cli_member(record, "change"));
-    if (most > 0)
-        steer_buf_printf(out, ", %.4g%% of %s move", most, asked ? "queries" : "clients");
+    if (moving(record) > 0)
+        put_moving(out, record, asked ? "queries" : "clients");
     else if (!json_is_true(json_object_get(record, "changed")))
         steer_buf_puts(out, ", shares stay as they are");
     if (asked)

@@ -207,7 +207,7 @@ records:
         done = self.steerd.ctl("plan", path, check=False)
         self.assertEqual(4, done.returncode, done.stdout + done.stderr)
         for words in ("+ create  assertion test.yaml/1", "~ replace record api.geo.test. address",
-                      "api.geo.test. address  replaced, 30% of clients move",
+                      "api.geo.test. address  replaced, 8.434% of IPv4 and 30% of IPv6 clients move",
                       "if site iad fails: 100% of IPv4 ", "are sent there all the same (serve_all)", "(now 91.57%",
                       "EU          fra-1  100% → 0%", "fra-1 → iad-1  8.434%  30%", "assertion does not hold: an apply would be refused",
                       "warning: endpoint iad-1 has no check", "test.yaml:8:10  1 record",

@@ -67,7 +67,7 @@ class Replay(SteerdTest):
         self.assertEqual([("ipv4", "1/1")], [(share["clients"], share["after"]) for share in new["shares"] if "place" not in share])
         text = self.steerd.ctl("plan", "--population", "queries", path).stdout
         self.assertIn("Shares are of 101 queries of the sample", text)
-        self.assertIn("75% of queries move  (100 queries)", text)
+        self.assertIn("75% of IPv4 queries move  (100 queries)", text)
         by_address = json.loads(self.steerd.ctl("--json", "plan", path).stdout)
         self.assertEqual({"of": "addresses"}, by_address["population"])
 
