@@ -51,57 +51,6 @@ enum steer_err control_find_measure(const struct steer_control *c, const char *t
 
 // ---- loading and following -----------------------------------------------------------------------
 
-static enum steer_err load_estimate(void *ctx, const struct steer_store_estimate *row)
-{
-    const struct steer_control *c = ctx;
-    struct steer_measure *m = steer_measures_find(c->measures, row->table);
-    struct steer_latency_row who = {.site = row->site};
-    struct steer_estimate e = {
-        .at_unix_s = row->at_unix_s, .window = row->window, .used = row->used};
-    if (m && steer_latency_client_parse(row->client, &who) &&
-        steer_estimate_unpack(row->bins, row->bins_len, &e))
-        steer_measure_restore(m, &who, &e);
-    else if (m)
-        steer_log(STEER_LOG_WARN, "control", "latency table %s: the estimate for %s is damaged",
-                  row->table, row->client);
-    return STEER_OK;
-}
-
-static enum steer_err load_freezing(void *ctx, const struct steer_store_freezing *row)
-{
-    const struct steer_control *c = ctx;
-    struct steer_measure *m = steer_measures_find(c->measures, row->table);
-    if (!m)
-        return STEER_OK;
-    m->judged_unix_s = row->judged_unix_s;
-    m->held = row->held;
-    steer_measure_set_refusal(m, row->refusal, row->refused_unix_s);
-    return STEER_OK;
-}
-
-static enum steer_err load_moment(void *ctx, const struct steer_store_frozen *row)
-{
-    const struct steer_control *c = ctx;
-    struct steer_measure *m = steer_measures_find(c->measures, row->table);
-    if (!m)
-        return STEER_OK;
-    m->frozen_unix_s = row->frozen_unix_s;
-    m->changes = row->changes;
-    return STEER_OK;
-}
-
-enum steer_err control_load_measures(struct steer_control *c, const struct steer_catalog *catalog,
-                                     struct steer_diag *diag)
-{
-    steer_measures_follow(c->measures, catalog, steer_clock_unix_s(), NULL, NULL);
-    enum steer_err err = steer_store_load_estimates(c->store, load_estimate, c, diag);
-    if (err == STEER_OK)
-        err = steer_store_load_freezing(c->store, load_freezing, c, diag);
-    if (err == STEER_OK)
-        err = steer_store_load_newest_frozen(c->store, load_moment, c, diag);
-    return err;
-}
-
 // Also of a table that goes as a whole, whose rows have gone with it.
 static void forget(void *ctx, const char *name)
 {
@@ -117,6 +66,73 @@ static void forget(void *ctx, const char *name)
     steer_store_rollback(c->store);
     steer_log(STEER_LOG_ERROR, "control",
               "latency table %s: what was measured stays in the store: %s", name, diag.message);
+}
+
+struct measures_load {
+    struct steer_control *control;
+    struct steer_map orphans; // tables that are not measured
+};
+
+// NULL: it stayed in the store when its table was not measured any more, because of a crash or an error of the disk.
+static struct steer_measure *measure_to_load(struct measures_load *l, const char *table)
+{
+    struct steer_measure *m = steer_measures_find(l->control->measures, table);
+    if (!m)
+        steer_map_put(&l->orphans, table, 1);
+    return m;
+}
+
+static enum steer_err load_estimate(void *ctx, const struct steer_store_estimate *row)
+{
+    struct steer_measure *m = measure_to_load(ctx, row->table);
+    struct steer_latency_row who = {.site = row->site};
+    struct steer_estimate e = {
+        .at_unix_s = row->at_unix_s, .window = row->window, .used = row->used};
+    if (m && steer_latency_client_parse(row->client, &who) &&
+        steer_estimate_unpack(row->bins, row->bins_len, &e))
+        steer_measure_restore(m, &who, &e);
+    else if (m)
+        steer_log(STEER_LOG_WARN, "control", "latency table %s: the estimate for %s is damaged",
+                  row->table, row->client);
+    return STEER_OK;
+}
+
+static enum steer_err load_freezing(void *ctx, const struct steer_store_freezing *row)
+{
+    struct steer_measure *m = measure_to_load(ctx, row->table);
+    if (!m)
+        return STEER_OK;
+    m->judged_unix_s = row->judged_unix_s;
+    m->held = row->held;
+    steer_measure_set_refusal(m, row->refusal, row->refused_unix_s);
+    return STEER_OK;
+}
+
+static enum steer_err load_moment(void *ctx, const struct steer_store_frozen *row)
+{
+    struct steer_measure *m = measure_to_load(ctx, row->table);
+    if (!m)
+        return STEER_OK;
+    m->frozen_unix_s = row->frozen_unix_s;
+    m->changes = row->changes;
+    return STEER_OK;
+}
+
+enum steer_err control_load_measures(struct steer_control *c, const struct steer_catalog *catalog,
+                                     struct steer_diag *diag)
+{
+    struct measures_load l = {.control = c};
+    size_t at = 0;
+    steer_measures_follow(c->measures, catalog, steer_clock_unix_s(), NULL, NULL);
+    enum steer_err err = steer_store_load_estimates(c->store, load_estimate, &l, diag);
+    if (err == STEER_OK)
+        err = steer_store_load_freezing(c->store, load_freezing, &l, diag);
+    if (err == STEER_OK)
+        err = steer_store_load_newest_frozen(c->store, load_moment, &l, diag);
+    for (const char *name; err == STEER_OK && steer_map_next(&l.orphans, &at, &name, NULL);)
+        forget(c, name);
+    steer_map_fini(&l.orphans);
+    return err;
 }
 
 void control_follow_measures(struct steer_control *c)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measured latency over HTTP: samples, freezing, and what the beacon token opens."""
+import contextlib
 import json
 import os
 import re
@@ -265,6 +266,32 @@ class Measured(SteerdTest):
             for table in ("latency_estimate", "frozen_table"):
                 self.assertEqual(0, db.execute(f"SELECT count(*) FROM {table}").fetchone()[0], table)
         db.close()
+
+    def test_what_a_crash_left_of_a_table_that_is_not_measured_any_more_goes_at_the_next_start(self):
+        """As if steerd had been killed between the edit and forgetting: old numbers would be in the way of new ones."""
+        kept = ("latency_estimate", "frozen_table", "freezing")
+        self.slow_germany()
+        self.freeze()
+        self.steerd.stop()
+        path = os.path.join(self.steerd.data, "steerd.db")
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            left = {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in kept}
+        self.steerd.start()
+        self.apply(DOCUMENT.replace("measured: {max_samples: 1000}", "rows: {}"))
+        self.steerd.stop()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            for table, rows in left.items():
+                marks = ",".join("?" * len(rows[0]))
+                db.executemany(f"INSERT INTO {table} VALUES({marks})", rows)
+            db.commit()
+        self.steerd.start()
+        self.apply(DOCUMENT)
+        self.send([sample("fra", 90)] * 20 + [sample("iad", 12)] * 20)
+        code, done = self.freeze()
+        self.assertEqual((200, 1), (code, done.get("number")), done)
+        self.steerd.stop()
+        self.steerd.start()
+        self.assertEqual({90, 10}, {row["ms"] for row in self.get("/api/v1/latency/world")["rows"]})
 
     # ---- steerctl ----
 
