@@ -279,6 +279,8 @@ struct steer_latency *steer_measure_freeze(struct steer_measure *m,
                                            const struct steer_measure_moment *moment,
                                            uint32_t *changes)
 {
+    if (m->newest_unix_s > moment->now_unix_s) // the clock was set back
+        m->newest_unix_s = moment->now_unix_s;
     steer_estimates_prune(m->estimates, moment->now_unix_s, least_weight);
     steer_estimates_drop(m->estimates, is_of_no_site, moment->catalog);
     const struct steer_freeze freeze = {

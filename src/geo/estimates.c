@@ -90,6 +90,12 @@ static void sift(struct steer_estimates *set, size_t place)
     sift_down(set, sift_up(set, place));
 }
 
+static void order_heap(struct steer_estimates *set)
+{
+    for (size_t place = set->count / 2; place-- > 0;)
+        sift_down(set, place);
+}
+
 static void rank_entry(const struct steer_estimates *set, struct entry *e)
 {
     const uint64_t at = e->estimate.at_unix_s;
@@ -221,8 +227,7 @@ void steer_estimates_limit(struct steer_estimates *set, uint32_t half_life_s, ui
         set->half_life_s = half_life_s;
         for (size_t i = 0; i < set->count; i++)
             rank_entry(set, &set->entries[i]);
-        for (size_t place = set->count / 2; place-- > 0;)
-            sift_down(set, place);
+        order_heap(set);
     }
     while (set->count > max)
         drop(set, set->heap[0]);
@@ -254,8 +259,26 @@ void steer_estimates_restore(struct steer_estimates *set, const struct steer_lat
         insert(set, who, estimate);
 }
 
+// What is as of a time to come would neither lose weight until then nor make room.
+static void bring_back(struct steer_estimates *set, uint64_t now_unix_s)
+{
+    bool any = false;
+    for (size_t i = 0; i < set->count; i++) {
+        struct entry *e = &set->entries[i];
+        if (e->estimate.at_unix_s <= now_unix_s)
+            continue;
+        e->estimate.at_unix_s = now_unix_s;
+        rank_entry(set, e);
+        note_changed(set, e);
+        any = true;
+    }
+    if (any)
+        order_heap(set);
+}
+
 void steer_estimates_prune(struct steer_estimates *set, uint64_t now_unix_s, double min_weight)
 {
+    bring_back(set, now_unix_s);
     while (set->count && steer_estimate_weight(&set->entries[set->heap[0]].estimate, now_unix_s,
                                                set->half_life_s) < min_weight)
         drop(set, set->heap[0]);

@@ -47,7 +47,8 @@ bool steer_estimates_add(struct steer_estimates *set, const struct steer_latency
 // As it was stored; nothing is marked as changed.
 void steer_estimates_restore(struct steer_estimates *set, const struct steer_latency_row *who,
                              const struct steer_estimate *estimate);
-// Drops those that weigh less; those that are not wanted.
+// Drops those that weigh less; those that are not wanted. The first takes a time to come for a clock that was set back:
+// what is as of it is then as of now.
 void steer_estimates_prune(struct steer_estimates *set, uint64_t now_unix_s, double min_weight);
 void steer_estimates_drop(struct steer_estimates *set,
                           bool (*unwanted)(const void *ctx, const struct steer_latency_row *who),

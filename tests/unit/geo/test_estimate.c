@@ -272,6 +272,32 @@ static bool is_odd(const void *ctx, const struct steer_latency_row *who)
     return who->network.addr.octets[2] % 2;
 }
 
+static void a_clock_that_was_set_back_keeps_nothing_for_ever(void **state)
+{
+    (void)state;
+    enum { YEAR = 365 * 24 * HOUR };
+    struct steer_estimates *set = steer_estimates_create(HOUR, 2);
+    struct steer_latency_row who = {
+        .of = STEER_LATENCY_ASN, .asn = 1, .site = "fra", .rtt_us = 9000};
+    const struct steer_latency_row *found;
+    for (unsigned i = 0; i < 4; i++)
+        steer_estimates_add(set, &who, NOW + YEAR, 1, UINT32_MAX);
+    steer_estimates_saved(set);
+    steer_estimates_prune(set, NOW, 0.05);
+    const struct steer_estimate *e = steer_estimates_at(set, 0, &found);
+    assert_float_equal(steer_estimate_weight(e, NOW, HOUR), 4, 0.001);
+    assert_float_equal(steer_estimate_weight(e, NOW + HOUR, HOUR), 2, 0.001);
+    // It makes room like another, too.
+    for (who.asn = 2; who.asn <= 3; who.asn++)
+        for (unsigned i = 0; i < 4; i++)
+            steer_estimates_add(set, &who, NOW + HOUR, 1, UINT32_MAX);
+    for (size_t i = 0; i < steer_estimates_count(set); i++) {
+        (void)steer_estimates_at(set, i, &found);
+        assert_int_not_equal(found->asn, 1);
+    }
+    steer_estimates_destroy(set);
+}
+
 static void what_changed_is_told_once_it_is_not_saved(void **state)
 {
     (void)state;
@@ -395,6 +421,7 @@ int main(void)
         cmocka_unit_test(the_lightest_one_makes_room),
         cmocka_unit_test(eviction_is_that_of_a_plain_search),
         cmocka_unit_test(a_network_counts_so_often_in_a_window),
+        cmocka_unit_test(a_clock_that_was_set_back_keeps_nothing_for_ever),
         cmocka_unit_test(what_changed_is_told_once_it_is_not_saved),
         cmocka_unit_test(a_store_that_was_told_all_changes_has_the_set),
         cmocka_unit_test(new_limits_hold_for_what_is_there),
