@@ -95,7 +95,8 @@ static void collect(struct freezing *f)
         const struct steer_latency_row *here = read(f, f->before, who, &whole);
         const bool stands = here && here->frozen && is_same_client(here, who);
         const enum level level = level_of(who);
-        if ((weight < in->min_weight && !stands) || (level == ASNS && is_scattered(in, e)))
+        // Samples lose weight at once: so many of them weigh a little less.
+        if ((weight < in->min_weight - 0.5 && !stands) || (level == ASNS && is_scattered(in, e)))
             continue;
         f->candidates = steer_grow(f->candidates, &f->candidate_cap, f->candidate_count + 1,
                                    sizeof *f->candidates);

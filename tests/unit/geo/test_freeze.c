@@ -167,6 +167,23 @@ static void an_estimate_on_the_edge_of_two_steps_does_not_flap(void **state)
     teardown(&f);
 }
 
+static void as_many_samples_as_a_row_needs_make_one_at_the_end_of_the_interval(void **state)
+{
+    (void)state;
+    static const unsigned needed[] = {1, 2, 10};
+    for (size_t i = 0; i < STEER_ARRAY_LEN(needed); i++) {
+        struct fixture f;
+        setup(&f);
+        measure(&f, "203.0.113.0/24", "fra", 20, needed[i] - 1);
+        f.now += 1;
+        assert_int_equal(freeze_by(&f, 0, needed[i]), 0);
+        measure(&f, "203.0.113.0/24", "fra", 20, 1);
+        f.now += 3600;
+        assert_int_equal(freeze_by(&f, 0, needed[i]), 1);
+        teardown(&f);
+    }
+}
+
 static void a_row_needs_weight_to_come_and_half_of_it_to_stay(void **state)
 {
     (void)state;
@@ -308,6 +325,7 @@ int main(void)
         cmocka_unit_test(values_stand_on_steps),
         cmocka_unit_test(a_value_moves_when_the_estimate_has_clearly_left_it),
         cmocka_unit_test(an_estimate_on_the_edge_of_two_steps_does_not_flap),
+        cmocka_unit_test(as_many_samples_as_a_row_needs_make_one_at_the_end_of_the_interval),
         cmocka_unit_test(a_row_needs_weight_to_come_and_half_of_it_to_stay),
         cmocka_unit_test(what_the_broader_row_says_is_not_said_again),
         cmocka_unit_test(a_network_in_two_places_keeps_its_row),
