@@ -164,7 +164,7 @@ static enum steer_err refuse(const struct steer_link_breach *found, size_t more,
     return steer_diag_at(diag, *assertion->file ? assertion->file : assertion->document,
                          assertion->at.line, assertion->at.column,
                          "assertion '%s' (%.200s) does not hold%s: %s; change one of them, or "
-                         "apply with --override-assert %s --reason TEXT",
+                         "override it with --override-assert %s --reason TEXT",
                          name, assertion->assertion.text, others, found->breach.message, name);
 }
 

@@ -202,7 +202,7 @@ class Measured(SteerdTest):
         for _ in range(2):
             code, problem = self.freeze()
             self.assertEqual(422, code)
-            self.assertIn("germany-stays", problem["detail"])
+            self.assertIn("override it with --override-assert germany-stays", problem["detail"])
         self.assertEqual(["192.0.2.10"], self.api())
         listed = self.steerd.ctl("latency", "list").stdout
         self.assertIn("what was measured is not published", listed)
