@@ -72,7 +72,7 @@ static const char *set_geo(struct config *c, const char *value)
 {
     if (c->geo_count == CONFIG_GEO_MAX)
         return "at most 16 files";
-    return replace(&c->geo[c->geo_count++], value, "an .mmdb file");
+    return replace(&c->geo[c->geo_count++], value, "an .mmdb or .csv file");
 }
 
 // "country=country_code": where the .mmdb files keep a part (a path of keys, dot-separated).
@@ -403,7 +403,9 @@ static const char usage[] =
     "  --listen ADDR:PORT   answer DNS there, UDP and TCP (repeatable; 127.0.0.1:5300)\n"
     "  --admin ADDR:PORT    the HTTP API that steerctl speaks to (127.0.0.1:8053)\n"
     "  --data DIR           the database and the admin token (./data)\n"
-    "  --geo FILE           an .mmdb file; a later one fills in what earlier ones leave open\n"
+    "  --geo FILE           an .mmdb file, or a table of networks as text (.csv); a later one "
+    "fills\n"
+    "                       in what earlier ones leave open (repeatable)\n"
     "  --geo-key PART=PATH  where the files keep continent, country, subdivision, latitude, "
     "longitude,\n"
     "                       asn, e.g. country=country_code (the usual places are tried)\n"
