@@ -497,6 +497,20 @@ static int compare(struct steer_share share, uint32_t ppm)
     return a < b ? -1 : a > b;
 }
 
+// "us has 12% of the IPv4 clients, more than 10%", with as many digits as tell the two apart.
+static void describe_share(char *out, size_t size, const char *of, struct steer_share share, int v6,
+                           bool above, uint32_t bound_ppm)
+{
+    const double percent = 100 * steer_share_value(share);
+    char has[20], bound[16];
+    snprintf(has, sizeof has, "%.6g", percent);
+    snprintf(bound, sizeof bound, "%g", (double)bound_ppm / 10000);
+    if (strcmp(has, bound) == 0)
+        snprintf(has, sizeof has, "%.12g", percent);
+    snprintf(out, size, "%.40s has %s%% of the IPv%d clients, %s than %s%%; ", of, has, v6 ? 6 : 4,
+             above ? "more" : "less", bound);
+}
+
 static bool judge_share(const struct trial *t)
 {
     const struct steer_assertion *a = &t->assertion->assertion;
@@ -514,12 +528,11 @@ static bool judge_share(const struct trial *t)
         holds = !above && !below;
         if (holds)
             continue;
-        char lead[120];
+        char lead[140];
         if (below)
             (void)share_of(t, by_class, v6, false, &who);
-        snprintf(lead, sizeof lead, "%.40s has %.6g%% of the IPv%d clients, %s than %g%%; ",
-                 a->targets[0].name, 100 * steer_share_value(share), v6 ? 6 : 4,
-                 above ? "more" : "less", (double)(above ? a->max_ppm : a->min_ppm) / 10000);
+        describe_share(lead, sizeof lead, a->targets[0].name, share, v6, above,
+                       above ? a->max_ppm : a->min_ppm);
         prove(t, who, &t->judge->as_set.view, lead);
     }
     free(by_class);

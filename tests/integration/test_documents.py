@@ -192,6 +192,16 @@ assert:
         audit = self.steerd.ctl("audit").stdout
         self.assertRegex(audit, r"override assertion +asserted\.yaml/two-sites +iad moves: api\.geo\.test\.")
 
+    def test_a_share_that_is_only_just_too_large_is_told_apart_from_its_bound(self):
+        path = self.write("third.yaml", """zone: third.test
+endpoints: {a: {ipv4: 192.0.2.1}, b: {ipv4: 192.0.2.2}, c: {ipv4: 192.0.2.3}}
+pools: {all: [a, b, c]}
+records: {www: {steer: {pool: all}}}
+assert: [{share: {of: a, max: 33.3333%}}]
+""")
+        done = self.steerd.ctl("apply", "--yes", path, check=False)
+        self.assertIn("a has 33.3333333333% of the IPv4 clients, more than 33.3333%", done.stderr)
+
     def test_a_plan_says_who_moves_and_changes_nothing(self):
         head = """zone: geo.test
 sites: {fra: {at: EU-DE}, iad: {at: NA-US}}
