@@ -19,13 +19,26 @@ static uint32_t endpoint_number(void *ctx, const struct steer_object *endpoint)
     return number;
 }
 
+static enum steer_err create_map_store(struct steer_linker *l, struct steer_diag *diag)
+{
+    if (steer_classmap_store_create(STEER_CLASSMAP_BLOCKS4, STEER_CLASSMAP_BLOCKS6,
+                                    &l->map_store) == STEER_OK)
+        return STEER_OK;
+    return steer_diag_set(diag, STEER_EIO,
+                          "cannot reserve 16 GiB of address space for the tables of clients; is a "
+                          "limit on address space (ulimit -v) set?");
+}
+
 enum steer_err steer_linker_create(struct steer_geo *geo, struct steer_vitals *vitals,
                                    struct steer_linker **linker, struct steer_diag *diag)
 {
     struct steer_linker *l = steer_calloc(1, sizeof *l);
     l->residuals = steer_residuals_create();
     enum steer_err err = steer_cells_create(endpoint_number, l, l->residuals, &l->cells, diag);
+    if (err == STEER_OK)
+        err = create_map_store(l, diag);
     if (err != STEER_OK) {
+        steer_cells_destroy(l->cells);
         steer_residuals_destroy(l->residuals);
         free(l);
         return err;
@@ -61,6 +74,7 @@ void steer_linker_destroy(struct steer_linker *l)
     steer_map_fini(&l->endpoint_numbers);
     free(l->free_programs);
     free(l->maps);
+    steer_classmap_store_destroy(l->map_store);
     free(l);
 }
 
@@ -96,10 +110,11 @@ struct steer_residuals *steer_linker_residuals(const struct steer_linker *l)
 
 struct steer_linker_maps steer_linker_maps(const struct steer_linker *l)
 {
-    struct steer_linker_maps sum = {.tables = l->map_count};
+    struct steer_linker_maps sum = {.tables = l->map_count,
+                                    .bytes = steer_classmap_store_stats(l->map_store).bytes};
     for (size_t i = 0; i < l->map_count; i++) {
         sum.classes += l->maps[i].map->class_count;
-        sum.bytes += l->maps[i].map->bytes;
+        sum.bytes += steer_classmap_bytes(l->maps[i].map);
     }
     return sum;
 }

@@ -28,6 +28,7 @@ struct steer_linker {
     uint32_t next_program;
     uint32_t *free_programs;
     size_t free_program_count, free_program_cap;
+    struct steer_classmap_store *map_store;
     struct shared_map *maps;
     size_t map_count, map_cap;
     struct steer_map endpoint_numbers; // stable for the life of the process

@@ -17,16 +17,19 @@ static struct shared_map *map_find(struct steer_linker *l, const struct steer_ge
     return NULL;
 }
 
-// Takes over what the table is made of.
+// Takes over what the table is made of. NULL: there is no room for it.
 static const struct steer_classmap *map_acquire(struct steer_linker *l, const struct steer_geo *geo,
                                                 struct steer_classes *classes)
 {
     struct shared_map *m = map_find(l, geo, classes);
     if (!m) {
+        struct steer_classmap *map = steer_classes_map(classes, geo, l->map_store);
+        if (!map)
+            return NULL;
         l->maps = steer_grow(l->maps, &l->map_cap, l->map_count + 1, sizeof *l->maps);
         m = &l->maps[l->map_count++];
         *m = (struct shared_map){
-            .map = steer_classes_map(classes, geo),
+            .map = map,
             .geo = geo,
             .classes = steer_classes_take_map(classes),
         };
@@ -50,11 +53,16 @@ static void map_release(struct steer_linker *l, const struct steer_classmap *map
 
 // ---- programs ------------------------------------------------------------------------------------
 
-void link_release_program(struct steer_linker *l, const struct steer_program *program)
+static void release_cells(struct steer_linker *l, const struct steer_program *program)
 {
     size_t cells = (size_t)program->type_count * program->class_count;
     for (size_t i = 0; i < cells; i++)
         steer_cells_release(l->cells, program->cells[i]);
+}
+
+void link_release_program(struct steer_linker *l, const struct steer_program *program)
+{
+    release_cells(l, program);
     map_release(l, program->map);
 }
 
@@ -117,6 +125,18 @@ static enum steer_err acquire_cells(struct steer_link *link, const struct steer_
     return err;
 }
 
+// When it fails the program's cells are released.
+static enum steer_err acquire_map(struct steer_link *link, struct steer_classes *classes,
+                                  struct steer_program *p)
+{
+    struct steer_linker *l = link->linker;
+    p->map = map_acquire(l, link->geo, classes);
+    if (p->map)
+        return STEER_OK;
+    release_cells(l, p);
+    return STEER_ELIMIT;
+}
+
 static const struct shared_map *map_of(const struct steer_linker *l,
                                        const struct steer_classmap *map)
 {
@@ -170,12 +190,17 @@ static enum steer_err compile(struct steer_link *link, const struct steer_object
     if (err == STEER_OK) {
         link_advise(link, steered, &classes);
         link_judge_record(link, steered, &classes);
-        p->map = map_acquire(l, link->geo, &classes);
+        err = acquire_map(link, &classes, p);
+    }
+    if (err == STEER_OK) {
         out->program = p;
         out->ranked_first = classes.ranked_first;
     } else {
         free(p);
-        steer_diag_set(diag, err, "%s: the steering tables are full", steered->name);
+        steer_diag_set(diag, err,
+                       "%s: the steering tables are full; use fewer networks, or fewer records "
+                       "that tell clients apart in ways of their own",
+                       steered->name);
     }
     steer_classes_fini(l->residuals, &classes);
     return err;

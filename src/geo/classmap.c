@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "geo_internal.h"
-#include "steerd/base/hash.h"
 #include "steerd/base/mem.h"
 
 // The class of an embedded-IPv4 area while the IPv6 table is cut: like no class of a client.
-enum { HOLE = 1 << 16, TOP_BITS = 16, STEP4_BITS = 8, STEP6_BITS = 4, STEP_ENTRIES_MAX = 1 << 8 };
+enum { HOLE = 1 << 16, STEP4_BITS = 8, STEP6_BITS = 4, STEP_ENTRIES_MAX = 1 << 8 };
+enum { TOP_BITS = 16, TOP_ENTRIES = 1 << TOP_BITS, TOP_BYTES = TOP_ENTRIES * sizeof(uint32_t) };
+
+struct steer_classmap_store {
+    struct steer_blocks v4, v6;
+    size_t tables;
+};
 
 static const struct steer_prefix_value holes[] = {
     {{{STEER_V6, {[10] = 0xff, 0xff}}, 96}, 1},      // mapped, RFC 4291 2.5.5.2
@@ -27,37 +32,16 @@ struct runs {
 
 struct build {
     struct runs runs;
-    unsigned step_bits;
     uint8_t scope_min; // 0 only when all clients have one class
     uint32_t hole_class;
-    uint32_t *blocks;
-    size_t count, cap; // in entries
-    struct steer_nummap by_hash;
+    struct steer_blocks *blocks;
+    bool full; // the table is not usable
 };
 
 static uint32_t leaf(const struct build *build, unsigned len, uint32_t class_index)
 {
     uint32_t scope = len > build->scope_min ? len : build->scope_min;
     return scope << 16 | (class_index == HOLE ? build->hole_class : class_index);
-}
-
-// Gives the index of a block with these entries; equal ones are shared.
-static uint32_t intern_block(struct build *build, const uint32_t *entries)
-{
-    size_t width = (size_t)1 << build->step_bits;
-    size_t bytes = width * sizeof *entries;
-    uint64_t hash = steer_hash_bytes(entries, bytes, 0) >> 1;
-    uint32_t index;
-    for (; steer_nummap_get(&build->by_hash, hash, &index); hash++)
-        if (memcmp(build->blocks + index * width, entries, bytes) == 0)
-            return index;
-    index = (uint32_t)(build->count / width);
-    build->blocks =
-        steer_grow(build->blocks, &build->cap, build->count + width, sizeof *build->blocks);
-    memcpy(build->blocks + build->count, entries, bytes);
-    build->count += width;
-    steer_nummap_add(&build->by_hash, hash, index);
-    return index;
 }
 
 static void fill(struct build *build, size_t low, size_t high, steer_uint128 first, unsigned len,
@@ -67,8 +51,14 @@ static uint32_t make_block(struct build *build, size_t low, size_t high, steer_u
                            unsigned len)
 {
     uint32_t entries[STEP_ENTRIES_MAX];
-    fill(build, low, high, first, len, entries, build->step_bits);
-    return STEER_CLASSMAP_BLOCK | intern_block(build, entries);
+    uint32_t entry = 0;
+    const uint32_t width = build->blocks->width;
+    fill(build, low, high, first, len, entries, (unsigned)__builtin_ctz(width));
+    if (steer_blocks_take(build->blocks, entries, &entry) == STEER_OK)
+        return entry;
+    steer_blocks_release(build->blocks, entries, width);
+    build->full = true;
+    return entry;
 }
 
 // Writes the 2^width_bits entries of first/len, which is covered by the runs low..high. One run: a leaf,
@@ -102,13 +92,10 @@ static void fill(struct build *build, size_t low, size_t high, steer_uint128 fir
          width_bits - 1);
 }
 
-static uint32_t *build_family(struct build *build, uint32_t **blocks, uint32_t *block_count)
+static uint32_t *build_family(struct build *build)
 {
-    uint32_t *top = steer_alloc(sizeof *top << TOP_BITS);
+    uint32_t *top = steer_alloc(TOP_BYTES);
     fill(build, 0, build->runs.count - 1, 0, 0, top, TOP_BITS);
-    *blocks = steer_realloc(build->blocks, build->count, sizeof *build->blocks);
-    *block_count = (uint32_t)(build->count >> build->step_bits);
-    steer_nummap_fini(&build->by_hash);
     free(build->runs.start);
     free(build->runs.class_of);
     return top;
@@ -172,30 +159,51 @@ static struct runs runs6(const struct steer_partition *p, const struct classes *
     return runs;
 }
 
-struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
-                                            const uint16_t *class_of, size_t count,
-                                            uint16_t unknown_class)
+struct steer_classmap *steer_classmap_build_in(struct steer_classmap_store *store,
+                                               const struct steer_partition *p,
+                                               const uint16_t *class_of, size_t count,
+                                               uint16_t unknown_class)
 {
     struct classes classes = {class_of, count, unknown_class};
-    struct build v4 = {.runs = runs4(p, &classes), .step_bits = STEP4_BITS};
+    struct build v4 = {.runs = runs4(p, &classes), .blocks = &store->v4};
     uint32_t hole_class = v4.runs.count == 1 ? v4.runs.class_of[0] : HOLE;
-    struct build v6 = {.runs = runs6(p, &classes, hole_class),
-                       .step_bits = STEP6_BITS,
-                       .hole_class = unknown_class};
+    struct build v6 = {
+        .runs = runs6(p, &classes, hole_class), .blocks = &store->v6, .hole_class = unknown_class};
     bool uniform =
         v4.runs.count == 1 && v6.runs.count == 1 && v4.runs.class_of[0] == v6.runs.class_of[0];
     v4.scope_min = v6.scope_min = uniform ? 0 : 1;
 
     struct steer_classmap *map = steer_calloc(1, sizeof *map);
+    map->store = store;
+    store->tables++;
     map->unknown_class = unknown_class;
     map->class_count = (uint32_t)unknown_class + 1;
     for (size_t i = 0; i < count; i++)
         if (class_of[i] >= map->class_count)
             map->class_count = (uint32_t)class_of[i] + 1;
-    map->top4 = build_family(&v4, &map->block4, &map->block4_count);
-    map->top6 = build_family(&v6, &map->block6, &map->block6_count);
-    map->bytes = sizeof *map + (sizeof *map->top4 + sizeof *map->top6) * (1 << TOP_BITS) +
-                 (v4.count + v6.count) * sizeof *map->block4;
+    map->top4 = build_family(&v4);
+    map->top6 = build_family(&v6);
+    map->block4 = steer_slab_at(&store->v4.slab, 0);
+    map->block6 = steer_slab_at(&store->v6.slab, 0);
+    if (!v4.full && !v6.full)
+        return map;
+    steer_classmap_destroy(map);
+    return NULL;
+}
+
+struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
+                                            const uint16_t *class_of, size_t count,
+                                            uint16_t unknown_class)
+{
+    struct steer_classmap_store *store;
+    if (steer_classmap_store_create(STEER_CLASSMAP_BLOCKS4, STEER_CLASSMAP_BLOCKS6, &store) !=
+        STEER_OK)
+        return NULL;
+    struct steer_classmap *map = steer_classmap_build_in(store, p, class_of, count, unknown_class);
+    if (map)
+        map->owns_store = true;
+    else
+        steer_classmap_store_destroy(store);
     return map;
 }
 
@@ -203,11 +211,54 @@ void steer_classmap_destroy(struct steer_classmap *map)
 {
     if (!map)
         return;
+    struct steer_classmap_store *store = map->store;
+    steer_blocks_release(&store->v4, map->top4, TOP_ENTRIES);
+    steer_blocks_release(&store->v6, map->top6, TOP_ENTRIES);
+    store->tables--;
+    if (map->owns_store)
+        steer_classmap_store_destroy(store);
     free(map->top4);
-    free(map->block4);
     free(map->top6);
-    free(map->block6);
     free(map);
+}
+
+size_t steer_classmap_bytes(const struct steer_classmap *map)
+{
+    return sizeof *map + 2 * (size_t)TOP_BYTES;
+}
+
+enum steer_err steer_classmap_store_create(uint32_t blocks4_max, uint32_t blocks6_max,
+                                           struct steer_classmap_store **store)
+{
+    struct steer_classmap_store *s = steer_calloc(1, sizeof *s);
+    enum steer_err err = steer_blocks_init(&s->v4, 1 << STEP4_BITS, blocks4_max);
+    if (err == STEER_OK)
+        err = steer_blocks_init(&s->v6, 1 << STEP6_BITS, blocks6_max);
+    if (err == STEER_OK)
+        *store = s;
+    else
+        steer_classmap_store_destroy(s);
+    return err;
+}
+
+void steer_classmap_store_destroy(struct steer_classmap_store *store)
+{
+    if (!store)
+        return;
+    if (store->tables)
+        abort(); // they would read what is unmapped
+    steer_blocks_fini(&store->v4);
+    steer_blocks_fini(&store->v6);
+    free(store);
+}
+
+struct steer_classmap_store_stats
+steer_classmap_store_stats(const struct steer_classmap_store *store)
+{
+    return (struct steer_classmap_store_stats){.blocks4 = store->v4.used,
+                                               .blocks6 = store->v6.used,
+                                               .bytes = steer_blocks_bytes(&store->v4) +
+                                                        steer_blocks_bytes(&store->v6)};
 }
 
 bool steer_addr_embedded_v4(const struct steer_addr *addr, struct steer_addr *v4, unsigned *offset)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "steerd/base/err.h"
+#include "steerd/base/slab.h"
 #include "steerd/geo/geo.h"
 #include "steerd/geo/partition.h"
 
@@ -59,6 +60,34 @@ void steer_record_keys_destroy(struct steer_record_keys *keys);
 // NULL, or what is wrong with the data at that offset of the data section.
 const char *steer_record_read(const struct steer_record_keys *keys, const MMDB_s *mmdb,
                               uint32_t offset, struct steer_location *out);
+
+// ---- blocks.c -------------------------------------------------------------------------------------
+
+// Blocks of `width` entries (classmap.h). They never move, so that readers follow indices into slab.base while one thread
+// takes and releases. An entry that leads to a block is a reference of it, in a table as in a block.
+struct steer_block_note;
+struct steer_blocks {
+    struct steer_slab slab;
+    uint32_t width;
+    struct steer_block_note *notes; // of each block
+    size_t note_cap;
+    uint32_t *slots; // blocks by hash
+    uint32_t slot_count;
+    size_t used;
+};
+// At most max blocks. Errors: STEER_EIO.
+enum steer_err steer_blocks_init(struct steer_blocks *blocks, uint32_t width,
+                                 uint32_t max) STEER_MUST_USE;
+void steer_blocks_fini(struct steer_blocks *blocks);
+// An entry that leads to the block with these entries, for the references that they hold. STEER_ELIMIT: these stay.
+enum steer_err steer_blocks_take(struct steer_blocks *blocks, const uint32_t *entries,
+                                 uint32_t *entry) STEER_MUST_USE;
+// One more reference for each of the entries that leads to a block, or one less: what nobody leads to any more is free to
+// be taken again, and the caller knows that no reader is left.
+void steer_blocks_ref(struct steer_blocks *blocks, const uint32_t *entries, size_t count);
+void steer_blocks_release(struct steer_blocks *blocks, const uint32_t *entries, size_t count);
+// Memory of the blocks in use, with what finds them.
+size_t steer_blocks_bytes(const struct steer_blocks *blocks);
 
 // ---- geofeed.c ------------------------------------------------------------------------------------
 

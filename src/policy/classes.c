@@ -441,12 +441,13 @@ uint16_t steer_classes_find(const struct steer_classes *classes, uint32_t locati
 }
 
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
-                                         const struct steer_geo *geo)
+                                         const struct steer_geo *geo,
+                                         struct steer_classmap_store *store)
 {
     const uint16_t unknown = classes->class_of[0];
     if (!classes->network_count)
-        return steer_classmap_build(steer_geo_partition(geo), classes->class_of,
-                                    classes->location_count, unknown);
+        return steer_classmap_build_in(store, steer_geo_partition(geo), classes->class_of,
+                                       classes->location_count, unknown);
     struct steer_partition networks, both;
     union {
         const struct steer_classes *in;
@@ -457,7 +458,8 @@ struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
     uint16_t *same = steer_calloc(classes->class_count, sizeof *same);
     for (uint32_t i = 0; i < classes->class_count; i++)
         same[i] = (uint16_t)i;
-    struct steer_classmap *map = steer_classmap_build(&both, same, classes->class_count, unknown);
+    struct steer_classmap *map =
+        steer_classmap_build_in(store, &both, same, classes->class_count, unknown);
     free(same);
     steer_partition_fini(&networks);
     steer_partition_fini(&both);

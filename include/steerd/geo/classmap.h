@@ -7,8 +7,9 @@
 // at least 1. The four areas of IPv6 that embed IPv4 addresses are holes: while IPv4 has more than one class,
 // no scope from outside covers a part of one.
 //
-// Layout: u32 indices, no pointers between parts, equal blocks shared, so that the same memory can be
-// read by a program that cannot follow pointers. Immutable once built; readers on any thread.
+// Layout: u32 indices, no pointers between parts, so that the same memory can be read by a program that cannot
+// follow pointers. Immutable once built; readers on any thread. Equal blocks are one, within a table and between
+// all tables of a store, which one thread builds and destroys.
 #ifndef STEERD_GEO_CLASSMAP_H
 #define STEERD_GEO_CLASSMAP_H
 
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "steerd/base/addr.h"
+#include "steerd/base/err.h"
 #include "steerd/geo/partition.h"
 
 // An entry is a leaf (scope << 16 | class) or, with the top bit set, the index of a block.
@@ -28,22 +30,47 @@
 
 struct steer_classmap {
     uint32_t class_count;
-    uint32_t *top4;   // 65536 entries
-    uint32_t *block4; // 256 entries each
-    uint32_t *top6;   // 65536 entries
-    uint32_t *block6; // 16 entries each
-    uint32_t block4_count, block6_count;
+    uint32_t *top4;         // 65536 entries
+    uint32_t *block4;       // 256 entries each
+    uint32_t *top6;         // 65536 entries
+    uint32_t *block6;       // 16 entries each
     uint32_t unknown_class; // of an IPv4-in-IPv6 source that stops before the embedded bits
-    size_t bytes;
+    struct steer_classmap_store *store;
+    bool owns_store;
 };
 
+// The blocks of many tables. What is in it does not move; its blocks are freed with the last table that uses them, and
+// taken again for the next ones.
+struct steer_classmap_store;
+// 8 GiB for each family. Address space is reserved for as many blocks, memory is taken as they are needed.
+enum { STEER_CLASSMAP_BLOCKS4 = 1 << 23, STEER_CLASSMAP_BLOCKS6 = 1 << 27 };
+// Errors: STEER_EIO (no address space).
+enum steer_err steer_classmap_store_create(uint32_t blocks4_max, uint32_t blocks6_max,
+                                           struct steer_classmap_store **store) STEER_MUST_USE;
+// NULL is accepted. Requires that its tables were destroyed.
+void steer_classmap_store_destroy(struct steer_classmap_store *store);
+// In use now, each block once; bytes with what finds them, without the tables themselves.
+struct steer_classmap_store_stats {
+    size_t blocks4, blocks6, bytes;
+};
+struct steer_classmap_store_stats
+steer_classmap_store_stats(const struct steer_classmap_store *store);
+
 // class_of[value] (count entries, each < class_count <= 65535) gives the class of each partition value.
-// unknown_class: see above (the class of location 0 without any network rule).
+// unknown_class: see above (the class of location 0 without any network rule). With a store of its own.
+// NULL: too many blocks.
 struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
                                             const uint16_t *class_of, size_t count,
                                             uint16_t unknown_class);
-// NULL is accepted. No reader may be left.
+// The same, among the other tables of the store. NULL: the store is full, and as before.
+struct steer_classmap *steer_classmap_build_in(struct steer_classmap_store *store,
+                                               const struct steer_partition *p,
+                                               const uint16_t *class_of, size_t count,
+                                               uint16_t unknown_class);
+// NULL is accepted. No reader may be left: what only this table used is free for others at once.
 void steer_classmap_destroy(struct steer_classmap *map);
+// Memory of the table without its blocks, which are the store's.
+size_t steer_classmap_bytes(const struct steer_classmap *map);
 
 struct steer_class {
     uint16_t class_index;

@@ -117,9 +117,10 @@ steer_classes_compile_again(struct steer_residuals *store, const struct steer_ca
                             const struct steer_object *steered, const struct steer_geo *geo,
                             const struct steer_classes *before, struct steer_classes *classes,
                             struct steer_diag *diag) STEER_MUST_USE;
-// The class table, over the same geo data. The caller destroys it.
+// The class table, over the same geo data. The caller destroys it. NULL: the store is full.
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
-                                         const struct steer_geo *geo);
+                                         const struct steer_geo *geo,
+                                         struct steer_classmap_store *store);
 // Takes everything but the roots, for the one who keeps the table; fini frees it.
 struct steer_classes steer_classes_take_map(struct steer_classes *classes);
 // The class of a client whose address and location these are.

@@ -134,13 +134,22 @@ static struct steer_class check(const struct judge *judge, const struct steer_cl
     return got;
 }
 
-static struct steer_classmap *build(const struct judge *judge)
+// In the store, or in one of its own.
+static struct steer_classmap *build_in(struct steer_classmap_store *store,
+                                       const struct judge *judge)
 {
     struct steer_partition p;
     steer_partition_from_prefixes(judge->items, judge->count, OTHERWISE, &p);
-    struct steer_classmap *map = steer_classmap_build(&p, judge->class_of, VALUES, judge->unknown);
+    struct steer_classmap *map =
+        store ? steer_classmap_build_in(store, &p, judge->class_of, VALUES, judge->unknown)
+              : steer_classmap_build(&p, judge->class_of, VALUES, judge->unknown);
     steer_partition_fini(&p);
     return map;
+}
+
+static struct steer_classmap *build(const struct judge *judge)
+{
+    return build_in(NULL, judge);
 }
 
 static struct steer_addr embed(const char *area_text_i, const struct steer_addr *v4)
@@ -340,9 +349,154 @@ static void equal_blocks_are_stored_once(void **state)
         prefix(&judge, text, 1);
     }
     struct steer_classmap *map = build(&judge);
-    assert_int_equal(map->block4_count, 1);
-    assert_true(map->bytes < 600000);
+    assert_int_equal(steer_classmap_store_stats(map->store).blocks4, 1);
+    assert_true(steer_classmap_bytes(map) < 600000);
     steer_classmap_destroy(map);
+}
+
+// ---- several tables in one store -------------------------------------------------------------------
+
+enum { TABLES = 8 };
+
+// A table in a store, and what it should say.
+struct tenant {
+    struct judge judge;
+    struct steer_classmap *map;
+};
+
+static struct steer_classmap_store *store_of(uint32_t blocks4_max, uint32_t blocks6_max)
+{
+    struct steer_classmap_store *store;
+    assert_int_equal(steer_classmap_store_create(blocks4_max, blocks6_max, &store), STEER_OK);
+    return store;
+}
+
+// The same prefixes in all, but for a few of one's own.
+static void random_judge(struct steer_rng *rng, const struct judge *common, struct judge *judge)
+{
+    struct judge own = {.count = below(rng, 4)};
+    random_prefixes(rng, own.items, own.count, VALUES);
+    *judge = *common;
+    for (size_t i = 0; i < own.count; i++)
+        judge->items[judge->count++] = own.items[i];
+    if (below(rng, 3) == 0)
+        for (unsigned i = 0; i < VALUES; i++)
+            judge->class_of[i] = (uint16_t)below(rng, 4);
+    judge->unknown = judge->class_of[OTHERWISE];
+}
+
+static bool same_entries(const uint32_t *a, const uint32_t *blocks_a, const uint32_t *b,
+                         const uint32_t *blocks_b, unsigned count, unsigned width)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const size_t at_a = (size_t)(a[i] & ~STEER_CLASSMAP_BLOCK) * width;
+        const size_t at_b = (size_t)(b[i] & ~STEER_CLASSMAP_BLOCK) * width;
+        if ((a[i] ^ b[i]) & STEER_CLASSMAP_BLOCK)
+            return false;
+        if (a[i] & STEER_CLASSMAP_BLOCK
+                ? !same_entries(blocks_a + at_a, blocks_a, blocks_b + at_b, blocks_b, width, width)
+                : a[i] != b[i])
+            return false;
+    }
+    return true;
+}
+
+// Entry by entry what the same table says that has a store of its own.
+static void check_tenant(const struct tenant *tenant)
+{
+    const struct steer_classmap *map = tenant->map;
+    struct steer_classmap *alone = build(&tenant->judge);
+    assert_int_equal(map->unknown_class, alone->unknown_class);
+    assert_int_equal(map->class_count, alone->class_count);
+    assert_true(same_entries(map->top4, map->block4, alone->top4, alone->block4, 65536, 256));
+    assert_true(same_entries(map->top6, map->block6, alone->top6, alone->block6, 65536, 16));
+    steer_classmap_destroy(alone);
+}
+
+static void tables_of_one_store_are_as_if_each_were_alone(void **state)
+{
+    (void)state;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 17);
+    struct steer_classmap_store *store = store_of(1 << 16, 1 << 16);
+    struct tenant tenants[TABLES] = {{.map = NULL}};
+    struct judge common = {.count = 20, .class_of = {0, 1, 2, 1, 3, 2}};
+    random_prefixes(&rng, common.items, common.count, VALUES);
+    for (unsigned round = 0; round < 150; round++) {
+        struct tenant *t = &tenants[below(&rng, TABLES)];
+        steer_classmap_destroy(t->map);
+        t->map = NULL;
+        if (below(&rng, 4)) {
+            random_judge(&rng, &common, &t->judge);
+            t->map = build_in(store, &t->judge);
+        }
+        for (unsigned i = 0; i < TABLES; i++)
+            if (tenants[i].map && (i == round % TABLES || &tenants[i] == t))
+                check_tenant(&tenants[i]);
+    }
+    for (unsigned i = 0; i < TABLES; i++)
+        steer_classmap_destroy(tenants[i].map);
+    assert_int_equal(steer_classmap_store_stats(store).blocks4, 0);
+    assert_int_equal(steer_classmap_store_stats(store).blocks6, 0);
+    steer_classmap_store_destroy(store);
+}
+
+static void an_equal_table_takes_no_block_and_frees_none(void **state)
+{
+    (void)state;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 18);
+    struct judge judge = {.count = 30, .class_of = {0, 1, 2, 3, 4, 5}};
+    random_prefixes(&rng, judge.items, judge.count, VALUES);
+    struct steer_classmap_store *store = store_of(1 << 16, 1 << 16);
+    struct tenant first = {judge, build_in(store, &judge)};
+    const struct steer_classmap_store_stats one = steer_classmap_store_stats(store);
+    struct tenant second = {judge, build_in(store, &judge)};
+    const struct steer_classmap_store_stats two = steer_classmap_store_stats(store);
+    assert_true(one.blocks4 > 1 && one.blocks6 > 1);
+    assert_memory_equal(&one, &two, sizeof one);
+    assert_memory_equal(first.map->top4, second.map->top4, 65536 * sizeof(uint32_t));
+    steer_classmap_destroy(first.map);
+    check_tenant(&second);
+    steer_classmap_destroy(second.map);
+    assert_int_equal(steer_classmap_store_stats(store).bytes, 0);
+    steer_classmap_store_destroy(store);
+}
+
+static void a_table_that_does_not_fit_leaves_the_others_as_they_are(void **state)
+{
+    (void)state;
+    struct judge small = {.class_of = {0, 1}, .unknown = 0};
+    prefix(&small, "192.0.2.0/24", 1);
+    prefix(&small, "2001:db8::/32", 1);
+    struct judge large4 = small;
+    prefix(&large4, "198.51.100.7/32", 1);
+    struct judge large6 = small;
+    prefix(&large6, "2001:db9::1/128", 1);
+    struct steer_classmap *alone = build(&small);
+    const struct steer_classmap_store_stats need = steer_classmap_store_stats(alone->store);
+    steer_classmap_destroy(alone);
+    struct steer_classmap_store *store =
+        store_of((uint32_t)need.blocks4, (uint32_t)need.blocks6); // and none is left
+    struct tenant tenant = {small, build_in(store, &small)};
+    assert_non_null(tenant.map);
+    const struct steer_classmap_store_stats before = steer_classmap_store_stats(store);
+    for (int i = 0; i < 3; i++) { // each time all of what was begun is given back
+        assert_null(build_in(store, &large4));
+        assert_null(build_in(store, &large6));
+    }
+    const struct steer_classmap_store_stats after = steer_classmap_store_stats(store);
+    assert_memory_equal(&before, &after, sizeof before);
+    check_tenant(&tenant);
+    steer_classmap_destroy(tenant.map);
+    // What was freed is taken again: another table of the same size fits.
+    struct judge other = {.class_of = {0, 1}, .unknown = 0};
+    prefix(&other, "203.0.113.0/24", 1);
+    tenant = (struct tenant){other, build_in(store, &other)};
+    assert_non_null(tenant.map);
+    check_tenant(&tenant);
+    steer_classmap_destroy(tenant.map);
+    steer_classmap_store_destroy(store);
 }
 
 int main(void)
@@ -354,6 +508,9 @@ int main(void)
         cmocka_unit_test(one_class_for_all_has_scope_zero_everywhere),
         cmocka_unit_test(one_class_in_each_family_has_scopes_of_one),
         cmocka_unit_test(equal_blocks_are_stored_once),
+        cmocka_unit_test(tables_of_one_store_are_as_if_each_were_alone),
+        cmocka_unit_test(an_equal_table_takes_no_block_and_frees_none),
+        cmocka_unit_test(a_table_that_does_not_fit_leaves_the_others_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
