@@ -112,10 +112,8 @@ struct steer_linker_maps steer_linker_maps(const struct steer_linker *l)
 {
     struct steer_linker_maps sum = {.tables = l->map_count,
                                     .bytes = steer_classmap_store_stats(l->map_store).bytes};
-    for (size_t i = 0; i < l->map_count; i++) {
+    for (size_t i = 0; i < l->map_count; i++)
         sum.classes += l->maps[i].map->class_count;
-        sum.bytes += steer_classmap_bytes(l->maps[i].map);
-    }
     return sum;
 }
 

@@ -17,13 +17,35 @@ static struct shared_map *map_find(struct steer_linker *l, const struct steer_ge
     return NULL;
 }
 
+// Of the tables that differ by networks only, the one with the fewest; NULL: none.
+static const struct shared_map *map_like(const struct steer_linker *l, const struct steer_geo *geo,
+                                         const struct steer_classes *classes)
+{
+    const struct shared_map *best = NULL;
+    for (size_t i = 0; i < l->map_count; i++) {
+        const struct shared_map *m = &l->maps[i];
+        if (m->geo == geo && steer_classes_alike(&m->classes, classes) &&
+            (!best || m->classes.network_count < best->classes.network_count))
+            best = m;
+    }
+    return best;
+}
+
+static struct steer_classmap *map_build(struct steer_linker *l, const struct steer_geo *geo,
+                                        const struct steer_classes *classes)
+{
+    const struct shared_map *m = map_like(l, geo, classes);
+    const struct steer_classes_like like = {m ? m->map : NULL, m ? &m->classes : NULL};
+    return steer_classes_map(classes, geo, l->map_store, m ? &like : NULL);
+}
+
 // Takes over what the table is made of. NULL: there is no room for it.
 static const struct steer_classmap *map_acquire(struct steer_linker *l, const struct steer_geo *geo,
                                                 struct steer_classes *classes)
 {
     struct shared_map *m = map_find(l, geo, classes);
     if (!m) {
-        struct steer_classmap *map = steer_classes_map(classes, geo, l->map_store);
+        struct steer_classmap *map = map_build(l, geo, classes);
         if (!map)
             return NULL;
         l->maps = steer_grow(l->maps, &l->map_cap, l->map_count + 1, sizeof *l->maps);

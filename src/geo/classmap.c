@@ -9,11 +9,15 @@
 
 // The class of an embedded-IPv4 area while the IPv6 table is cut: like no class of a client.
 enum { HOLE = 1 << 16, STEP4_BITS = 8, STEP6_BITS = 4, STEP_ENTRIES_MAX = 1 << 8 };
-enum { TOP_BITS = 16, TOP_ENTRIES = 1 << TOP_BITS, TOP_BYTES = TOP_ENTRIES * sizeof(uint32_t) };
+enum {
+    TOP_BITS = 16,
+    TOP_ENTRIES = 1 << TOP_BITS,
+    TOP_BYTES = (TOP_ENTRIES + 1) * sizeof(uint32_t)
+};
 
 struct steer_classmap_store {
     struct steer_blocks v4, v6;
-    size_t tables;
+    size_t tables, tops;
 };
 
 static const struct steer_prefix_value holes[] = {
@@ -35,8 +39,22 @@ struct build {
     uint8_t scope_min; // 0 only when all clients have one class
     uint32_t hole_class;
     struct steer_blocks *blocks;
-    bool full; // the table is not usable
+    uint32_t *base;      // NULL, or the top of a table that is the same outside of what differs
+    const bool *differs; // the halves of halves that hold something of that (node_of); NULL: none
+    bool full;           // the table is not usable
 };
+
+// The number of first/len, len <= TOP_BITS, among the 2 * TOP_ENTRIES of a tree of halves.
+static uint32_t node_of(steer_uint128 first, unsigned len)
+{
+    return UINT32_C(1) << len | (len ? (uint32_t)(first >> (128 - len)) : 0);
+}
+
+// Whether all of the family is as in the base.
+static bool is_same(const struct build *build)
+{
+    return build->base && !build->differs;
+}
 
 static uint32_t leaf(const struct build *build, unsigned len, uint32_t class_index)
 {
@@ -72,6 +90,13 @@ static void fill(struct build *build, size_t low, size_t high, steer_uint128 fir
             out[i] = entry;
         return;
     }
+    if (build->base && len <= TOP_BITS && !build->differs[node_of(first, len)]) {
+        // The base was cut here in the same way, since it has more than one class here, too.
+        const size_t count = (size_t)1 << width_bits;
+        memcpy(out, build->base + (uint32_t)(first >> (128 - TOP_BITS)), count * sizeof *out);
+        steer_blocks_ref(build->blocks, out, count);
+        return;
+    }
     if (width_bits == 0) {
         *out = make_block(build, low, high, first, len);
         return;
@@ -92,12 +117,17 @@ static void fill(struct build *build, size_t low, size_t high, steer_uint128 fir
          width_bits - 1);
 }
 
+// Tops are counted, too: in the entry after the last.
 static uint32_t *build_family(struct build *build)
 {
-    uint32_t *top = steer_alloc(TOP_BYTES);
+    uint32_t *top = build->base;
+    if (is_same(build)) {
+        top[TOP_ENTRIES]++;
+        return top;
+    }
+    top = steer_alloc(TOP_BYTES);
+    top[TOP_ENTRIES] = 1;
     fill(build, 0, build->runs.count - 1, 0, 0, top, TOP_BITS);
-    free(build->runs.start);
-    free(build->runs.class_of);
     return top;
 }
 
@@ -159,36 +189,134 @@ static struct runs runs6(const struct steer_partition *p, const struct classes *
     return runs;
 }
 
+// ---- tables --------------------------------------------------------------------------------------
+
+// What a table is made from; base: NULL, or a table that is the same outside of the prefixes.
+struct source {
+    struct steer_classmap_store *store;
+    const struct steer_partition *partition;
+    struct classes classes;
+    const struct steer_classmap *base;
+    const struct steer_prefix *differ;
+    size_t differ_count;
+};
+
+// The nodes that hold something of the prefixes, or lie in one. NULL: none of this family.
+static bool *nodes_of(const struct source *source, uint8_t family)
+{
+    bool *nodes = NULL;
+    for (size_t i = 0; i < source->differ_count; i++) {
+        const struct steer_prefix *p = &source->differ[i];
+        if (p->addr.family != family)
+            continue;
+        if (!nodes)
+            nodes = steer_calloc(2 * TOP_ENTRIES, sizeof *nodes);
+        const unsigned len = p->len < TOP_BITS ? p->len : TOP_BITS;
+        const struct steer_u128 value = steer_addr_to_u128(&p->addr);
+        const steer_uint128 first = u128(value) << (128 - steer_family_bits(family));
+        for (uint32_t node = node_of(first, len); node; node /= 2)
+            nodes[node] = true;
+        for (unsigned deeper = len + 1; deeper <= TOP_BITS; deeper++)
+            memset(nodes + ((size_t)node_of(first, len) << (deeper - len)), true,
+                   (size_t)1 << (deeper - len));
+    }
+    return nodes;
+}
+
+static void build_init(struct build *build, const struct source *source,
+                       struct steer_blocks *blocks, uint32_t *base, uint8_t family)
+{
+    *build =
+        (struct build){.blocks = blocks, .hole_class = source->classes.unknown, .scope_min = 1};
+    if (!base)
+        return;
+    build->base = base;
+    build->differs = nodes_of(source, family);
+}
+
+static void build_fini(struct build *build)
+{
+    free(build->runs.start);
+    free(build->runs.class_of);
+    free((void *)(uintptr_t)build->differs);
+}
+
+static struct steer_classmap *map_create(const struct source *source)
+{
+    const struct classes *classes = &source->classes;
+    struct steer_classmap *map = steer_calloc(1, sizeof *map);
+    map->store = source->store;
+    map->store->tables++;
+    map->unknown_class = classes->unknown;
+    map->class_count = (uint32_t)classes->unknown + 1;
+    for (size_t i = 0; i < classes->count; i++)
+        if (classes->class_of[i] >= map->class_count)
+            map->class_count = (uint32_t)classes->class_of[i] + 1;
+    map->block4 = steer_slab_at(&map->store->v4.slab, 0);
+    map->block6 = steer_slab_at(&map->store->v6.slab, 0);
+    return map;
+}
+
+// The runs of both families. Where IPv4 has one class the areas in IPv6 are no holes, and a base is of no use.
+static void find_runs(const struct source *source, struct build *v4, struct build *v6)
+{
+    uint32_t hole_class = HOLE;
+    if (!is_same(v4))
+        v4->runs = runs4(source->partition, &source->classes);
+    const bool one4 = !is_same(v4) && v4->runs.count == 1;
+    if (one4) {
+        hole_class = v4->runs.class_of[0];
+        v6->base = NULL;
+    }
+    if (!is_same(v6))
+        v6->runs = runs6(source->partition, &source->classes, hole_class);
+    if (one4 && v6->runs.count == 1 && v4->runs.class_of[0] == v6->runs.class_of[0])
+        v4->scope_min = v6->scope_min = 0;
+}
+
+static struct steer_classmap *build_map(struct source *source)
+{
+    struct build v4, v6;
+    struct steer_classmap_store *store = source->store;
+    const struct steer_classmap *base = source->base;
+    if (base && (!base->has_holes || base->unknown_class != source->classes.unknown))
+        base = NULL;
+    build_init(&v4, source, &store->v4, base ? base->top4 : NULL, STEER_V4);
+    build_init(&v6, source, &store->v6, base ? base->top6 : NULL, STEER_V6);
+    find_runs(source, &v4, &v6);
+    struct steer_classmap *map = map_create(source);
+    map->has_holes = is_same(&v4) || v4.runs.count > 1;
+    map->top4 = build_family(&v4);
+    map->top6 = build_family(&v6);
+    store->tops += (is_same(&v4) ? 0u : 1u) + (is_same(&v6) ? 0u : 1u);
+    build_fini(&v4);
+    build_fini(&v6);
+    if (!v4.full && !v6.full)
+        return map;
+    steer_classmap_destroy(map);
+    return NULL;
+}
+
 struct steer_classmap *steer_classmap_build_in(struct steer_classmap_store *store,
                                                const struct steer_partition *p,
                                                const uint16_t *class_of, size_t count,
                                                uint16_t unknown_class)
 {
-    struct classes classes = {class_of, count, unknown_class};
-    struct build v4 = {.runs = runs4(p, &classes), .blocks = &store->v4};
-    uint32_t hole_class = v4.runs.count == 1 ? v4.runs.class_of[0] : HOLE;
-    struct build v6 = {
-        .runs = runs6(p, &classes, hole_class), .blocks = &store->v6, .hole_class = unknown_class};
-    bool uniform =
-        v4.runs.count == 1 && v6.runs.count == 1 && v4.runs.class_of[0] == v6.runs.class_of[0];
-    v4.scope_min = v6.scope_min = uniform ? 0 : 1;
+    return build_map(&(struct source){
+        .store = store, .partition = p, .classes = {class_of, count, unknown_class}});
+}
 
-    struct steer_classmap *map = steer_calloc(1, sizeof *map);
-    map->store = store;
-    store->tables++;
-    map->unknown_class = unknown_class;
-    map->class_count = (uint32_t)unknown_class + 1;
-    for (size_t i = 0; i < count; i++)
-        if (class_of[i] >= map->class_count)
-            map->class_count = (uint32_t)class_of[i] + 1;
-    map->top4 = build_family(&v4);
-    map->top6 = build_family(&v6);
-    map->block4 = steer_slab_at(&store->v4.slab, 0);
-    map->block6 = steer_slab_at(&store->v6.slab, 0);
-    if (!v4.full && !v6.full)
-        return map;
-    steer_classmap_destroy(map);
-    return NULL;
+struct steer_classmap *
+steer_classmap_build_like(const struct steer_classmap *base, const struct steer_prefix *differ,
+                          size_t differ_count, const struct steer_partition *p,
+                          const uint16_t *class_of, size_t count, uint16_t unknown_class)
+{
+    return build_map(&(struct source){.store = base->store,
+                                      .partition = p,
+                                      .classes = {class_of, count, unknown_class},
+                                      .base = base,
+                                      .differ = differ,
+                                      .differ_count = differ_count});
 }
 
 struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
@@ -207,24 +335,27 @@ struct steer_classmap *steer_classmap_build(const struct steer_partition *p,
     return map;
 }
 
+static void release_top(struct steer_classmap_store *store, struct steer_blocks *blocks,
+                        uint32_t *top)
+{
+    if (--top[TOP_ENTRIES])
+        return;
+    steer_blocks_release(blocks, top, TOP_ENTRIES);
+    store->tops--;
+    free(top);
+}
+
 void steer_classmap_destroy(struct steer_classmap *map)
 {
     if (!map)
         return;
     struct steer_classmap_store *store = map->store;
-    steer_blocks_release(&store->v4, map->top4, TOP_ENTRIES);
-    steer_blocks_release(&store->v6, map->top6, TOP_ENTRIES);
+    release_top(store, &store->v4, map->top4);
+    release_top(store, &store->v6, map->top6);
     store->tables--;
     if (map->owns_store)
         steer_classmap_store_destroy(store);
-    free(map->top4);
-    free(map->top6);
     free(map);
-}
-
-size_t steer_classmap_bytes(const struct steer_classmap *map)
-{
-    return sizeof *map + 2 * (size_t)TOP_BYTES;
 }
 
 enum steer_err steer_classmap_store_create(uint32_t blocks4_max, uint32_t blocks6_max,

@@ -221,9 +221,7 @@ static bool find_pairs(struct compiler *c, const struct steer_partition *geo,
 
 static uint64_t hash_of(const struct steer_classes *classes)
 {
-    uint64_t hash = classes->class_count;
-    hash = steer_hash_bytes(classes->class_of, classes->location_count * sizeof *classes->class_of,
-                            hash);
+    uint64_t hash = classes->locations_hash;
     for (uint32_t i = 0; i < classes->network_count; i++) {
         const struct steer_prefix *p = &classes->networks[i].prefix;
         hash = steer_hash_bytes(p->addr.octets, sizeof p->addr.octets,
@@ -330,6 +328,7 @@ static enum steer_err compile(struct compiler *c, const struct steer_catalog *ca
         return steer_diag_set(diag, STEER_ELIMIT, "%s: more than %u classes of clients",
                               steer_object_path(steered, path), (unsigned)c->max);
     }
+    out.locations_hash = steer_hash_bytes(out.class_of, count * sizeof *out.class_of, 0);
     out.map_hash = hash_of(&out);
     *classes = out;
     return STEER_OK;
@@ -396,11 +395,16 @@ struct steer_classes steer_classes_take_map(struct steer_classes *classes)
     return taken;
 }
 
+bool steer_classes_alike(const struct steer_classes *a, const struct steer_classes *b)
+{
+    return a->locations_hash == b->locations_hash && a->location_count == b->location_count &&
+           memcmp(a->class_of, b->class_of, a->location_count * sizeof *a->class_of) == 0;
+}
+
 bool steer_classes_equal(const struct steer_classes *a, const struct steer_classes *b)
 {
-    if (a->map_hash != b->map_hash || a->location_count != b->location_count ||
-        a->network_count != b->network_count || a->pair_count != b->pair_count ||
-        memcmp(a->class_of, b->class_of, a->location_count * sizeof *a->class_of) != 0)
+    if (a->map_hash != b->map_hash || a->network_count != b->network_count ||
+        a->pair_count != b->pair_count || !steer_classes_alike(a, b))
         return false;
     for (uint32_t i = 0; i < a->network_count; i++)
         if (a->networks[i].prefix.len != b->networks[i].prefix.len ||
@@ -440,14 +444,52 @@ uint16_t steer_classes_find(const struct steer_classes *classes, uint32_t locati
     return pair ? pair->class_index : classes->class_of[location];
 }
 
+// The networks of both.
+static struct steer_prefix *networks_of(const struct steer_classes *a,
+                                        const struct steer_classes *b, size_t *count)
+{
+    struct steer_prefix *prefixes =
+        steer_calloc((size_t)a->network_count + b->network_count, sizeof *prefixes);
+    *count = 0;
+    for (uint32_t i = 0; i < a->network_count; i++)
+        prefixes[(*count)++] = a->networks[i].prefix;
+    for (uint32_t i = 0; i < b->network_count; i++)
+        prefixes[(*count)++] = b->networks[i].prefix;
+    return prefixes;
+}
+
+static struct steer_classmap *build_like(const struct steer_classes *classes,
+                                         const struct steer_classes_like *like,
+                                         const struct steer_partition *partition,
+                                         const uint16_t *class_of, size_t count)
+{
+    size_t differ_count;
+    struct steer_prefix *differ = networks_of(classes, like->classes, &differ_count);
+    struct steer_classmap *map = steer_classmap_build_like(
+        like->map, differ, differ_count, partition, class_of, count, classes->class_of[0]);
+    free(differ);
+    return map;
+}
+
+static struct steer_classmap *build_map(const struct steer_classes *classes,
+                                        struct steer_classmap_store *store,
+                                        const struct steer_classes_like *like,
+                                        const struct steer_partition *partition,
+                                        const uint16_t *class_of, size_t count)
+{
+    if (like)
+        return build_like(classes, like, partition, class_of, count);
+    return steer_classmap_build_in(store, partition, class_of, count, classes->class_of[0]);
+}
+
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
                                          const struct steer_geo *geo,
-                                         struct steer_classmap_store *store)
+                                         struct steer_classmap_store *store,
+                                         const struct steer_classes_like *like)
 {
-    const uint16_t unknown = classes->class_of[0];
     if (!classes->network_count)
-        return steer_classmap_build_in(store, steer_geo_partition(geo), classes->class_of,
-                                       classes->location_count, unknown);
+        return build_map(classes, store, like, steer_geo_partition(geo), classes->class_of,
+                         classes->location_count);
     struct steer_partition networks, both;
     union {
         const struct steer_classes *in;
@@ -458,8 +500,7 @@ struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
     uint16_t *same = steer_calloc(classes->class_count, sizeof *same);
     for (uint32_t i = 0; i < classes->class_count; i++)
         same[i] = (uint16_t)i;
-    struct steer_classmap *map =
-        steer_classmap_build_in(store, &both, same, classes->class_count, unknown);
+    struct steer_classmap *map = build_map(classes, store, like, &both, same, classes->class_count);
     free(same);
     steer_partition_fini(&networks);
     steer_partition_fini(&both);

@@ -36,7 +36,7 @@ struct steer_classmap {
     uint32_t *block6;       // 16 entries each
     uint32_t unknown_class; // of an IPv4-in-IPv6 source that stops before the embedded bits
     struct steer_classmap_store *store;
-    bool owns_store;
+    bool owns_store, has_holes;
 };
 
 // The blocks of many tables. What is in it does not move; its blocks are freed with the last table that uses them, and
@@ -49,7 +49,7 @@ enum steer_err steer_classmap_store_create(uint32_t blocks4_max, uint32_t blocks
                                            struct steer_classmap_store **store) STEER_MUST_USE;
 // NULL is accepted. Requires that its tables were destroyed.
 void steer_classmap_store_destroy(struct steer_classmap_store *store);
-// In use now, each block once; bytes with what finds them, without the tables themselves.
+// In use now, each once; bytes of the tables, their blocks, and what finds these.
 struct steer_classmap_store_stats {
     size_t blocks4, blocks6, bytes;
 };
@@ -67,11 +67,14 @@ struct steer_classmap *steer_classmap_build_in(struct steer_classmap_store *stor
                                                const struct steer_partition *p,
                                                const uint16_t *class_of, size_t count,
                                                uint16_t unknown_class);
+// The same table as build_in makes in the base's store, in less time: outside of the prefixes that differ all clients have
+// the classes that they have in the base.
+struct steer_classmap *
+steer_classmap_build_like(const struct steer_classmap *base, const struct steer_prefix *differ,
+                          size_t differ_count, const struct steer_partition *p,
+                          const uint16_t *class_of, size_t count, uint16_t unknown_class);
 // NULL is accepted. No reader may be left: what only this table used is free for others at once.
 void steer_classmap_destroy(struct steer_classmap *map);
-// Memory of the table without its blocks, which are the store's.
-size_t steer_classmap_bytes(const struct steer_classmap *map);
-
 struct steer_class {
     uint16_t class_index;
     uint8_t scope; // in bits of the family asked

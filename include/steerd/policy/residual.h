@@ -102,7 +102,8 @@ struct steer_classes {
     // So many of a ranking are in order, and the others follow by name, since there would be too many classes;
     // 0: all.
     uint32_t ranked_first;
-    uint64_t map_hash; // of what the class table is made of: records with equal ones share it
+    uint64_t locations_hash; // of class_of
+    uint64_t map_hash;       // of what the class table is made of: records with equal ones share it
 };
 // Errors: STEER_ELIMIT (more than 65,535 classes), with diag.
 enum steer_err steer_classes_compile(struct steer_residuals *store,
@@ -117,10 +118,19 @@ steer_classes_compile_again(struct steer_residuals *store, const struct steer_ca
                             const struct steer_object *steered, const struct steer_geo *geo,
                             const struct steer_classes *before, struct steer_classes *classes,
                             struct steer_diag *diag) STEER_MUST_USE;
-// The class table, over the same geo data. The caller destroys it. NULL: the store is full.
+// A table in the same store and over the same geo data, of classes that are alike.
+struct steer_classes_like {
+    const struct steer_classmap *map;
+    const struct steer_classes *classes;
+};
+// The class table, over the same geo data. The caller destroys it. like: NULL, or what saves most of the time. NULL: the
+// store is full.
 struct steer_classmap *steer_classes_map(const struct steer_classes *classes,
                                          const struct steer_geo *geo,
-                                         struct steer_classmap_store *store);
+                                         struct steer_classmap_store *store,
+                                         const struct steer_classes_like *like);
+// Whether the tables would be equal but for clients in networks.
+bool steer_classes_alike(const struct steer_classes *a, const struct steer_classes *b);
 // Takes everything but the roots, for the one who keeps the table; fini frees it.
 struct steer_classes steer_classes_take_map(struct steer_classes *classes);
 // The class of a client whose address and location these are.

@@ -350,7 +350,7 @@ static void equal_blocks_are_stored_once(void **state)
     }
     struct steer_classmap *map = build(&judge);
     assert_int_equal(steer_classmap_store_stats(map->store).blocks4, 1);
-    assert_true(steer_classmap_bytes(map) < 600000);
+    assert_true(steer_classmap_store_stats(map->store).bytes < 600000);
     steer_classmap_destroy(map);
 }
 
@@ -441,6 +441,51 @@ static void tables_of_one_store_are_as_if_each_were_alone(void **state)
     steer_classmap_store_destroy(store);
 }
 
+// Of one judge, the base; of another, its own prefixes in addition: those of either that the other has not.
+static size_t differences(const struct judge *a, const struct judge *b, size_t common,
+                          struct steer_prefix *differ)
+{
+    size_t count = 0;
+    for (size_t i = common; i < a->count; i++)
+        differ[count++] = a->items[i].prefix;
+    for (size_t i = common; i < b->count; i++)
+        differ[count++] = b->items[i].prefix;
+    return count;
+}
+
+static void a_table_made_like_another_is_as_if_made_from_nothing(void **state)
+{
+    (void)state;
+    struct steer_rng rng;
+    steer_rng_init(&rng, 19);
+    for (unsigned round = 0; round < 150; round++) {
+        struct steer_classmap_store *store = store_of(1 << 16, 1 << 16);
+        struct judge common = {.count = below(&rng, 25), .class_of = {0, 1, 2, 1, 3, 2}};
+        struct tenant base, like;
+        struct steer_prefix differ[2 * ITEMS_MAX];
+        struct steer_partition p;
+        random_prefixes(&rng, common.items, common.count, VALUES);
+        random_judge(&rng, &common, &base.judge);
+        memcpy(common.class_of, base.judge.class_of, sizeof common.class_of);
+        random_judge(&rng, &common, &like.judge);
+        memcpy(like.judge.class_of, base.judge.class_of, sizeof common.class_of);
+        like.judge.unknown = base.judge.unknown;
+        base.map = build_in(store, &base.judge);
+        const size_t count = differences(&base.judge, &like.judge, common.count, differ);
+        steer_partition_from_prefixes(like.judge.items, like.judge.count, OTHERWISE, &p);
+        like.map = steer_classmap_build_like(base.map, differ, count, &p, like.judge.class_of,
+                                             VALUES, like.judge.unknown);
+        steer_partition_fini(&p);
+        check_tenant(&like);
+        check_tenant(&base);
+        steer_classmap_destroy(base.map);
+        check_tenant(&like);
+        steer_classmap_destroy(like.map);
+        assert_int_equal(steer_classmap_store_stats(store).bytes, 0);
+        steer_classmap_store_destroy(store);
+    }
+}
+
 static void an_equal_table_takes_no_block_and_frees_none(void **state)
 {
     (void)state;
@@ -509,6 +554,7 @@ int main(void)
         cmocka_unit_test(one_class_in_each_family_has_scopes_of_one),
         cmocka_unit_test(equal_blocks_are_stored_once),
         cmocka_unit_test(tables_of_one_store_are_as_if_each_were_alone),
+        cmocka_unit_test(a_table_made_like_another_is_as_if_made_from_nothing),
         cmocka_unit_test(an_equal_table_takes_no_block_and_frees_none),
         cmocka_unit_test(a_table_that_does_not_fit_leaves_the_others_as_they_are),
     };

@@ -346,7 +346,7 @@ static void random_networks_have_the_least_scopes(void **state)
         assert_int_equal(
             steer_classes_compile(c.store, c.catalog, c.steered, b->geo, &c.classes, NULL),
             STEER_OK);
-        c.map = steer_classes_map(&c.classes, b->geo, store);
+        c.map = steer_classes_map(&c.classes, b->geo, store, NULL);
         assert_non_null(c.map);
         survey(b, v4);
         survey(b, v6);
