@@ -30,43 +30,49 @@ void steer_blocks_fini(struct steer_blocks *b)
 
 size_t steer_blocks_bytes(const struct steer_blocks *b)
 {
-    // Of slots there are two to four for each block.
-    return b->used * (b->slab.item_bytes + sizeof *b->notes + 3 * sizeof *b->slots);
+    // Of slots there are about two for each block.
+    return b->used * (b->slab.item_bytes + sizeof *b->notes + 2 * sizeof *b->slots);
 }
 
-// ---- block by hash: index + 1 in slots, linear probing ---------------------------------------------
+// ---- block by hash: (hash << 32 | index + 1) in slots, 0 where free; linear probing -----------------
 
-static void put_slot(struct steer_blocks *b, uint32_t index)
+static uint64_t slot_of(uint32_t hash, uint32_t index)
 {
-    uint32_t at = b->notes[index].hash & (b->slot_count - 1);
+    return (uint64_t)hash << 32 | (index + 1);
+}
+
+static void put_slot(struct steer_blocks *b, uint64_t slot)
+{
+    size_t at = (slot >> 32) & (b->slot_count - 1);
     while (b->slots[at])
         at = (at + 1) & (b->slot_count - 1);
-    b->slots[at] = index + 1;
+    b->slots[at] = slot;
 }
 
 static void make_room(struct steer_blocks *b)
 {
-    if ((b->used + 1) * 2 <= b->slot_count)
+    if ((b->used + 1) * 4 <= b->slot_count * 3)
         return;
-    uint32_t *old = b->slots;
+    uint64_t *old = b->slots;
     const size_t count = b->slot_count;
-    b->slot_count = count ? b->slot_count * 2 : FIRST_SLOTS;
+    b->slot_count = count ? count * 2 : FIRST_SLOTS;
     b->slots = steer_calloc(b->slot_count, sizeof *b->slots);
     for (size_t i = 0; i < count; i++)
         if (old[i])
-            put_slot(b, old[i] - 1);
+            put_slot(b, old[i]);
     free(old);
 }
 
 // Frees the block's slot, and moves up those that were pushed behind it.
 static void clear_slot(struct steer_blocks *b, uint32_t index)
 {
-    const uint32_t mask = b->slot_count - 1;
-    uint32_t hole = b->notes[index].hash & mask;
-    while (b->slots[hole] != index + 1)
+    const size_t mask = b->slot_count - 1;
+    const uint64_t slot = slot_of(b->notes[index].hash, index);
+    size_t hole = (slot >> 32) & mask;
+    while (b->slots[hole] != slot)
         hole = (hole + 1) & mask;
-    for (uint32_t at = (hole + 1) & mask; b->slots[at]; at = (at + 1) & mask) {
-        const uint32_t home = b->notes[b->slots[at] - 1].hash & mask;
+    for (size_t at = (hole + 1) & mask; b->slots[at]; at = (at + 1) & mask) {
+        const size_t home = (b->slots[at] >> 32) & mask;
         if (((at - home) & mask) < ((at - hole) & mask))
             continue;
         b->slots[hole] = b->slots[at];
@@ -80,10 +86,10 @@ static bool find(const struct steer_blocks *b, const uint32_t *entries, uint32_t
 {
     if (!b->slot_count)
         return false;
-    for (uint32_t at = hash & (b->slot_count - 1); b->slots[at];
+    for (size_t at = hash & (b->slot_count - 1); b->slots[at];
          at = (at + 1) & (b->slot_count - 1)) {
-        *index = b->slots[at] - 1;
-        if (b->notes[*index].hash == hash &&
+        *index = (uint32_t)b->slots[at] - 1;
+        if (b->slots[at] >> 32 == hash &&
             memcmp(steer_slab_at(&b->slab, *index), entries, b->slab.item_bytes) == 0)
             return true;
     }
@@ -110,7 +116,7 @@ static enum steer_err add(struct steer_blocks *b, const uint32_t *entries, uint3
     b->notes = steer_grow(b->notes, &b->note_cap, (size_t)*index + 1, sizeof *b->notes);
     b->notes[*index] = (struct steer_block_note){.refs = 1, .hash = hash};
     make_room(b);
-    put_slot(b, *index);
+    put_slot(b, slot_of(hash, *index));
     b->used++;
     return STEER_OK;
 }

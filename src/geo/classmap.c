@@ -386,9 +386,10 @@ void steer_classmap_store_destroy(struct steer_classmap_store *store)
 struct steer_classmap_store_stats
 steer_classmap_store_stats(const struct steer_classmap_store *store)
 {
+    const size_t tables = store->tables * sizeof(struct steer_classmap) + store->tops * TOP_BYTES;
     return (struct steer_classmap_store_stats){.blocks4 = store->v4.used,
                                                .blocks6 = store->v6.used,
-                                               .bytes = steer_blocks_bytes(&store->v4) +
+                                               .bytes = tables + steer_blocks_bytes(&store->v4) +
                                                         steer_blocks_bytes(&store->v6)};
 }
 

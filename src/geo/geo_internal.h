@@ -71,9 +71,8 @@ struct steer_blocks {
     uint32_t width;
     struct steer_block_note *notes; // of each block
     size_t note_cap;
-    uint32_t *slots; // blocks by hash
-    uint32_t slot_count;
-    size_t used;
+    uint64_t *slots; // blocks by hash
+    size_t slot_count, used;
 };
 // At most max blocks. Errors: STEER_EIO.
 enum steer_err steer_blocks_init(struct steer_blocks *blocks, uint32_t width,

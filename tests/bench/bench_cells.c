@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// bench_cells [--records N] [--rounds N] [--geo FILE] [--shared] [--draw MODE] [--mixed]: what the control side costs with N steered records like
+// bench_cells [--records N] [--rounds N] [--geo FILE] [--shared] [--draw MODE] [--mixed] [--networks N]: what the control side costs with N steered records like
 // those of `scripts/bench --curves`: applying them, one edited record, and a verdict that touches all of them
 // (milliseconds, and microseconds per cell). Least and median of the rounds; no socket, no store.
 #include <getopt.h>
@@ -139,6 +139,8 @@ static void run(const struct settings *s)
            s->grow.shared ? "sharing distributions" : "each with weights of its own");
     double first = apply(linker, &text);
     report("applied", &first, 1, 0);
+    const struct steer_linker_maps maps = steer_linker_maps(linker);
+    printf("class tables: %zu, %.1f MiB\n", maps.tables, (double)maps.bytes / (1 << 20));
     steer_vitals_follow(vitals, steer_linker_catalog(linker), NULL, NULL, NULL);
     edits(linker, A_RECORD, s->rounds);
     edits(linker, AN_ENDPOINT, s->rounds);
@@ -151,10 +153,10 @@ static void run(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"records", 1, NULL, 'n'}, {"rounds", 1, NULL, 'r'},
-                                            {"geo", 1, NULL, 'g'},     {"shared", 0, NULL, 's'},
-                                            {"draw", 1, NULL, 'd'},    {"mixed", 0, NULL, 'm'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"records", 1, NULL, 'n'},  {"rounds", 1, NULL, 'r'},
+                                            {"geo", 1, NULL, 'g'},      {"shared", 0, NULL, 's'},
+                                            {"draw", 1, NULL, 'd'},     {"mixed", 0, NULL, 'm'},
+                                            {"networks", 1, NULL, 'w'}, {NULL, 0, NULL, 0}};
     struct settings s = {
         .geo = STEER_SOURCE_DIR "/geodata/country.mmdb", .grow = {.records = 10000}, .rounds = 9};
     int option;
@@ -169,6 +171,8 @@ int main(int argc, char **argv)
             s.grow.shared = true;
         else if (option == 'd')
             s.grow.draw = optarg;
+        else if (option == 'w')
+            s.grow.networks = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 'm')
             s.grow.mixed = true;
         else

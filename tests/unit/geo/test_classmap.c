@@ -350,7 +350,7 @@ static void equal_blocks_are_stored_once(void **state)
     }
     struct steer_classmap *map = build(&judge);
     assert_int_equal(steer_classmap_store_stats(map->store).blocks4, 1);
-    assert_true(steer_classmap_store_stats(map->store).bytes < 600000);
+    assert_in_range(steer_classmap_store_stats(map->store).bytes, 2 << 18, 600000);
     steer_classmap_destroy(map);
 }
 
@@ -457,6 +457,7 @@ static void a_table_made_like_another_is_as_if_made_from_nothing(void **state)
 {
     (void)state;
     struct steer_rng rng;
+    unsigned same_tops = 0;
     steer_rng_init(&rng, 19);
     for (unsigned round = 0; round < 150; round++) {
         struct steer_classmap_store *store = store_of(1 << 16, 1 << 16);
@@ -478,12 +479,14 @@ static void a_table_made_like_another_is_as_if_made_from_nothing(void **state)
         steer_partition_fini(&p);
         check_tenant(&like);
         check_tenant(&base);
+        same_tops += base.map->top6 == like.map->top6;
         steer_classmap_destroy(base.map);
         check_tenant(&like);
         steer_classmap_destroy(like.map);
         assert_int_equal(steer_classmap_store_stats(store).bytes, 0);
         steer_classmap_store_destroy(store);
     }
+    assert_in_range(same_tops, 10, 140);
 }
 
 static void an_equal_table_takes_no_block_and_frees_none(void **state)
@@ -499,7 +502,8 @@ static void an_equal_table_takes_no_block_and_frees_none(void **state)
     struct tenant second = {judge, build_in(store, &judge)};
     const struct steer_classmap_store_stats two = steer_classmap_store_stats(store);
     assert_true(one.blocks4 > 1 && one.blocks6 > 1);
-    assert_memory_equal(&one, &two, sizeof one);
+    assert_int_equal(one.blocks4, two.blocks4);
+    assert_int_equal(one.blocks6, two.blocks6);
     assert_memory_equal(first.map->top4, second.map->top4, 65536 * sizeof(uint32_t));
     steer_classmap_destroy(first.map);
     check_tenant(&second);
