@@ -2,6 +2,8 @@
 // Class tables of records that differ by networks: they share what is equal, and leave nothing behind.
 #include "ask.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "control/linker_internal.h"
@@ -137,6 +139,56 @@ static void edits_in_any_order_leave_the_tables_of_others_as_they_are(void **sta
     assert_int_equal(steer_linker_maps(f->linker).bytes, 0);
 }
 
+struct reader {
+    const struct steer_publisher *publisher;
+    atomic_bool stop;
+    atomic_uint asked, wrong;
+};
+
+// A worker: of each program some clients' classes.
+static void *read_tables(void *arg)
+{
+    struct reader *r = arg;
+    struct steer_addr client = {STEER_V4, {10, 0, 7, 1}};
+    steer_reader_register();
+    while (!atomic_load(&r->stop)) {
+        const struct steer_world *world = steer_reader_world(r->publisher);
+        for (uint32_t id = 0; id < RECORDS; id++) {
+            const struct steer_program *p = id / STEER_PROGRAM_CHUNK < world->program_chunks
+                                                ? steer_world_program(world, id)
+                                                : NULL;
+            for (client.octets[1] = 0; p && client.octets[1] < 12; client.octets[1]++) {
+                const struct steer_class c = steer_classmap_lookup(p->map, &client, 32);
+                if (c.class_index >= p->class_count || c.scope < 1 || c.scope > 32)
+                    atomic_fetch_add(&r->wrong, 1);
+                atomic_fetch_add(&r->asked, 1);
+            }
+        }
+        steer_reader_quiescent();
+    }
+    steer_reader_unregister();
+    return NULL;
+}
+
+static void tables_change_while_they_are_read(void **state)
+{
+    struct fixture *f = *state;
+    struct reader r = {.publisher = steer_linker_publisher(f->linker)};
+    struct steer_rng rng;
+    pthread_t thread;
+    steer_rng_init(&rng, 22);
+    assert_int_equal(pthread_create(&thread, NULL, read_tables, &r), 0);
+    for (unsigned round = 0; round < 40 || atomic_load(&r.asked) < 1000; round++) {
+        for (unsigned n = 0; n < 4; n++)
+            f->network[steer_rng_next(&rng) % RECORDS] = (unsigned)(steer_rng_next(&rng) % 12);
+        must_apply(f);
+    }
+    atomic_store(&r.stop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(r.wrong, 0);
+    check_answers(f);
+}
+
 static void a_record_for_whose_table_there_is_no_room_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -178,6 +230,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(edits_in_any_order_leave_the_tables_of_others_as_they_are,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(tables_change_while_they_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_for_whose_table_there_is_no_room_is_refused, setup,
                                         teardown),
     };
