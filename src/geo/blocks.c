@@ -2,6 +2,8 @@
 // Blocks of class tables' entries: equal ones are one, counted by the entries that lead to it.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "geo_internal.h"
 #include "steerd/base/hash.h"
@@ -12,7 +14,7 @@ struct steer_block_note {
     uint32_t refs, hash;
 };
 
-enum { FIRST_SLOTS = 1 << 8 };
+enum { FIRST_SLOTS = 1 << 8, TRIM_BYTES = 1 << 20, TRIM_RUN_BYTES = 1 << 14 };
 
 enum steer_err steer_blocks_init(struct steer_blocks *b, uint32_t width, uint32_t max)
 {
@@ -153,7 +155,33 @@ void steer_blocks_release(struct steer_blocks *b, const uint32_t *entries, size_
             continue;
         clear_slot(b, index);
         b->used--;
+        b->freed++;
         steer_blocks_release(b, steer_slab_at(&b->slab, index), b->width);
         steer_slab_give(&b->slab, index);
+    }
+}
+
+// The whole pages between two blocks, where that is worth a call.
+static void give_back(const struct steer_blocks *b, uint32_t from, uint32_t to)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uint8_t *base = b->slab.base;
+    const size_t begin = ((size_t)from * b->slab.item_bytes + page - 1) / page * page;
+    const size_t end = (size_t)to * b->slab.item_bytes / page * page;
+    if (end >= begin + TRIM_RUN_BYTES)
+        (void)madvise(base + begin, end - begin, MADV_DONTNEED); // when it fails it stays taken
+}
+
+void steer_blocks_trim(struct steer_blocks *b)
+{
+    if (b->freed * b->slab.item_bytes < TRIM_BYTES || b->freed < b->used / 2)
+        return;
+    b->freed = 0;
+    for (uint32_t i = 0; i < b->slab.next; i++) {
+        const uint32_t from = i;
+        while (i < b->slab.next && !b->notes[i].refs)
+            i++;
+        if (i > from)
+            give_back(b, from, i);
     }
 }

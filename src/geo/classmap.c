@@ -353,8 +353,12 @@ void steer_classmap_destroy(struct steer_classmap *map)
     release_top(store, &store->v4, map->top4);
     release_top(store, &store->v6, map->top6);
     store->tables--;
-    if (map->owns_store)
+    if (map->owns_store) {
         steer_classmap_store_destroy(store);
+    } else {
+        steer_blocks_trim(&store->v4);
+        steer_blocks_trim(&store->v6);
+    }
     free(map);
 }
 

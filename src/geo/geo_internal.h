@@ -73,6 +73,7 @@ struct steer_blocks {
     size_t note_cap;
     uint64_t *slots; // blocks by hash
     size_t slot_count, used;
+    size_t freed; // since memory was last given back
 };
 // At most max blocks. Errors: STEER_EIO.
 enum steer_err steer_blocks_init(struct steer_blocks *blocks, uint32_t width,
@@ -85,6 +86,8 @@ enum steer_err steer_blocks_take(struct steer_blocks *blocks, const uint32_t *en
 // be taken again, and the caller knows that no reader is left.
 void steer_blocks_ref(struct steer_blocks *blocks, const uint32_t *entries, size_t count);
 void steer_blocks_release(struct steer_blocks *blocks, const uint32_t *entries, size_t count);
+// Gives memory of free blocks back to the system where much was freed.
+void steer_blocks_trim(struct steer_blocks *blocks);
 // Memory of the blocks in use, with what finds them.
 size_t steer_blocks_bytes(const struct steer_blocks *blocks);
 

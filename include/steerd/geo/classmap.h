@@ -39,8 +39,8 @@ struct steer_classmap {
     bool owns_store, has_holes;
 };
 
-// The blocks of many tables. What is in it does not move; its blocks are freed with the last table that uses them, and
-// taken again for the next ones.
+// The blocks of many tables. What is in it does not move, as workers read it; its blocks are freed with the last table that
+// uses them, and taken again for the next ones.
 struct steer_classmap_store;
 // 8 GiB for each family. Address space is reserved for as many blocks, memory is taken as they are needed.
 enum { STEER_CLASSMAP_BLOCKS4 = 1 << 23, STEER_CLASSMAP_BLOCKS6 = 1 << 27 };
@@ -75,6 +75,7 @@ steer_classmap_build_like(const struct steer_classmap *base, const struct steer_
                           const uint16_t *class_of, size_t count, uint16_t unknown_class);
 // NULL is accepted. No reader may be left: what only this table used is free for others at once.
 void steer_classmap_destroy(struct steer_classmap *map);
+
 struct steer_class {
     uint16_t class_index;
     uint8_t scope; // in bits of the family asked
