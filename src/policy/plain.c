@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The plain form of a residual: what it does, whichever way the document says it.
 #include <stdlib.h>
+#include <string.h>
 
 #include "resolve_internal.h"
+#include "steerd/base/mem.h"
 
 struct plainer {
     struct steer_residuals *store;
@@ -43,10 +45,46 @@ static struct steer_siblings plain_children(struct plainer *p, struct steer_resi
     return list;
 }
 
+// What is forced on checks of one endpoint: it decides, or some of the others must pass. Which check says what is the same
+// to everybody. Returns how many effects are left.
+static uint32_t plain_checks(struct steer_effect *effects, uint32_t count)
+{
+    const struct steer_endpoint *e = &effects[0].object->endpoint;
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < count; i++)
+        up += effects[i].up;
+    if (up >= e->checks_needed || count - up > e->check_count - e->checks_needed) {
+        effects[0].check = UINT32_MAX; // all of them
+        effects[0].up = up >= e->checks_needed;
+        return 1;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        effects[i].up = i < up;
+    return count;
+}
+
+// The effects of a rehearsal; the caller frees them.
+static struct steer_effect *plain_effects(const struct steer_residual *r, uint32_t *count)
+{
+    struct steer_effect *made = steer_memdup(r->effects, r->effect_count * sizeof *made);
+    uint32_t kept = 0;
+    for (uint32_t i = 0, next; i < r->effect_count; i = next) {
+        for (next = i + 1; next < r->effect_count && made[next].object == made[i].object;)
+            next++;
+        const uint32_t left =
+            made[i].on == STEER_CHECK ? plain_checks(&made[i], next - i) : next - i;
+        memmove(&made[kept], &made[i], left * sizeof *made);
+        kept += left;
+    }
+    *count = kept;
+    return made;
+}
+
 static struct steer_residual *plain_inner(struct plainer *p, struct steer_residual *r)
 {
     struct steer_siblings list = plain_children(p, r);
     struct steer_residual want = *r, *found = NULL;
+    struct steer_effect *effects = r->effect_count ? plain_effects(r, &want.effect_count) : NULL;
     const bool choice = is_ordered(r) || r->kind == STEER_R_WEIGHTED;
     const bool bare =
         choice && r->min_available.value <= 1 && r->when == STEER_WHEN_DEFAULT && list.count < 2;
@@ -59,10 +97,12 @@ static struct steer_residual *plain_inner(struct plainer *p, struct steer_residu
         want.trickle_ppm = list.count > 1 ? r->trickle_ppm : 0;
         want.child_count = list.count;
         want.children = list.items;
+        want.effects = effects;
         want.weights = r->weights ? list.weights : NULL;
         want.substitute = r->substitute ? plain(p, r->substitute) : NULL;
         found = steer_residual_intern(p->store, &want);
     }
+    free(effects);
     steer_siblings_fini(&list);
     return found;
 }
