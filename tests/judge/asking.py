@@ -111,6 +111,8 @@ def record_text(octets, kind, at, size):
         return "{} {} {} ".format(*struct.unpack("!HHH", data[:6])) + expand(octets, at + 6)
     if kind == 16:
         return data[1:1 + data[0]].decode()
+    if kind == 257:
+        return f'{data[0]} {data[2:2 + data[1]].decode()} "{data[2 + data[1]:].decode()}"'
     if kind in (64, 65):
         return service_of(octets, at, at + size)
     raise Malformed(f"type {kind}")

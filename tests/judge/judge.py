@@ -53,6 +53,7 @@ def play(options, seed, tally):
                 write_geo(folder, setup)
                 session.reload_geo()
             session.restart()
+            session.end_some()
             session.close()
         finally:
             status = steerd.stop()

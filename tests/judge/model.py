@@ -5,9 +5,10 @@ import ipaddress
 from fractions import Fraction
 
 from clients import distance_km
-from parts import (NONE, Doubt, addresses_of, below, children, country_point, dotted, entries, first_tier, holds,
-                   initial_of, kind_of, listed, members_of, mixture, name_of, needed_of, network_of, plain,
+from parts import (NONE, Doubt, addresses_of, below, checks_of, children, country_point, dotted, entries, first_tier,
+                   holds, initial_of, kind_of, listed, members_of, mixture, name_of, needed_of, network_of, plain,
                    service_text, share_of, systematic)
+from rehearsals import Rehearsals
 
 
 class World:
@@ -17,15 +18,27 @@ class World:
         self.geo = geo
         self.sites, self.endpoints, self.pools, self.policies = {}, {}, {}, {}
         self.switches, self.latencies, self.checks, self.records = {}, {}, {}, {}
+        self.static = {}
         self.overrides, self.positions = {}, {}
+        self.rehearsals = Rehearsals()
         self.none_at_root, self.ttl = False, 0  # of the record in question
 
     def learn(self, document):
         for part in ("sites", "endpoints", "pools", "policies", "switches", "latencies", "checks"):
             getattr(self, part).update(document.get(part, {}))
-        for name, record in document["records"].items():
+        for name, records in document["records"].items():
             owner = document["zone"] if name == "@" else f"{name}.{document['zone']}"
+            for record in listed(records):
+                self.learn_record(owner, record)
+
+    def learn_record(self, owner, record):
+        """An entry has one tree at most, and any static types (docs/decisions/0160)."""
+        if "steer" in record:
             self.records[owner, record.get("kind", "address")] = record
+        for qtype in ("A", "MX", "TXT", "CAA"):
+            if qtype in record:
+                data = qtype, frozenset(listed(record[qtype])), record.get("ttl", 300)
+                self.static.setdefault(owner, {})[qtype] = data
 
     # ---- the client: every node that looks at it becomes an ordered list ----
 
@@ -35,11 +48,10 @@ class World:
         if kind == "use":
             return self.options(node, self.resolve(self.policies[node["use"]], client, facts), client, facts)
         if kind == "endpoint":
-            return self.options(node, (kind, node[kind]), client, facts)
+            effect = self.rehearsals.effect(node[kind], self.endpoints[node[kind]], client)
+            return self.options(node, (kind, node[kind], effect), client, facts)
         if kind == "pool":
-            pool = self.pools[node["pool"]]
-            minimum = node.get("min_available", pool.get("min_available", 1))
-            return self.options(node, (kind, node[kind], needed_of(minimum, len(pool["endpoints"]))), client, facts)
+            return self.options(node, self.resolve_pool(node, client), client, facts)
         if kind == "answer":
             return ("answer", tuple(sorted((t, tuple(listed(data))) for t, data in node["answer"].items())))
         if kind == "weighted":
@@ -55,6 +67,17 @@ class World:
             children = [self.resolve_choice(choice, client, facts)
                         for choice in getattr(self, f"choose_by_{kind}")(node[kind], node, client, facts)]
         return self.options(node, ("list", share_of(node.get("trickle", 0)), tuple(children)), client, facts)
+
+    def resolve_pool(self, node, client):
+        """With what overrides for this client make of it and its endpoints; nobody looks into a closed one
+        (docs/decisions/0130)."""
+        name = node["pool"]
+        pool = self.pools[name]
+        needed = needed_of(node.get("min_available", pool.get("min_available", 1)), len(pool["endpoints"]))
+        state = self.rehearsals.forced("pool", name, client)
+        effects = {} if state == "down" else {
+            e: self.rehearsals.effect(e, self.endpoints[e], client) for e in members_of(pool)}
+        return ("pool", name, needed, state, tuple((e, effect) for e, effect in effects.items() if effect))
 
     def resolve_choice(self, choice, client, facts):
         child, fence = choice
@@ -196,19 +219,21 @@ class World:
 
     # ---- health ----
 
-    def endpoint_state(self, name, checks_up):
-        """up, down or drained; with checks_up their verdicts are read as up, and what people have set holds."""
-        body = self.endpoints[name]
-        for key in (("endpoint", name), ("site", body.get("site"))):
-            if key in self.overrides:
-                return self.overrides[key]
-        checks = [body["check"]] if "check" in body else body.get("checks", [])
-        if not checks:
-            return "up"
-        up = sum(self.check_passes(check, checks_up) for check in checks)
-        require = body.get("require", "all")
-        needed = {"all": len(checks), "any": 1}.get(require, require)
-        return "up" if up >= needed else "down"
+    def endpoint_state(self, name, checks_up, effect=None):
+        """up, down or drained; with checks_up their verdicts are read as up, and what people have set holds. effect is
+        that of the overrides for this client, each of which goes before the same one for all."""
+        of, *what = effect or (None,)
+        site = self.endpoints[name].get("site")
+        if of == "endpoint":
+            return what[0]
+        if ("endpoint", name) in self.overrides:
+            return self.overrides["endpoint", name]
+        if of == "site":
+            return what[0]
+        if ("site", site) in self.overrides:
+            return self.overrides["site", site]
+        needed, checks = what if of == "checks" else checks_of(self.endpoints[name])
+        return "up" if sum(self.check_passes(check, checks_up) for check in checks) >= needed else "down"
 
     def check_passes(self, name, checks_up):
         if ("check", name) in self.overrides:
@@ -232,7 +257,7 @@ class World:
     def available(self, r, checks_up):
         kind = r[0]
         if kind == "endpoint":
-            return self.endpoint_state(r[1], checks_up) == "up"
+            return self.endpoint_state(r[1], checks_up, r[2]) == "up"
         if kind in ("answer", "fence"):
             return True
         if kind == "otherwise":
@@ -242,20 +267,23 @@ class World:
         if kind == "switch":
             return self.available(self.at_position(r), checks_up)
         if kind == "pool":
-            return self.pool_available(r[1], r[2], checks_up)
+            return self.pool_available(r, checks_up)
         minimum, r = (r[1], r[2]) if kind == "minimum" else (1, r)
         return sum(self.available(child, checks_up) for child in children(r)) >= minimum
 
-    def pool_available(self, name, minimum, checks_up):
-        override = self.overrides.get(("pool", name))
+    def pool_available(self, r, checks_up):
+        override = r[3] or self.overrides.get(("pool", r[1]))
         if override in ("down", "drained"):
             return False
-        pool = self.pools[name]
-        members = members_of(pool)
-        up = [self.endpoint_state(e, checks_up or override == "up") == "up" for e in members]
-        if override == "up":
-            return any(up)
-        return sum(up) >= minimum
+        up = [e for _, e in self.members_up(r, checks_up)]
+        return bool(up) if override == "up" else len(up) >= r[2]
+
+    def members_up(self, r, checks_up):
+        """[(weight, name)]"""
+        _, name, _, state, effects = r
+        checks_up = checks_up or (state or self.overrides.get(("pool", name))) == "up"
+        return [(w, e) for e, w in members_of(self.pools[name]).items()
+                if self.endpoint_state(e, checks_up, dict(effects).get(e)) == "up"]
 
     def shares(self, r, checks_up, qtype):
         kind = r[0]
@@ -266,7 +294,7 @@ class World:
         if kind == "answer":
             return self.fixed(dict(r[1]), qtype)
         if kind == "pool":
-            return self.pool_shares(r[1], checks_up, qtype)
+            return self.pool_shares(r, checks_up, qtype)
         if kind == "switch":
             return self.shares(self.at_position(r), checks_up, qtype)
         if kind == "fence":
@@ -302,11 +330,9 @@ class World:
         position = self.positions.get(r[1]) or initial_of(self.switches[r[1]])
         return dict(r[2])[position]
 
-    def pool_shares(self, name, checks_up, qtype):
-        pool = self.pools[name]
-        checks_up = checks_up or self.overrides.get(("pool", name)) == "up"
-        open_ = [(w, e) for e, w in members_of(pool).items() if self.endpoint_state(e, checks_up) == "up"]
-        tier = [(w, e) for w, e in first_tier(open_) if self.gives(e, qtype)]
+    def pool_shares(self, r, checks_up, qtype):
+        pool = self.pools[r[1]]
+        tier = [(w, e) for w, e in first_tier(self.members_up(r, checks_up)) if self.gives(e, qtype)]
         pick = pool.get("pick", "one")
         if pick == "one":
             return mixture([(w, self.outcome([e], qtype)) for w, e in tier])
@@ -358,17 +384,29 @@ class World:
 
     # ---- coherent draws ----
 
-    def alike(self, r):
-        """Whether only endpoints are given, and each has an IPv4 and an IPv6 address of its own, and HTTPS."""
+    def told_apart(self, r):
+        """Whether only endpoints are given, each known by an address of its own in each family that it has; and together
+        only those that have all types, since other sets count as different."""
         kind = r[0]
         if kind == "answer":
             return False
         if kind not in ("endpoint", "pool"):
-            return all(self.alike(child) for child in below(r))
+            return all(self.told_apart(child) for child in below(r))
         names = [r[1]] if kind == "endpoint" else list(members_of(self.pools[r[1]]))
-        return all(self.gives(name, qtype) for name in names for qtype in ("A", "AAAA", "HTTPS")) and all(
-            len(self.named(key, addresses_of(self.endpoints[name], key))) == 1
-            for name in names for key in ("ipv4", "ipv6"))
+        if kind == "pool" and self.pools[r[1]].get("pick", "one") != "one" and not all(
+                self.gives(name, qtype) for name in names for qtype in ("A", "AAAA", "HTTPS")):
+            return False
+        return all(len(self.named(key, [address])) == 1 for name in names for key in ("ipv4", "ipv6")
+                   for address in addresses_of(self.endpoints[name], key))
+
+    def nested(self, r):
+        """Whether what has HTTPS has AAAA, and what has AAAA has A."""
+        kind = r[0]
+        if kind not in ("endpoint", "pool"):
+            return all(self.nested(child) for child in below(r))
+        names = [r[1]] if kind == "endpoint" else members_of(self.pools[r[1]])
+        return not any(self.gives(name, less) and not self.gives(name, more) for name in names
+                       for less, more in (("HTTPS", "AAAA"), ("AAAA", "A")))
 
     def named(self, key, addresses):
         """The endpoints that have one of these addresses."""
@@ -387,7 +425,7 @@ class World:
         return any(self.can_give(child, qtype) for child in below(r))
 
     def has_choice(self, r, qtype):
-        """Whether some state of health leaves a choice (docs/decisions/0081)."""
+        """Whether some state of health leaves a choice (docs/decisions/0081), for others if not for this client (0145)."""
         kind = r[0]
         if kind in ("endpoint", "answer"):
             return False

@@ -87,6 +87,13 @@ def members_of(pool):
     return dict(sorted(members.items()))  # in order of name (docs/decisions/0140)
 
 
+def checks_of(endpoint):
+    """How many of which checks must pass; without any it is up."""
+    checks = [endpoint["check"]] if "check" in endpoint else endpoint.get("checks", [])
+    require = endpoint.get("require", "all")
+    return min(len(checks), {"all": len(checks), "any": 1}.get(require, require)), checks
+
+
 def initial_of(switch):
     return switch.get("initial", switch["positions"][0])
 

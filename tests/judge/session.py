@@ -15,7 +15,7 @@ from running import wait_until
 from spelling import respelled
 from steered import Steered
 
-OTHER_TYPES = {"address": "CAA", "cname": "A", "mx": "A", "srv": "A", "txt": "A"}
+OTHER_TYPES = ("A", "MX", "SRV", "TXT", "CAA")
 BATCH = 20000
 
 
@@ -57,6 +57,8 @@ class Session:
             self.tally.counts["classes"] += len({r for runs in s.classes.runs.values() for _, _, r in runs})
         for state in range(states):
             self.set_health(document, state)
+            if self.rehearse(document, state):
+                steered = self.steered(zone)
             for s in steered:
                 self.judge(s, state)
             self.judge_draws(steered)
@@ -137,6 +139,64 @@ class Session:
                 self.world.positions[name] = rng.choice(switch["positions"])
                 self.put(f"/api/v1/switches/{name}", {"position": self.world.positions[name], "reason": "judged"})
 
+    def rehearse(self, document, state):
+        """Overrides for the clients of some networks, which nest and overlap; the former ones end. True where classes
+        may have changed."""
+        rng, changed = self.rng, self.end_rehearsals(lambda: True)
+        if state == 0 or rng.random() < 0.2:
+            return changed
+        networks = self.setup.crowd(rng.randint(2, 9))
+        for _ in range(rng.randint(1, 10)):
+            kind = rng.choice(("endpoint", "endpoint", "pool", "site", "check"))
+            target = rng.choice(list(document[kind + "s"]))
+            named = {network for key in self.world.rehearsals.set.get((kind, target), ()) for network in key}
+            chosen = [network for network in rng.sample(networks, rng.randint(1, min(3, len(networks))))
+                      if network not in named]
+            if chosen:
+                self.rehearse_one(kind, target, chosen)
+        self.rehearse_checks(document, networks)
+        return True
+
+    def rehearse_checks(self, document, networks):
+        """Different checks of one endpoint for the two halves of a network: it may come to the same."""
+        several = [body["checks"] for body in document["endpoints"].values() if len(body.get("checks", ())) > 1]
+        wide = [network for network in networks if network[2] < BITS[network[0]]]
+        for checks in self.rng.sample(several, min(2, len(several))) if wide else ():
+            family, first, length = self.rng.choice(wide)
+            state = self.rng.choice(("up", "down"))
+            for i, check in enumerate(self.rng.sample(checks, 2)):
+                half = family, first | i << BITS[family] - length - 1, length + 1
+                if not any(half in key for key in self.world.rehearsals.set.get(("check", check), ())):
+                    self.rehearse_one("check", check, [half], state)
+
+    def rehearse_one(self, kind, target, networks, state=None):
+        """Again, in another order, with another state: it replaces the first one."""
+        states = (state,) if state else ("up", "down") if kind == "check" else ("up", "down", "drained")
+        for _ in range(self.rng.choice((1, 1, 2))):
+            state = self.rng.choice(states)
+            self.rng.shuffle(networks)
+            self.put(f"/api/v1/overrides/{kind}/{target}",
+                     {"state": state, "reason": "judged", "clients": [setups.text_of(*network) for network in networks]})
+            self.world.rehearsals.put(kind, target, frozenset(networks), state)
+        self.tally.counts["rehearsals"] += 1
+
+    def end_rehearsals(self, chosen):
+        """Those of which chosen() says so; whether there were any."""
+        ended = [rehearsal for rehearsal in self.world.rehearsals.all() if chosen()]
+        for kind, target, networks, _ in ended:
+            clients = ",".join(setups.text_of(*network) for network in networks)
+            status, body = self.api.call("DELETE", f"/api/v1/overrides/{kind}/{target}?clients={clients}")
+            if status != 204:
+                raise Malformed(f"DELETE of {kind} {target} for {clients}: {status} {body}")
+            self.world.rehearsals.take(kind, target, networks)
+        return bool(ended)
+
+    def end_some(self):
+        """What is left of them stays in force."""
+        if self.end_rehearsals(lambda: self.rng.random() < 0.6):
+            for zone in self.documents:
+                self.judge_again(zone)
+
     # ---- one record in one state ----
 
     def judge(self, s, state):
@@ -145,7 +205,7 @@ class Session:
         clients = self.clients(s)
         if state:
             clients = self.rng.sample(clients, min(len(clients), 300))
-        types = TYPES_OF[s.kind] + (OTHER_TYPES[s.kind],)
+        types = TYPES_OF[s.kind] + self.beside(s)
         cases = []
         for i, (family, address, source) in enumerate(clients):
             for qtype in types if source == BITS[family] and i % 9 == 0 else (types[i % len(types)],):
@@ -153,8 +213,16 @@ class Session:
         for i in range(0, len(cases), BATCH):
             self.ask(s, cases[i:i + BATCH])
         self.ask_from_sources(s, types)
-        if s.mode == "coherent" and s.kind == "address":
-            self.ask_coherently(s)
+        if s.mode != "random" and s.kind == "address":
+            self.ask_alike(s)
+
+    def beside(self, s):
+        """A type that is no steered kind's of this name: static data, or nothing. An alias answers for all."""
+        if s.kind == "cname":
+            return ("A",)
+        steered = {qtype for owner, kind in self.world.records if owner == s.owner for qtype in TYPES_OF[kind]}
+        others = [qtype for qtype in OTHER_TYPES if qtype not in steered]
+        return tuple(self.rng.sample(others, min(2, len(others))))
 
     def clients(self, s):
         """Every border of what the policy looks at and of its classes +-1, first and last of each returned prefix,
@@ -208,8 +276,11 @@ class Session:
         key = residual, qtype
         if key not in self.shares:
             asked = "CNAME" if s.kind == "cname" else qtype
-            known = asked in TYPES_OF[s.kind]
-            self.shares[key] = self.world.answers(s.record, residual, asked) if known else {}
+            if asked in TYPES_OF[s.kind]:
+                self.shares[key] = self.world.answers(s.record, residual, asked)
+            else:
+                static = self.world.static.get(s.owner, {}).get(asked)
+                self.shares[key] = {static: Fraction(1)} if static else {}
         return self.shares[key]
 
     def where(self, s, family, address, source, qtype):
@@ -228,6 +299,8 @@ class Session:
             lines.append(f"class from {address_text(client.family, first)} to {address_text(client.family, last)}")
             lines.append(f"geo {self.geo.fields(client.family, client.address)}")
         lines += [f"residual {residual}", f"overrides {world.overrides}", f"positions {world.positions}"]
+        lines += [f"{kind} {target} {state} for {', '.join(setups.text_of(*network) for network in networks)}"
+                  for kind, target, networks, state in world.rehearsals.all()]
         return (f"seed {self.seed} {s.name} {qtype} client {case_text((family, address, source))}"
                 f"\n  record {json.dumps(s.record)}\n  " + "\n  ".join(lines))
 
@@ -322,10 +395,13 @@ class Session:
                     self.tally.counts["source"] += 1
                     self.check(s, (family, source, BITS[family], qtype), sent, udp.ask([sent])[0], bool(option))
 
-    def ask_coherently(self, s):
-        """One resolver, one moment: the same endpoints in A, AAAA and HTTPS, where all of them have all three."""
+    def ask_alike(self, s):
+        """One resolver, one moment, one client: the same endpoint in A, AAAA and HTTPS, wherever it has them."""
         residuals = {residual for runs in s.classes.runs.values() for _, _, residual in runs if residual}
-        if not all(self.world.alike(residual) for residual in residuals):
+        if not all(self.world.told_apart(residual) for residual in residuals):
+            return
+        nested = all(self.world.nested(residual) for residual in residuals)
+        if s.mode == "sticky" and not nested:
             return
         for _ in range(6):
             family, address = self.rng.choice(((4, self.rng.getrandbits(32)), (6, self.rng.getrandbits(128))))
@@ -334,14 +410,32 @@ class Session:
             with self.resolver() as udp:
                 replies = [Reply(octets, sent[12:16 + len(s.wire)]).outcome
                            for sent, octets in zip(messages, udp.ask(messages))]
-            if replies[0] != replies[3] or not replies[0]:
+            if replies[0] != replies[3]:
                 continue  # a TTL ended meanwhile
             self.tally.counts["coherent"] += 1
-            v4, v6 = service_hints(replies[2][1])
-            if self.world.named("ipv4", replies[0][1]) != self.world.named("ipv6", replies[1][1]) or (
-                    v4, v6) != (replies[0][1], replies[1][1]):
-                self.tally.fault("coherence", s.name, lambda: self.where(s, family, address, BITS[family], "A"),
-                                 "the same endpoints", replies)
+            residual = s.residual(Client(family, address, BITS[family]))
+            for more, less in (("A", "AAAA"), ("A", "HTTPS"), ("AAAA", "HTTPS")):
+                if nested and not self.agree(s, residual, more, less, dict(zip(("A", "AAAA", "HTTPS"), replies))):
+                    self.tally.fault("coherence", s.name, lambda: self.where(s, family, address, BITS[family], more),
+                                     f"the same endpoints in {less}", replies)
+
+    def agree(self, s, residual, more, less, replies):
+        """docs/decisions/0084: what less gives with at least the share that it has of more, it gives when more does."""
+        drawn, given = (self.endpoints_in(replies[qtype]) for qtype in (more, less))
+        if not drawn or drawn == given or not all(self.world.gives(name, less) for name in drawn):
+            return True
+        return self.share_of(s, residual, less, drawn) < self.share_of(s, residual, more, drawn)
+
+    def share_of(self, s, residual, qtype, names):
+        return sum(share for outcome, share in self.expected(s, residual, qtype).items()
+                   if self.endpoints_in(outcome) == names)
+
+    def endpoints_in(self, outcome):
+        """The names of those that are told apart by what they give."""
+        if not outcome:
+            return frozenset()
+        v4, v6 = {"A": (outcome[1], ()), "AAAA": ((), outcome[1])}.get(outcome[0]) or service_hints(outcome[1])
+        return frozenset(self.world.named("ipv4", v4) | self.world.named("ipv6", v6))
 
     def check(self, s, case, sent, octets, subnet=None):
         """subnet: whether one was sent whose answer is chosen by the packet's source."""
@@ -361,7 +455,7 @@ class Session:
                 reply.negative == bool(reply.outcome)):
             self.tally.fault("answer", s.name, lambda: self.where(s, *case), shown(wanted),
                              f"rcode {reply.rcode} {reply.outcome}")
-        if reply.outcome and s.draws(self.world, residual, qtype) and client.family:
+        if reply.outcome and qtype in TYPES_OF[s.kind] and s.draws(self.world, residual, qtype) and client.family:
             key = self.owner_key(s, client, residual, qtype)
             if self.owners.setdefault(key, reply.outcome) != reply.outcome:
                 self.tally.fault("sticky", s.name, lambda: self.where(s, *case), self.owners[key], reply.outcome)
@@ -371,7 +465,8 @@ class Session:
                                  reply.scope)
             return
         option = sent[-subnet_size(source) - 3:]
-        scope = s.scope(self.world, client, residual, "CNAME" if s.kind == "cname" else qtype) if reply.outcome else 0
+        asked = "CNAME" if s.kind == "cname" else qtype
+        scope = s.scope(self.world, client, residual, asked) if reply.outcome and asked in TYPES_OF[s.kind] else 0
         if not reply.scope or reply.scope[1] != option:
             self.tally.fault("echo", s.name, lambda: self.where(s, *case), option, reply.scope)
         elif reply.scope[0] != scope:

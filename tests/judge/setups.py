@@ -135,6 +135,21 @@ class Setup:
                 found.append(text)
         return found
 
+    def crowd(self, count):
+        """Networks (family, first, length) that nest and touch: for overrides."""
+        found = []
+        while len(found) < count:
+            family, first, length = self.cidr()
+            if found and self.rng.random() < 0.5:
+                family, first, length = self.rng.choice(found)
+                length = max(0, min(BITS[family], length + self.rng.randint(-4, 6)))
+                first ^= self.rng.getrandbits(BITS[family]) >> max(0, length - self.rng.randint(0, 3))
+                first = masked(family, first, length)
+            area = area_of(first) if family == 6 else None
+            if (family, first, length) not in found and not (area and length >= area[1]):
+                found.append((family, first, length))
+        return found
+
     # ---- objects ----
 
     def document(self, zone):
@@ -185,7 +200,12 @@ class Document:
         # Some that have everything, for coherent draws: no answers, no shared addresses.
         whole = {self.name("f", i): self.whole_endpoint(i) for i in range(4)}
         self.made["pools"] = {self.name("p", i): self.pool() for i in range(rng.randint(*self.pick((1, 3), (3, 7))))}
+        # Some of which each lacks more types than the next.
+        nested = {self.name("n", i): self.nested_endpoint(i) for i in range(5)}
         self.made["endpoints"].update(whole)
+        self.made["endpoints"].update(nested)
+        for i in range(2):
+            self.made["pools"][self.name("m", i)] = {"endpoints": {name: self.weight() for name in rng.sample(list(nested), 3)}}
         for i, pick in enumerate(("one", "all", 2)):
             self.made["pools"][self.name("g", i)] = {"endpoints": {name: self.weight() for name in whole}, "pick": pick}
         self.made["switches"] = {self.name("w", i): self.switch() for i in range(2)}
@@ -198,7 +218,8 @@ class Document:
         self.made["records"] = {}
         for i in range(rng.randint(8, 14)):
             self.record(i)
-        self.whole_record()
+        for kind in ("whole", "nested"):
+            self.whole_record(kind)
 
     def pick(self, small, large):
         return small if self.setup.small else large
@@ -254,6 +275,18 @@ class Document:
         checks = self.rng.sample(list(self.made["checks"]), self.rng.randint(1, 2))
         return {"ipv4": f"127.9.2.{number}", "ipv6": f"2001:db8:fffd::{number:x}", "https": {}, "checks": checks,
                 "site": self.any_of("sites")}
+
+    def nested_endpoint(self, i):
+        number = int(self.tag[1:]) * 16 + i + 1
+        types = self.rng.randint(1, 3)
+        body = {"ipv4": f"127.9.4.{number}", "site": self.any_of("sites")}
+        if types > 1:
+            body["ipv6"] = f"2001:db8:fffb::{number:x}"
+        if types > 2:
+            body["https"] = {}
+        if self.rng.random() < 0.3:
+            body["check"] = self.any_of("checks")
+        return body
 
     def weight(self):
         return self.rng.choice((0, 1, 1, 1, 2, 3, 7, 10, 100, self.rng.randint(0, 65535), 65535))
@@ -322,6 +355,9 @@ class Document:
         if self.kind == "whole":
             kind = rng.choice(("endpoint", "pool", "pool"))
             return {kind: self.name(*(("f", rng.randint(0, 3)) if kind == "endpoint" else ("g", rng.randint(0, 2))))}, 1
+        if self.kind == "nested":
+            kind = rng.choice(("endpoint", "pool"))
+            return {kind: self.name(*(("n", rng.randint(0, 4)) if kind == "endpoint" else ("m", rng.randint(0, 1))))}, 1
         usable = [name for name, used in self.depths.items() if used < depth]
         kind = rng.choice(("endpoint", "endpoint", "pool", "pool", "pool", "use", "answer"))
         if kind == "use" and usable:
@@ -448,33 +484,61 @@ class Document:
 
     def record(self, i):
         rng = self.rng
-        self.kind = rng.choice(("address",) * 6 + ("cname", "mx", "srv", "txt"))
+        kind = rng.choice(("address",) * 6 + ("cname", "mx", "srv", "txt"))
         owner = rng.choice((f"r{i}", f"r{i}", f"deep{i}.a.b", f"*.r{i}"))
-        if i == 0 and self.kind != "cname":
+        if i == 0 and kind != "cname":
             owner = "@"
+        kinds = [kind]
+        if kind != "cname" and rng.random() < 0.3:
+            kinds += rng.sample([other for other in ("address", "mx", "srv", "txt") if other != kind], rng.randint(1, 3))
+        entries = [entry for entry in map(self.entry, kinds) if entry]
+        if entries and kind != "cname":
+            self.put_beside(entries, kinds)
+        if entries:
+            self.made["records"][owner] = entries if len(entries) > 1 else entries[0]
+
+    def entry(self, kind):
+        """One steered record, or None where chance finds none."""
+        rng = self.rng
+        self.kind = kind
         depth = DEPTH_MAX if rng.random() < self.pick(0, 0.1) else rng.randint(1, self.pick(3, 6))
         for _ in range(200):
             node = self.chain(depth)[0] if depth == DEPTH_MAX else self.node(depth)[0]
             if self.suits(node):
                 break
         else:
-            return
+            return None
         record = {"steer": node, "allow_negative": True}
         if rng.random() < 0.8:
             record["ttl"] = rng.choice((0, 5, 30, 60, 300, 86400))
-        if self.kind != "address" or rng.random() < 0.1:
-            record["kind"] = self.kind
+        if kind != "address" or rng.random() < 0.1:
+            record["kind"] = kind
         draw = rng.random()
         if draw < 0.25:
             record["draw"] = "sticky" if rng.random() < 0.5 else {"sticky": self.lengths()}
         elif draw < 0.5:
             record["draw"] = rng.choice(("coherent", "random"))
-        self.made["records"][owner] = record
+        return record
 
-    def whole_record(self):
-        self.kind = "whole"
+    def put_beside(self, entries, kinds):
+        """Data of types that none of the kinds steers, in an entry of their own or in one that is there."""
+        rng = self.rng
+        static = {"A": ("127.8.2.1", ["127.8.2.2", "127.8.2.3"]), "MX": ("7 mx.example.net.",), "TXT": ("static text",),
+                  "CAA": ('0 issue "ca.example"',)}
+        taken = {qtype for kind in kinds for qtype in TYPES_OF[kind]}
+        for qtype in sorted(static.keys() - taken) if rng.random() < 0.4 else ():
+            if rng.random() < 0.5:
+                entry = rng.choice(entries)
+                if rng.random() < 0.5:
+                    entry = {"ttl": rng.choice((1, 77, 3600))}
+                    entries.append(entry)
+                entry[qtype] = rng.choice(static[qtype])
+
+    def whole_record(self, kind):
+        self.kind = kind
         node = self.node(3)[0]
-        self.made["records"]["whole"] = {"steer": node, "allow_negative": True, "ttl": 60, "draw": "coherent"}
+        draw = "coherent" if kind == "whole" or self.rng.random() < 0.6 else "sticky"
+        self.made["records"][kind] = {"steer": node, "allow_negative": True, "ttl": 60, "draw": draw}
 
     def lengths(self):
         both = {"v4": self.rng.randint(8, 32), "v6": self.rng.randint(20, 64)}

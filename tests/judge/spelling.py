@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The same document in other words (docs/decisions/0152)."""
-from parts import NODES, kind_of
+from parts import NODES, kind_of, listed
 
 OPTIONS = ("min_available", "when_unavailable", "trickle")
 
@@ -9,12 +9,21 @@ def respelled(rng, document):
     """A copy in which every now and then something is written the other way."""
     made = dict(document)
     made["policies"] = {name: node_of(rng, node) for name, node in document["policies"].items()}
-    made["records"] = {name: record_of(rng, record) for name, record in document["records"].items()}
+    made["records"] = {name: records_of(rng, records) for name, records in document["records"].items()}
     made["pools"] = {name: pool_of(rng, pool) for name, pool in document["pools"].items()}
     return made
 
 
+def records_of(rng, records):
+    """An entry, or a list of entries in any order."""
+    made = [record_of(rng, record) for record in listed(records)]
+    rng.shuffle(made)
+    return made if len(made) > 1 or rng.random() < 0.1 else made[0]
+
+
 def record_of(rng, record):
+    if "steer" not in record:
+        return record
     record = {**record, "steer": node_of(rng, record["steer"])}
     draw = record.get("draw")
     if isinstance(draw, dict) and rng.random() < 0.3:

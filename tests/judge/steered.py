@@ -20,6 +20,9 @@ class Steered:
         for text in networks_in(world, record["steer"], set()):
             family, first, length = network_of(text)
             self.borders[family].append((first, last_of(family, first, length)))
+        for _, _, networks, _ in world.rehearsals.all():
+            for family, first, length in networks:
+                self.borders[family].append((first, last_of(family, first, length)))
         self.classes = Classes(world, record, session.client_of, self.borders, AREAS)
         draw = record.get("draw", "random")
         self.mode = draw if isinstance(draw, str) else "sticky"

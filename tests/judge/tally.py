@@ -19,7 +19,7 @@ class Tally:
     def report(self, rounds, seconds):
         c = self.counts
         print(f"{rounds} rounds, {seconds:.0f} s: {c['documents']} documents, {c['records']} policies, "
-              f"{c['states']} states of health, {c['runs']} ranges of {c['classes']} classes")
+              f"{c['states']} states of health, {c['rehearsals']} overrides for some clients, {c['runs']} ranges of {c['classes']} classes")
         print(f"judged: {c['asked']} questions ({c['asked'] / max(seconds, 1e-9):.0f} a second), of them "
               f"{c['inside']} IPv4 inside IPv6, {c['short']} with a source shorter than the scope, "
               f"{c['source']} by the packet's source; "
