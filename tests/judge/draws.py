@@ -95,6 +95,20 @@ class Draws:
                 drawn += self.outcomes(udp.ask([message]), qtype)
         self.judge("coherent draw", wanted, drawn, case)
 
+    def agreement(self, client, first, other, wanted):
+        """Two types asked by many resolvers, one answer each."""
+        case, drawn = (4, client, 32, first), Counter()
+        messages = [question(0, self.s.wire, qtype, subnet_option(*case[:3])) for qtype in (first, other, first)]
+        for _ in range(min(CLIENTS_MAX, self.session.options.draws)):
+            with self.session.resolver() as udp:
+                outcomes = [Reply(octets, sent[12:16 + len(self.s.wire)]).outcome
+                            for sent, octets in zip(messages, udp.ask(messages))]
+            if outcomes[0] == outcomes[2]:  # else a TTL ended meanwhile
+                names = [self.session.endpoints_in(outcome) for outcome in outcomes]
+                drawn[names[0] if names[0] == names[1] else "apart"] += 1
+        self.session.tally.counts["agreements"] += 1
+        self.judge("agreement", wanted, drawn, case)
+
     def sticky(self, first, last, qtype, wanted):
         """One answer each to many IPv4 networks of one class; wanted are the shares of the slots."""
         rng, length, networks = self.session.rng, self.s.sticky[4], {}

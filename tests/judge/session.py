@@ -372,7 +372,21 @@ class Session:
             test.sticky(first, last, qtype, self.slots[residual, qtype])
         else:
             getattr(test, s.mode)(4, first, qtype, wanted)
+        if s.mode == "coherent" and s.kind == "address" and self.world.told_apart(residual):
+            self.judge_agreement(test, s, first, residual)
         return True
+
+    def judge_agreement(self, test, s, client, residual):
+        """Of the type with the most outcomes and another one: both give the same as often as they can (0084)."""
+        outcomes = {qtype: self.expected(s, residual, qtype) for qtype in TYPES_OF[s.kind]}
+        first, *others = sorted((qtype for qtype in outcomes if outcomes[qtype]), key=lambda t: -len(outcomes[t]))
+        shares = {qtype: {self.endpoints_in(outcome): share for outcome, share in outcomes[qtype].items()}
+                  for qtype in outcomes}
+        for other in self.rng.sample(others, min(1, len(others))):
+            wanted = {names: min(share, shares[other][names]) for names, share in shares[first].items()
+                      if names in shares[other]}
+            apart = 1 - sum(wanted.values())
+            test.agreement(client, first, other, {**wanted, "apart": apart} if apart else wanted)
 
     # ---- over UDP ----
 

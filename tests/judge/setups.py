@@ -200,8 +200,9 @@ class Document:
         # Some that have everything, for coherent draws: no answers, no shared addresses.
         whole = {self.name("f", i): self.whole_endpoint(i) for i in range(4)}
         self.made["pools"] = {self.name("p", i): self.pool() for i in range(rng.randint(*self.pick((1, 3), (3, 7))))}
-        # Some of which each lacks more types than the next.
-        nested = {self.name("n", i): self.nested_endpoint(i) for i in range(5)}
+        # Some that lack types: each more than the next, or crosswise.
+        crossed = rng.random() < 0.3
+        nested = {self.name("n", i): self.partial_endpoint(i, crossed) for i in range(5)}
         self.made["endpoints"].update(whole)
         self.made["endpoints"].update(nested)
         for i in range(2):
@@ -276,14 +277,14 @@ class Document:
         return {"ipv4": f"127.9.2.{number}", "ipv6": f"2001:db8:fffd::{number:x}", "https": {}, "checks": checks,
                 "site": self.any_of("sites")}
 
-    def nested_endpoint(self, i):
+    def partial_endpoint(self, i, crossed):
         number = int(self.tag[1:]) * 16 + i + 1
-        types = self.rng.randint(1, 3)
-        body = {"ipv4": f"127.9.4.{number}", "site": self.any_of("sites")}
-        if types > 1:
-            body["ipv6"] = f"2001:db8:fffb::{number:x}"
-        if types > 2:
-            body["https"] = {}
+        data = {"ipv4": f"127.9.4.{number}", "ipv6": f"2001:db8:fffb::{number:x}", "https": {}}
+        forms = [("ipv4",), ("ipv4", "ipv6"), ("ipv4", "ipv6", "https")]
+        if crossed:
+            forms += [("ipv6",), ("ipv6", "https"), ("ipv4", "https")]
+        body = {key: data[key] for key in self.rng.choice(forms)}
+        body["site"] = self.any_of("sites")
         if self.rng.random() < 0.3:
             body["check"] = self.any_of("checks")
         return body

@@ -23,7 +23,7 @@ class Tally:
         print(f"judged: {c['asked']} questions ({c['asked'] / max(seconds, 1e-9):.0f} a second), of them "
               f"{c['inside']} IPv4 inside IPv6, {c['short']} with a source shorter than the scope, "
               f"{c['source']} by the packet's source; "
-              f"{c['coherent']} for one resolver in three types; {c['explained']} explained; {c['tested']} statistical "
+              f"{c['coherent']} for one resolver in three types and {c['agreements']} tests of two; {c['explained']} explained; {c['tested']} statistical "
               f"tests of {c['drawn']} answers (least p {self.least:.1g}), shares of slots off by "
               f"{float(self.worst) * 100:.1f} points at most; "
               f"{c['doubts']} policies left out because distances are too near each other")
