@@ -281,6 +281,7 @@ struct steer_resolver *steer_resolver_create(struct steer_residuals *store,
     v->steered = steered;
     steer_ptrmap_init(&v->cache);
     steer_ptrmap_init(&v->fields);
+    steer_ptrmap_init(&v->arounds);
     steer_arena_init(&v->arena);
     return v;
 }
@@ -308,6 +309,7 @@ void steer_resolver_destroy(struct steer_resolver *v)
             steer_residual_unref(v->store, cached->residual);
         free(cached);
     }
+    steer_resolve_rehearsal_fini(v);
     steer_ptrmap_fini(&v->cache);
     steer_ptrmap_fini(&v->fields);
     steer_arena_fini(&v->arena);

@@ -9,10 +9,11 @@ struct steer_resolver {
     struct steer_residuals *store;
     const struct steer_catalog *catalog;
     const struct steer_object *steered;
-    struct steer_ptrmap cache;  // inner node or pool object -> struct cached
-    struct steer_ptrmap fields; // ranked node -> struct field (resolve_ranked.c)
-    struct steer_arena arena;   // of fields
-    uint32_t cut;               // so many of a ranking are kept in order; 0: all
+    struct steer_ptrmap cache;   // inner node or pool object -> struct cached
+    struct steer_ptrmap fields;  // ranked node -> struct field (resolve_ranked.c)
+    struct steer_ptrmap arounds; // root -> struct around (resolve_rehearsal.c)
+    struct steer_arena arena;    // of fields and arounds
+    uint32_t cut;                // so many of a ranking are kept in order; 0: all
     uint32_t run;
     const struct steer_client *client;
     json_t *trace;
@@ -53,6 +54,7 @@ const char *steer_child_label(const struct steer_child *child, char *out, size_t
 // resolve_rehearsal.c: the root with what is forced for the client alone around it, or as it is. Takes the reference.
 struct steer_residual *steer_resolve_rehearsal(struct steer_resolver *v,
                                                struct steer_residual *root);
+void steer_resolve_rehearsal_fini(struct steer_resolver *v);
 
 // resolve_ranked.c
 struct steer_residual *steer_resolve_ranked(struct steer_resolver *v, const struct steer_node *node,

@@ -134,6 +134,78 @@ static void trace(struct steer_resolver *v, const struct gathering *g,
     }
 }
 
+// ---- what was found before -----------------------------------------------------------------------
+
+// One override may be for many networks, and the tree behind them one of thousands of endpoints: it is looked through once
+// for all who have the same.
+struct around {
+    struct around *next; // of the same root
+    uint32_t count;
+    const struct steer_rehearsal **held;
+    struct steer_residual *residual; // a reference, which keeps the root too
+};
+
+static bool holds_the_same(const struct around *a, const struct gathering *g)
+{
+    bool same = a->count == g->held_count;
+    for (uint32_t i = 0; i < a->count && same; i++)
+        same = a->held[i] == g->held[i].rehearsal;
+    return same;
+}
+
+static struct steer_residual *recall(struct steer_resolver *v, const struct gathering *g,
+                                     const struct steer_residual *root)
+{
+    const struct around *a = *steer_ptrmap_at(&v->arounds, (uintptr_t)root);
+    while (a && !holds_the_same(a, g))
+        a = a->next;
+    return a ? a->residual : NULL;
+}
+
+static void remember(struct steer_resolver *v, const struct gathering *g,
+                     const struct steer_residual *root, struct steer_residual *residual)
+{
+    void **first = steer_ptrmap_at(&v->arounds, (uintptr_t)root);
+    struct around *a = steer_arena_alloc(&v->arena, sizeof *a);
+    *a = (struct around){.next = *first,
+                         .count = (uint32_t)g->held_count,
+                         .held = steer_arena_alloc(&v->arena, g->held_count * sizeof(void *)),
+                         .residual = steer_residual_ref(residual)};
+    for (uint32_t i = 0; i < a->count; i++)
+        a->held[i] = g->held[i].rehearsal;
+    *first = a;
+}
+
+void steer_resolve_rehearsal_fini(struct steer_resolver *v)
+{
+    for (size_t i = 0; i < v->arounds.cap; i++)
+        for (const struct around *a = v->arounds.slots[i].value; a; a = a->next)
+            steer_residual_unref(v->store, a->residual);
+    steer_ptrmap_fini(&v->arounds);
+}
+
+// ---- a client's root -----------------------------------------------------------------------------
+
+// Takes the reference.
+static struct steer_residual *put_around(struct steer_resolver *v, struct gathering *g,
+                                         struct steer_residual *root)
+{
+    steer_ptrmap_init(&g->seen);
+    gather(g, root);
+    steer_ptrmap_fini(&g->seen);
+    if (g->count) {
+        root = steer_residual_intern(
+            v->store, &(struct steer_residual){.kind = STEER_R_REHEARSAL,
+                                               .child_count = 1,
+                                               .children = &root,
+                                               .effect_count = sort_effects(g->effects, g->count),
+                                               .effects = g->effects});
+        trace(v, g, root);
+    }
+    free(g->effects);
+    return root;
+}
+
 struct steer_residual *steer_resolve_rehearsal(struct steer_resolver *v,
                                                struct steer_residual *root)
 {
@@ -145,20 +217,17 @@ struct steer_residual *steer_resolve_rehearsal(struct steer_resolver *v,
     g.held_count = steer_rehearsals_for(set, v->client->network, held);
     if (!g.held_count)
         return root;
-    steer_ptrmap_init(&g.seen);
-    gather(&g, root);
-    steer_ptrmap_fini(&g.seen);
-    if (g.count) {
-        root = steer_residual_intern(
-            v->store, &(struct steer_residual){.kind = STEER_R_REHEARSAL,
-                                               .child_count = 1,
-                                               .children = &root,
-                                               .effect_count = sort_effects(g.effects, g.count),
-                                               .effects = g.effects});
-        trace(v, &g, root);
+    struct steer_residual *known = v->trace ? NULL : recall(v, &g, root);
+    if (known) {
+        steer_residual_ref(known);
+        steer_residual_unref(v->store, root);
+        return known;
     }
-    free(g.effects);
-    return root;
+    struct steer_residual *found = put_around(v, &g, steer_residual_ref(root));
+    if (!v->trace)
+        remember(v, &g, root, found);
+    steer_residual_unref(v->store, root);
+    return found;
 }
 
 const struct steer_effect *steer_effects_of(const struct steer_effect *effects, uint32_t count,
