@@ -49,7 +49,7 @@ static void put_change(struct steer_buf *out, const struct cli *cli, const json_
     cli_put_coloured(out, cli->colour_out, CLI_RED, cli_member(change, "from"));
     steer_buf_puts(out, "\n  to    ");
     cli_put_coloured(out, cli->colour_out, CLI_GREEN, cli_member(change, "to"));
-    steer_buf_puts(out, "\n  as    ");
+    steer_buf_puts(out, "\n  for   ");
     json_array_foreach(json_object_get(change, "examples"), i, example)
     {
         steer_buf_puts(out, i ? ", " : "");
@@ -79,9 +79,10 @@ static void print_result(const struct cli *cli, const json_t *result)
     struct steer_buf out = {0};
     const json_t *changes = json_object_get(result, "changes"), *change;
     size_t i;
-    steer_buf_printf(&out, "%s of %s queries would get another answer (%s different questions).\n",
-                     cli_member(result, "changed"), cli_member(result, "queries"),
-                     cli_member(result, "questions"));
+    const char *questions = cli_member(result, "questions");
+    steer_buf_printf(&out, "%s of %s queries would get another answer (%s different question%s).\n",
+                     cli_member(result, "changed"), cli_member(result, "queries"), questions,
+                     strcmp(questions, "1") == 0 ? "" : "s");
     put_assertions(&out, cli, json_object_get(result, "assertions"));
     put_names(&out, json_object_get(result, "names"));
     json_array_foreach(changes, i, change) if (i < SHOWN) put_change(&out, cli, change);

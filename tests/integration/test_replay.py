@@ -134,7 +134,7 @@ class Replay(SteerdTest):
         self.assertEqual(("NXDOMAIN", "NODATA"), tuple(changes["new.replay.test."][key] for key in ("from", "to")))
         text = self.steerd.ctl("replay", "--with", self.write("test.yaml", new)).stdout
         self.assertIn("3 of 9 queries would get another answer", text)
-        self.assertIn("  from  198.51.100.10 ttl 30\n  to    192.0.2.10 ttl 30\n  as    203.0.113.0/24\n", text)
+        self.assertIn("  from  198.51.100.10 ttl 30\n  to    192.0.2.10 ttl 30\n  for   203.0.113.0/24\n", text)
         self.assertEqual(version, self.version())
         self.assertEqual(["198.51.100.10"], self.data("api.replay.test", "A", SINGAPORE))
 
