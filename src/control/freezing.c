@@ -157,11 +157,15 @@ static enum steer_err publish(struct steer_control *c, struct freezing *f, struc
 static enum steer_err freeze(struct steer_control *c, struct freezing *f, struct steer_diag *diag)
 {
     struct steer_measure *m = f->measure;
+    const uint64_t judged_unix_s = m->judged_unix_s;
     enum steer_err err = STEER_OK;
     m->judged_unix_s = f->now_unix_s;
     if (f->changes) {
         err = publish(c, f, diag);
-        if (err != STEER_OK && err != STEER_ENOTFOUND) // no such assertion to override
+        // Neither a table of before nor an assertion that is not there to be overridden says anything of what is measured.
+        if (err != STEER_OK && f->asked && (err == STEER_ENOTFOUND || f->asked->to))
+            m->judged_unix_s = judged_unix_s;
+        else if (err != STEER_OK)
             refuse(c, f, diag);
     } else {
         m->held = f->held;

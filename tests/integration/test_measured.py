@@ -251,6 +251,20 @@ class Measured(SteerdTest):
         self.assertEqual(404, self.freeze(to=99)[0])
         self.assertEqual(422, self.freeze(to=0)[0])
 
+    def test_a_rollback_that_is_refused_says_nothing_of_what_is_measured(self):
+        self.slow_germany()
+        self.freeze()
+        self.send([sample("fra", 5)] * 900)
+        self.assertEqual(2, self.freeze()[1]["number"])
+        self.apply(ASSERTION, "assert.yaml")
+        before = self.get("/api/v1/latency")[1]
+        code, problem = self.freeze(to=1)
+        self.assertEqual(422, code)
+        self.assertIn("germany-stays", problem["detail"])
+        self.assertEqual(before, self.get("/api/v1/latency")[1])
+        self.assertEqual(0, self.metric("steerd_latency_table_refused", table="world"))
+        self.assertEqual(["192.0.2.10"], self.api())
+
     def test_frozen_rows_survive_an_edit_of_the_document_and_go_with_measured(self):
         self.slow_germany()
         self.freeze()
