@@ -320,7 +320,8 @@ uint32_t steer_value_percent(struct steer_parse *p, const struct steer_item *ite
             ppm += (uint32_t)(text[whole + 1 + i] - '0') * unit;
         return ppm;
     }
-    steer_doc_fail(p, item->at, "%s must be a percentage below 100 like \"5%%\"",
+    steer_doc_fail(p, item->at,
+                   "%s must be a percentage below 100, with at most 4 decimals, like \"5%%\"",
                    subject(item, who));
     return 0;
 }
