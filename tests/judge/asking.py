@@ -6,6 +6,7 @@ import json
 import select
 import socket
 import struct
+import time
 import urllib.parse
 
 from parts import service_text
@@ -14,6 +15,7 @@ TYPES = {"A": 1, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "SVCB":
 TYPE_NAMES = {number: name for name, number in TYPES.items()}
 SOA, OPT, ECS = 6, 41, 8
 WINDOW = 48  # questions under way
+IDLE_S = 2   # less than steerd keeps an idle connection
 
 
 class Malformed(Exception):
@@ -218,20 +220,24 @@ class Asker:
 
 
 class Api:
-    """The HTTP API over one connection that stays open."""
+    """The HTTP API over one connection that stays open, as long as steerd surely lets it."""
 
     def __init__(self, port, token):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self.headers = {"Authorization": "Bearer " + token}
+        self.used = time.monotonic()
 
     def call(self, method, path, body=None):
         headers, octets = dict(self.headers), None
         if body is not None:
             headers["Content-Type"] = "application/json"
             octets = json.dumps(body)
+        if time.monotonic() - self.used > IDLE_S:
+            self.connection.close()  # the request opens it again
         self.connection.request(method, path, octets, headers)
         reply = self.connection.getresponse()
         text = reply.read().decode()
+        self.used = time.monotonic()
         return reply.status, json.loads(text) if text else None
 
     def explain(self, name, qtype, client):
