@@ -76,9 +76,19 @@ static void probes_come_each_interval_without_drift(void **unused)
     struct steer_probe_target target = target_at(1, origin, "/slow", 100);
     target.timeout_ms = 90; // counted from its end, an interval would be 190 ms
     steer_prober_put(prober, &target);
-    struct record record = recorder_wait(&recorder, 1, 11);
-    uint64_t ms = (record.last_ns - record.first_ns) / STEER_NS_PER_MS;
-    assert_in_range(ms, 950, 1750); // ten intervals; above: a busy machine
+    // A busy machine makes some of them late, and with drift not one would be in time.
+    struct record record = recorder_wait(&recorder, 1, 1);
+    uint64_t least_ms = UINT64_MAX;
+    for (unsigned i = 2; i <= 11; i++) {
+        const struct record before = record;
+        record = recorder_wait(&recorder, 1, i);
+        const unsigned more = record.count - before.count;
+        const uint64_t ms = (record.last_ns - before.last_ns) / STEER_NS_PER_MS;
+        if (more && ms / more < least_ms)
+            least_ms = ms / more;
+    }
+    assert_true(least_ms < 150);
+    assert_true(record.last_ns - record.first_ns >= 950 * STEER_NS_PER_MS); // ten intervals
     steer_prober_stop(prober);
     origin_stop(origin);
     recorder_fini(&recorder);
