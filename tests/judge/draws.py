@@ -61,19 +61,19 @@ def chance(wanted, drawn):
 
 
 class Draws:
-    """The tests of one record's draws, for one session."""
+    """The tests of one record's draws, for one trial."""
 
-    def __init__(self, session, steered):
-        self.session, self.s = session, steered
+    def __init__(self, trial, steered):
+        self.trial, self.s = trial, steered
 
     def judge(self, what, wanted, drawn, case):
-        tally = self.session.tally
+        tally = self.trial.tally
         tally.counts["tested"] += 1
         tally.counts["drawn"] += sum(drawn.values())
         p = chance(wanted, drawn)
         tally.least = min(tally.least, p)
         if p < SIGNIFICANCE:
-            tally.fault(what, self.s.name, lambda: self.session.where(self.s, *case), wanted, f"{dict(drawn)}, p {p:g}")
+            tally.fault(what, self.s.name, lambda: self.trial.where(self.s, *case), wanted, f"{dict(drawn)}, p {p:g}")
 
     def outcomes(self, replies, qtype):
         sent = question(0, self.s.wire, qtype)[12:16 + len(self.s.wire)]
@@ -83,15 +83,15 @@ class Draws:
         """Many answers to one client."""
         case = (family, address, BITS[family], qtype)
         message = question(0, self.s.wire, qtype, subnet_option(*case[:3]))
-        replies = self.session.udp.ask([message] * self.session.options.draws)
+        replies = self.trial.udp.ask([message] * self.trial.options.draws)
         self.judge("random draw", wanted, self.outcomes(replies, qtype), case)
 
     def coherent(self, family, address, qtype, wanted):
         """One answer each to many resolvers, of one client."""
         case = (family, address, BITS[family], qtype)
         message, drawn = question(0, self.s.wire, qtype, subnet_option(*case[:3])), Counter()
-        for _ in range(min(CLIENTS_MAX, self.session.options.draws)):
-            with self.session.resolver() as udp:
+        for _ in range(min(CLIENTS_MAX, self.trial.options.draws)):
+            with self.trial.resolver() as udp:
                 drawn += self.outcomes(udp.ask([message]), qtype)
         self.judge("coherent draw", wanted, drawn, case)
 
@@ -99,24 +99,24 @@ class Draws:
         """Two types asked by many resolvers, one answer each."""
         case, drawn = (4, client, 32, first), Counter()
         messages = [question(0, self.s.wire, qtype, subnet_option(*case[:3])) for qtype in (first, other, first)]
-        for _ in range(min(CLIENTS_MAX, self.session.options.draws)):
-            with self.session.resolver() as udp:
+        for _ in range(min(CLIENTS_MAX, self.trial.options.draws)):
+            with self.trial.resolver() as udp:
                 outcomes = [Reply(octets, sent[12:16 + len(self.s.wire)]).outcome
                             for sent, octets in zip(messages, udp.ask(messages))]
             if outcomes[0] == outcomes[2]:  # else a TTL ended meanwhile
-                names = [self.session.endpoints_in(outcome) for outcome in outcomes]
+                names = [self.trial.endpoints_in(outcome) for outcome in outcomes]
                 drawn[names[0] if names[0] == names[1] else "apart"] += 1
-        self.session.tally.counts["agreements"] += 1
+        self.trial.tally.counts["agreements"] += 1
         self.judge("agreement", wanted, drawn, case)
 
     def sticky(self, first, last, qtype, wanted):
         """One answer each to many IPv4 networks of one class; wanted are the shares of the slots."""
-        rng, length, networks = self.session.rng, self.s.sticky[4], {}
+        rng, length, networks = self.trial.rng, self.s.sticky[4], {}
         if last - first + 1 < 64 << 32 - length:
             return
-        for _ in range(min(CLIENTS_MAX, self.session.options.draws)):
+        for _ in range(min(CLIENTS_MAX, self.trial.options.draws)):
             network = masked(4, rng.randint(first, last), length)
             if first <= network and last_of(4, network, length) <= last:
                 networks[network] = question(0, self.s.wire, qtype, subnet_option(4, network, length))
-        replies = self.session.udp.ask(list(networks.values()))
+        replies = self.trial.udp.ask(list(networks.values()))
         self.judge("sticky draw", wanted, self.outcomes(replies, qtype), (4, first, 32, qtype))

@@ -18,7 +18,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts", "lib")]
 sys.dont_write_bytecode = True
 import geofile  # noqa: E402
 from running import Failure, Steerd  # noqa: E402
-from session import Session  # noqa: E402
+from trial import Trial  # noqa: E402
 from setups import Setup  # noqa: E402
 from tally import Tally  # noqa: E402
 
@@ -44,17 +44,17 @@ def play(options, seed, tally):
         steerd.options += ["--listen", f"[::1]:{steerd.dns_port}", "--workers", "1"]
         steerd.start()
         try:
-            session = Session(options, steerd, setup, rng, seed, tally)
+            trial = Trial(options, steerd, setup, rng, seed, tally)
             for i in range(options.documents):
-                session.document(f"j{i}.test", options.states)
-            session.edit()
+                trial.document(f"j{i}.test", options.states)
+            trial.edit()
             if setup.files:
                 setup.renew_geo()
                 write_geo(folder, setup)
-                session.reload_geo()
-            session.restart()
-            session.end_some()
-            session.close()
+                trial.reload_geo()
+            trial.restart()
+            trial.end_some()
+            trial.close()
         finally:
             status = steerd.stop()
             if status != 0 or "Sanitizer" in steerd.log() or "runtime error" in steerd.log():

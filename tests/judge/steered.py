@@ -9,21 +9,21 @@ from parts import network_of
 class Steered:
     """A steered record and what the model knows of it."""
 
-    def __init__(self, session, owner, kind, record):
+    def __init__(self, trial, owner, kind, record):
         self.record, self.kind = record, kind
         self.owner = owner
         asked = owner.replace("*", "some.host", 1)
         self.name = asked
         self.wire = name_wire(asked)
-        world = session.world
-        self.borders = {family: list(session.geo.borders(family)) for family in BITS}
+        world = trial.world
+        self.borders = {family: list(trial.geo.borders(family)) for family in BITS}
         for text in networks_in(world, record["steer"], set()):
             family, first, length = network_of(text)
             self.borders[family].append((first, last_of(family, first, length)))
         for _, _, networks, _ in world.rehearsals.all():
             for family, first, length in networks:
                 self.borders[family].append((first, last_of(family, first, length)))
-        self.classes = Classes(world, record, session.client_of, self.borders, AREAS)
+        self.classes = Classes(world, record, trial.client_of, self.borders, AREAS)
         draw = record.get("draw", "random")
         self.mode = draw if isinstance(draw, str) else "sticky"
         lengths = draw["sticky"] if isinstance(draw, dict) else {}

@@ -56,7 +56,7 @@ uint32_t steer_cells_expiry(const struct steer_cells *cells, const struct steer_
 
 struct steer_cells_stats {
     uint64_t cells, lists, bytes, evaluations;
-    uint64_t answers; // and tables of slots
+    uint64_t answers;               // and tables of slots
     uint64_t served_all, exhausted; // cells in that state now
 };
 void steer_cells_stats(const struct steer_cells *cells, struct steer_cells_stats *stats);

@@ -201,8 +201,7 @@ static inline enum steer_err run_figures(struct steer_control *c, void *arg,
     steer_cells_stats(steer_linker_cells(c->linker), &cells);
     *f = (struct figures){steer_linker_world(c->linker)->version, cells.cells,
                           steer_residuals_count(steer_linker_residuals(c->linker)),
-                          steer_linker_maps(c->linker).tables,
-                          steer_linker_catalog(c->linker)};
+                          steer_linker_maps(c->linker).tables, steer_linker_catalog(c->linker)};
     return STEER_OK;
 }
 

@@ -19,7 +19,7 @@ OTHER_TYPES = ("A", "MX", "SRV", "TXT", "CAA")
 BATCH = 20000
 
 
-class Session:
+class Trial:
     def __init__(self, options, steerd, setup, rng, seed, tally):
         self.options, self.steerd, self.setup = options, steerd, setup
         self.rng, self.seed, self.tally = rng, seed, tally
