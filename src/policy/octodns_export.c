@@ -141,7 +141,9 @@ static enum steer_err collect(struct exporter *ex, struct steer_document *const 
     bool found = false;
     for (size_t d = 0; d < count; d++)
         for (uint32_t i = 0; i < documents[d]->object_count; i++)
-            steer_catalog_put(ex->catalog, documents[d]->objects[i]);
+            // Assertions may be about records of other zones, which are not here.
+            if (documents[d]->objects[i]->kind != STEER_ASSERTION)
+                steer_catalog_put(ex->catalog, documents[d]->objects[i]);
     for (size_t d = 0; d < count; d++) {
         for (uint32_t z = 0; z < documents[d]->zone_count; z++) {
             const struct steer_document_zone *zone = &documents[d]->zones[z];

@@ -359,6 +359,23 @@ orders_that_differ_and_rules_in_any_order_become_pools_and_rules_of_octodns(void
     free(notes.items);
 }
 
+static void assertions_about_other_zones_play_no_part(void **state)
+{
+    (void)state;
+    struct steer_octodns_notes notes = {0};
+    char *yaml;
+    assert_int_equal(export("endpoints: {a: {ipv4: 192.0.2.1}}\n"
+                            "zones:\n"
+                            "  - {zone: example.com, records: {www: {A: [192.0.2.80]}}}\n"
+                            "  - {zone: other.test, records: {api: {steer: {endpoint: a}}}}\n"
+                            "assert: [{only: a, records: [api.other.test.]}]\n",
+                            &yaml, &notes),
+                     STEER_OK);
+    assert_non_null(strstr(yaml, "www:"));
+    assert_null(strstr(yaml, "api"));
+    free(yaml);
+}
+
 static void a_zone_that_no_document_has_is_not_found(void **state)
 {
     (void)state;
@@ -390,6 +407,7 @@ int main(void)
         cmocka_unit_test(what_octodns_cannot_say_is_listed_and_nothing_written),
         cmocka_unit_test(
             orders_that_differ_and_rules_in_any_order_become_pools_and_rules_of_octodns),
+        cmocka_unit_test(assertions_about_other_zones_play_no_part),
         cmocka_unit_test(a_zone_that_no_document_has_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
